@@ -1,0 +1,64 @@
+namespace OpsLog;
+
+/// <summary>What went wrong, by what the caller does next.</summary>
+public enum OpsLogError
+{
+    /// <summary>The store, record or archive is not there.</summary>
+    NotFound,
+
+    /// <summary>The document or id cannot be stored. Nothing was written; correct it.</summary>
+    InvalidDocument,
+
+    /// <summary>The expected revision is not the record's. Read again and decide.</summary>
+    Conflict,
+
+    /// <summary>Another living writer has the store open. Close it, or open read-only.</summary>
+    Locked,
+
+    /// <summary>Another writer took over this store's log. Reopen.</summary>
+    Fenced,
+
+    /// <summary>Stored bytes are damaged: <see cref="OpsLogException.Damage"/> says where. Verify, repair, or open with <see cref="Recovery.SkipCorrupt"/>.</summary>
+    Damaged,
+
+    /// <summary>The store needs a newer program: its format or schema version is newer than the code.</summary>
+    TooNew,
+
+    /// <summary>The store was opened read-only, or turned read-only after a failure. Reopen it.</summary>
+    ReadOnly,
+
+    /// <summary>The storage failed before anything was written.</summary>
+    StorageFailed,
+
+    /// <summary>The storage failed and the write may have happened. Reopen and look.</summary>
+    OutcomeUnknown,
+
+    /// <summary>The feed position is of another incarnation, or what lies behind it is no longer retained. Start over.</summary>
+    PositionLost,
+
+    /// <summary>The application's migration function failed. Nothing was changed.</summary>
+    MigrationFailed,
+}
+
+/// <summary>The one exception of OpsLog: <see cref="Error"/> says what the caller can do. Bad arguments are <see cref="ArgumentException"/>s.</summary>
+public sealed class OpsLogException : Exception
+{
+    /// <summary>Makes the exception.</summary>
+    /// <param name="error">What went wrong.</param>
+    /// <param name="message">What failed and what to do next.</param>
+    /// <param name="inner">The cause.</param>
+    public OpsLogException(OpsLogError error, string message, Exception? inner = null)
+        : base(message, inner)
+    {
+        Error = error;
+    }
+
+    /// <summary>What went wrong, by what the caller does next.</summary>
+    public OpsLogError Error { get; }
+
+    /// <summary>Where the damage is, for <see cref="OpsLogError.Damaged"/>.</summary>
+    public Damage? Damage { get; init; }
+
+    /// <summary>Whether the same call may work later without anything being done.</summary>
+    public bool IsTransient => InnerException is Storage.StorageException { IsTransient: true };
+}

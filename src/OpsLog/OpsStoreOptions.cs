@@ -1,0 +1,119 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.Extensions.Logging;
+
+namespace OpsLog;
+
+/// <summary>How a store is opened. Read once by <c>OpenAsync</c>; later changes have no effect.</summary>
+public sealed class OpsStoreOptions
+{
+    /// <summary>When a write is acknowledged. Default <see cref="Durability.Disk"/>.</summary>
+    public Durability Durability { get; set; } = Durability.Disk;
+
+    /// <summary>How long a buffered write may wait before it is flushed. Default 50 ms; 1 ms to 1 hour. Only for <see cref="Durability.Buffered"/>.</summary>
+    public TimeSpan FlushInterval { get; set; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>When checkpoints are made by themselves. Never null.</summary>
+    public CheckpointOptions Checkpoint { get; set; } = new();
+
+    /// <summary>How long operations are kept behind checkpoints, for history, undo and feeds. Default 30 days.</summary>
+    public HistoryRetention HistoryRetention { get; set; } = HistoryRetention.ForAge(TimeSpan.FromDays(30));
+
+    /// <summary>The layout of snapshots this store writes. Default <see cref="SnapshotFormat.JsonLines"/>.</summary>
+    public SnapshotFormat SnapshotFormat { get; set; } = SnapshotFormat.JsonLines;
+
+    /// <summary>
+    /// The schema version of the documents, 1 or more. Default <see langword="null"/>: the store's own, 1 for a new store. A store with a newer
+    /// version than this is refused (<see cref="OpsLogError.TooNew"/>); one with an older version is migrated by <see cref="Migrate"/>.
+    /// </summary>
+    public int? SchemaVersion { get; set; }
+
+    /// <summary>
+    /// Turns a document of an older schema version (the second argument) into one of <see cref="SchemaVersion"/>. Called for snapshot records,
+    /// log operations and archived records, each from the version it was written in. Must be a pure function. Default <see langword="null"/>: documents are taken as they are.
+    /// </summary>
+    public Func<JsonNode?, int, JsonNode?>? Migrate { get; set; }
+
+    /// <summary>Opens without writing anything, beside a living writer if need be. Default false.</summary>
+    public bool ReadOnly { get; set; }
+
+    /// <summary>Whether opening makes a new store where there is none. Default true; read-only opening never does.</summary>
+    public bool CreateIfMissing { get; set; } = true;
+
+    /// <summary>What opening does about damage. Default <see cref="Recovery.TolerateTornTail"/>.</summary>
+    public Recovery Recovery { get; set; } = Recovery.TolerateTornTail;
+
+    /// <summary>How documents are written and read, without reflection (NativeAOT). Takes precedence over <see cref="JsonSerializerOptions"/>.</summary>
+    public JsonTypeInfo? JsonTypeInfo { get; set; }
+
+    /// <summary>How documents are written and read. Default <see cref="JsonSerializerOptions.Web"/> without escaping of non-ASCII text.</summary>
+    public JsonSerializerOptions? JsonSerializerOptions { get; set; }
+
+    /// <summary>Where time comes from. Default <see cref="TimeProvider.System"/>.</summary>
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+
+    /// <summary>Where the random part of object names comes from. Default: the system's random source. A simulation seeds it.</summary>
+    public Random? Random { get; set; }
+
+    /// <summary>Where log messages go. Default <see langword="null"/>: nowhere.</summary>
+    public ILoggerFactory? LoggerFactory { get; set; }
+}
+
+/// <summary>When checkpoints are made by themselves: when the log has grown, never by time alone.</summary>
+public sealed class CheckpointOptions
+{
+    /// <summary>Whether checkpoints are made by themselves at all. Default true; <see cref="OpsStore{T}.CompactAsync"/> works always.</summary>
+    public bool Automatic { get; set; } = true;
+
+    /// <summary>A checkpoint is due when the log is at least this many times the snapshot's bytes. Default 1; above 0.</summary>
+    public double Growth { get; set; } = 1;
+
+    /// <summary>… and at least this many bytes. Default 8 MiB; 0 or more.</summary>
+    public long MinimumLogBytes { get; set; } = 8 << 20;
+
+    /// <summary>… and holds at least this many operations. Default 1,000; 1 or more.</summary>
+    public int MinimumOperations { get; set; } = 1000;
+
+    /// <summary>Whether closing makes a checkpoint if one is due. Default true.</summary>
+    public bool OnClose { get; set; } = true;
+
+    /// <summary>How long superseded objects stay for readers that still use them. Default 60 s. They go earlier when they outweigh the store itself.</summary>
+    public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>How long operations behind a checkpoint are kept. Undo, history and feeds reach back that far.</summary>
+public sealed class HistoryRetention
+{
+    private HistoryRetention(TimeSpan? age, long? bytes) => (Age, Bytes) = (age, bytes);
+
+    /// <summary>Logs whose newest operation is older than this go. <see langword="null"/>: no limit by age.</summary>
+    public TimeSpan? Age { get; }
+
+    /// <summary>The oldest logs go while all kept ones together are larger than this. <see langword="null"/>: no limit by size.</summary>
+    public long? Bytes { get; }
+
+    /// <summary>Nothing is kept behind a checkpoint.</summary>
+    public static HistoryRetention None { get; } = new(null, 0);
+
+    /// <summary>Everything is kept.</summary>
+    public static HistoryRetention Forever { get; } = new(null, null);
+
+    /// <summary>Kept for a time.</summary>
+    /// <param name="age">Above zero.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="age"/> is not above zero.</exception>
+    public static HistoryRetention ForAge(TimeSpan age)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(age, TimeSpan.Zero);
+        return new HistoryRetention(age, null);
+    }
+
+    /// <summary>Kept up to a size.</summary>
+    /// <param name="bytes">0 or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="bytes"/> is negative.</exception>
+    public static HistoryRetention ForBytes(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        return new HistoryRetention(null, bytes);
+    }
+}

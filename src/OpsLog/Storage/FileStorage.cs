@@ -1,0 +1,16 @@
+namespace OpsLog.Storage;
+
+public sealed class FileStorage : IOpsStorage
+{
+    public FileStorage(string root, FileStorageOptions? options = null) => throw new NotImplementedException(root + options);
+    public StorageCapabilities Capabilities => throw new NotImplementedException();
+    public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask<PutResult> AppendAsync(StorageKey key, ReadOnlyMemory<byte> bytes, long expectedLength, Flush flush, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public IAsyncEnumerable<StorageEntry> ListAsync(StorageKey prefix, StorageKey? after, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask DeleteAsync(StorageKey key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask ReleaseAsync(StorageKey key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask DisposeAsync() => throw new NotImplementedException();
+}
+
+public sealed class FileStorageOptions { public TimeProvider TimeProvider { get; set; } = TimeProvider.System; }
