@@ -16,6 +16,18 @@ internal static class JsonIn
     public static int CopyName(ref Utf8JsonReader reader, scoped Span<byte> buffer)
         => reader.ValueSpan.Length > buffer.Length ? 0 : JsonText.Unescape(reader.ValueSpan, buffer);
 
+    /// <summary>Whether the reader stands on a member of that name.</summary>
+    public static bool NameIs(ref Utf8JsonReader reader, scoped ReadOnlySpan<byte> name) => NameIs(reader.ValueSpan, reader.ValueIsEscaped, name);
+
+    /// <summary>Whether a member's name as it stands in the text is <paramref name="name"/>, however it is escaped.</summary>
+    public static bool NameIs(scoped ReadOnlySpan<byte> raw, bool isEscaped, scoped ReadOnlySpan<byte> name)
+    {
+        if (!isEscaped) return raw.SequenceEqual(name);
+        if (raw.Length > MaxName) return false;
+        Span<byte> plain = stackalloc byte[MaxName];
+        return plain[..JsonText.Unescape(raw, plain)].SequenceEqual(name);
+    }
+
     /// <summary>Goes to the end of the value the reader stands on.</summary>
     /// <param name="reader">A reader over the whole text, or over its part from <paramref name="start"/>.</param>
     /// <param name="start">Where the reader's text starts in the caller's.</param>
