@@ -57,9 +57,9 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         if (exists) previous = state.Read(location).Document;
         var draft = new OperationDraft
         {
-            Timestamp = _timestamp,
+            Timestamp24 = _timestamp,
             Kind = line.Kind,
-            Id = _id.AsSpan(0, idLength),
+            IdWtf8 = _id.AsSpan(0, idLength),
             Data = line.Data.Span,
             Clock = ++Clock,
             BatchIndex = line.BatchIndex,
@@ -107,7 +107,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         var now = time.GetUtcNow();
         var milliseconds = now.ToUnixTimeMilliseconds();
         if (milliseconds == _timestampMilliseconds) return;
-        Timestamps.Write(now, _timestamp);
+        IsoTime.Write(now, _timestamp);
         _timestampMilliseconds = milliseconds;
     }
 }

@@ -34,28 +34,50 @@ internal sealed class LogBuffer(Extent extent, long position)
         Reserve(OperationCodec.MaxLength(draft));
         var offset = _slabStart + _used;
         var length = OperationCodec.Write(_slab.AsSpan(_used), draft, offset - checksumBase, out var dataStart);
+        var line = _slab.AsSpan(_used, length - 1);
         _used += length;
-        return RecordLocation.Create(Extent.Index, offset + dataStart, length - dataStart, draft.Kind == OperationKind.Delete);
+        var isDelete = draft.Kind == OperationKind.Delete;
+        var start = isDelete ? JsonLines.TailStart(line) : dataStart;
+        return RecordLocation.Create(Extent.Index, offset + start, length - 1 - start, isDelete);
     }
 
-    /// <summary>Adds lines that are encoded already.</summary>
-    public void WriteRaw(ReadOnlySpan<byte> lines)
+    /// <summary>Adds a line that stood elsewhere: as it is, but for the checksum, which depends on where it stands.</summary>
+    public void WriteSealed(ReadOnlySpan<byte> line, long checksumOffset)
     {
-        Reserve(lines.Length);
-        lines.CopyTo(_slab.AsSpan(_used));
-        _used += lines.Length;
+        Reserve(line.Length + 1);
+        var target = _slab.AsSpan(_used, line.Length + 1);
+        line.CopyTo(target);
+        target[^1] = (byte)'\n';
+        if (JsonLines.HasChecksumTail(line)) JsonLines.Reseal(target[..^1], checksumOffset);
+        _used += line.Length + 1;
     }
 
     /// <summary>The group is in the log: the next one begins.</summary>
     public void Close() => _group = _used;
 
-    /// <summary>Forgets the open group from an offset on: none of it is in the log, or what is was spoiled.</summary>
-    /// <param name="position">Where the next line will lie in the log.</param>
-    public void Reset(long position)
+    /// <summary>Forgets the open group from an offset on: what of it is in the log was voided there.</summary>
+    /// <param name="standing">Up to where the group counts.</param>
+    /// <param name="end">Where the next line will lie in the log.</param>
+    public void Reset(long standing, long end)
     {
-        _slab = []; // what was encoded there keeps its memory; new lines lie elsewhere
-        _used = _group = 0;
-        StartSlab(position, FirstSlab);
+        if (end > standing)
+        {
+            // What lies between is a void line in the log; in memory it is one of the same length.
+            var gap = new byte[end - standing];
+            gap.AsSpan().Fill((byte)' ');
+            Writer.Spoil.CopyTo(gap.AsSpan(gap.Length - Writer.Spoil.Length));
+            Extent.Add(standing, gap);
+        }
+
+        StartSlab(end, FirstSlab); // what was encoded there keeps its memory; new lines lie elsewhere
+    }
+
+    /// <summary>The log has got bytes that are no line of ours (a mended end, a seal): the next line lies behind them.</summary>
+    public void Skip(ReadOnlyMemory<byte> bytes)
+    {
+        var start = Position;
+        Extent.Add(start, bytes);
+        StartSlab(start + bytes.Length, FirstSlab);
     }
 
     private void Reserve(int bytes)

@@ -17,7 +17,8 @@ internal interface IOperationSink
 /// <param name="Name">The object's name, for reports.</param>
 /// <param name="StartClock">The clock before its first line.</param>
 /// <param name="Agent">The agent that owns it; empty with one writer.</param>
-internal sealed record LogSource(string Name, long StartClock, string Agent);
+/// <param name="IsTimeless">Lines without a clock have clock 0: they come before every agent's.</param>
+internal sealed record LogSource(string Name, long StartClock, string Agent, bool IsTimeless = false);
 
 /// <summary>
 /// Turns the bytes of one log into the operations that stand (docs/format.md, Reading a log): checks every line, holds a batch back until
@@ -175,7 +176,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
 
     private void Stand(in OperationLine operation, long offset, long next, IOperationSink sink)
     {
-        var clock = operation.Clock >= 0 ? operation.Clock : _clock + 1;
+        var clock = operation.Clock >= 0 ? operation.Clock : log.IsTimeless ? 0 : _clock + 1;
         _clock = Math.Max(_clock, clock);
         Operations++;
         sink.Operation(operation, offset, clock, next);

@@ -12,7 +12,7 @@ internal static class OperationDecoder
         var previous = UndoLog.Previous(line);
         return new Operation<T>
         {
-            Time = IsoTime.Parse(line.Timestamp),
+            Time = IsoTime.Read(line.Timestamp),
             Kind = line.Kind,
             Id = id,
             Value = line.Kind == OperationKind.Set ? documents.Decode(id, migration.Apply(line.Data, raw.Log.Schema)) : default,

@@ -1,5 +1,6 @@
 using System.Buffers;
 using OpsLog.Format;
+using OpsLog.Storage;
 
 namespace OpsLog.Engine;
 
@@ -21,7 +22,11 @@ internal sealed class SnapshotStream : Stream
     private int _used;
     private int _read;
     private int _next = -1; // the header comes first
-    private Crc32C _checksum;
+    private readonly ulong[] _written;
+    private readonly ArrayBufferWriter<byte> _jsonBytes = new();
+    private JsonSnapshotWriter? _json;
+    private long _produced;
+    private Crc32C _checksum = Crc32C.Start();
 
     public SnapshotStream(StoreView view, int schemaVersion, SnapshotFormat format, string timestamp)
     {
@@ -37,6 +42,7 @@ internal sealed class SnapshotStream : Stream
         }
 
         Array.Sort(_locations, _records);
+        _written = format == SnapshotFormat.JsonLines ? new ulong[count] : [];
         _sources = new Dictionary<StampSource, int> { [StampSource.SingleWriter] = 0 };
         foreach (var location in DistinctExtents())
             foreach (var source in _extents[location]!.Sources)
@@ -60,6 +66,36 @@ internal sealed class SnapshotStream : Stream
 
     /// <summary>How many bytes were read so far.</summary>
     public long BytesRead { get; private set; }
+
+    /// <summary>
+    /// After the snapshot is stored: where its records lie now. In the 0.3.0 layout documents do not lie on lines; they are brought into our
+    /// form in memory instead.
+    /// </summary>
+    public async ValueTask<MovedRecords> LocateAsync(IOpsStorage storage, StoreState state, SnapshotEntry snapshot)
+    {
+        if (_format == SnapshotFormat.Json)
+        {
+            var own = new OwnForm(state);
+            var kept = new ulong[_records.Length];
+            for (var i = 0; i < kept.Length; i++)
+            {
+                var record = StoreState.Read(_extents, new RecordLocation(_locations[i]));
+                kept[i] = own.Add(_records[i].Id, record.Document, record.Clock, record.Source, false).Packed;
+            }
+
+            return new MovedRecords(_records, _locations, kept, 0);
+        }
+
+        var extent = new Extent(snapshot.Name, [.. _sources.OrderBy(s => s.Value).Select(s => s.Key)]);
+        await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), 0, null, 0, part =>
+        {
+            var taken = part.IsLast ? part.Memory.Length : part.Memory.Span.LastIndexOf((byte)'\n') + 1;
+            if (taken > 0) extent.Add(part.Start, part.Memory[..taken], part.Owner);
+            return taken;
+        }, ObjectReader.DefaultWindow, CancellationToken.None).ConfigureAwait(false);
+        lock (state.Gate) state.Extents.Add(extent);
+        return new MovedRecords(_records, _locations, _written, extent.Index);
+    }
 
     public override bool CanRead => true;
     public override bool CanSeek => false;
@@ -104,33 +140,52 @@ internal sealed class SnapshotStream : Stream
     private bool Fill()
     {
         _used = _read = 0;
-        if (_next > _records.Length || (_next == _records.Length && _format == SnapshotFormat.JsonLines)) return false;
+        if (_next > _records.Length) return false;
         if (_buffer.Length == 0) _buffer = new byte[_records.Length < 64 ? 16 << 10 : BufferSize];
-        if (_next < 0) Head();
-        while (_next < _records.Length && Record())
-        {
-        }
-
-        if (_next == _records.Length && _format == SnapshotFormat.Json) Foot();
+        if (_format == SnapshotFormat.Json) FillJson();
+        else FillLines();
         _checksum.Append(_buffer.AsSpan(0, _used));
+        _produced += _used;
         return _used > 0;
     }
 
-    private void Head()
+    private void FillLines()
     {
-        var head = new ArrayBufferWriter<byte>();
-        if (_format == SnapshotFormat.JsonLines) SnapshotCodec.WriteHeader(head, _header);
-        else JsonSnapshotWriter.WriteHead(head, _header);
-        Put(head.WrittenSpan);
-        _next = 0;
+        if (_next < 0)
+        {
+            var header = new ArrayBufferWriter<byte>();
+            SnapshotCodec.WriteHeader(header, _header);
+            Put(header.WrittenSpan);
+            _next = 0;
+        }
+
+        while (_next < _records.Length && Record())
+        {
+        }
     }
 
-    private void Foot()
+    private void FillJson()
     {
-        var foot = new ArrayBufferWriter<byte>();
-        JsonSnapshotWriter.WriteFoot(foot, _header, Stamps());
-        Put(foot.WrittenSpan);
-        _next = _records.Length + 1;
+        _jsonBytes.ResetWrittenCount();
+        if (_next < 0)
+        {
+            _json = new JsonSnapshotWriter(_jsonBytes, _header);
+            _next = 0;
+        }
+
+        for (; _next < _records.Length && _jsonBytes.WrittenCount < BufferSize; _next++)
+        {
+            var record = StoreState.Read(_extents, new RecordLocation(_locations[_next]));
+            _json!.Add(_records[_next].Id, record.Document, record.Clock, _sources[record.Source]);
+        }
+
+        if (_next == _records.Length)
+        {
+            _json!.End();
+            _next++;
+        }
+
+        Put(_jsonBytes.WrittenSpan);
     }
 
     private bool Record()
@@ -138,28 +193,18 @@ internal sealed class SnapshotStream : Stream
         var location = new RecordLocation(_locations[_next]);
         var id = _records[_next].Id;
         var record = StoreState.Read(_extents, location);
-        var most = SnapshotCodec.MaxRecordLength(id.Length, record.Document.Length) + 64;
+        var most = SnapshotCodec.MaxRecordLength(id.Length, record.Document.Length);
         if (_buffer.Length - _used < most)
         {
             if (_used > 0) return false;
             _buffer = new byte[most];
         }
 
-        _used += _format == SnapshotFormat.JsonLines
-            ? SnapshotCodec.WriteRecord(_buffer.AsSpan(_used), id, record.Document, record.Clock, _sources[record.Source], out _)
-            : JsonSnapshotWriter.WriteRecord(_buffer.AsSpan(_used), id, record.Document, isFirst: _next == 0);
+        var length = SnapshotCodec.WriteRecord(_buffer.AsSpan(_used), id, record.Document, record.Clock, _sources[record.Source], out var dataStart);
+        _written[_next] = RecordLocation.Create(0, _produced + _used + dataStart, length - 1 - dataStart, false).Packed;
+        _used += length;
         _next++;
         return true;
-    }
-
-    private IEnumerable<(long Clock, int Log)> Stamps()
-    {
-        foreach (var packed in _locations)
-        {
-            var record = StoreState.Read(_extents, new RecordLocation(packed));
-            var (clock, source) = (record.Clock, record.Source);
-            yield return (clock, _sources[source]);
-        }
     }
 
     private void Put(ReadOnlySpan<byte> bytes)
@@ -170,5 +215,15 @@ internal sealed class SnapshotStream : Stream
     }
 }
 
-/// <summary>The state at one moment: the index and the bytes it points into, with the log position it stands for.</summary>
-internal sealed record StoreView(RecordTableView Records, Extent?[] Extents, long Clock, long LogPosition, long LogOperations);
+/// <summary>The records of a snapshot: where they lay, and where the same versions lie now.</summary>
+internal sealed class MovedRecords(RecordHandle[] records, ulong[] from, ulong[] to, int extent)
+{
+    public int Count => records.Length;
+
+    public void Repoint(RecordTable table, int index)
+    {
+        var location = new RecordLocation(to[index]);
+        if (extent != 0) location = RecordLocation.Create(extent, location.Offset, location.LengthHint, false);
+        table.Repoint(records[index], new RecordLocation(from[index]), location);
+    }
+}

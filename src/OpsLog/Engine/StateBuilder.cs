@@ -10,11 +10,15 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
 {
     private readonly OwnForm _own = new(state);
     private byte[] _id = new byte[256];
+    private byte[] _data = [];
     private Extent _log = null!;
     private StampSource _source = StampSource.SingleWriter;
     private int _schema;
 
     public long SnapshotRecords { get; private set; }
+
+    /// <summary>Operations whose lines are not ours.</summary>
+    public long ForeignOperations { get; private set; }
 
     /// <summary>The operations that follow are of this log.</summary>
     public void EnterLog(Extent log, StampSource source, int schema) => (_log, _source, _schema) = (log, source, schema);
@@ -24,6 +28,8 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         var id = Id(line);
         var source = Source(line);
         state.Clock = Math.Max(state.Clock, clock);
+        if (line.Noop) return;
+        if (!line.HasChecksum) ForeignOperations++;
         if (merges && !state.Wins(id, new Stamp(clock, source.Agent, source.Log))) return;
         if (line.Kind == OperationKind.Delete && !merges)
         {
@@ -35,7 +41,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         RecordLocation location;
         if (!line.HasChecksum || line.Clock < 0 || migration.Applies(_schema))
         {
-            if (line.Kind == OperationKind.Set) data = migration.Apply(data, _schema);
+            if (line.Kind == OperationKind.Set) data = migration.Apply(Minified(data), _schema);
             location = _own.Add(id, data, clock, source, line.Kind == OperationKind.Delete);
         }
         else
@@ -68,8 +74,17 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     {
         SnapshotRecords++;
         state.Clock = Math.Max(state.Clock, clock);
-        if (migration.Applies(schema)) data = migration.Apply(data, schema);
-        state.Records.Set(id, _own.Add(id, data, clock, source, false));
+        state.Records.Set(id, _own.Add(id, migration.Apply(Minified(data), schema), clock, source, false));
+    }
+
+    /// <summary>Takes a record of the package's snapshot.</summary>
+    public void ForeignRecord(in SnapshotRecord record, int schema) => ForeignRecord(Id(record), record.Data, 0, StampSource.SingleWriter, schema);
+
+    private ReadOnlySpan<byte> Minified(ReadOnlySpan<byte> json)
+    {
+        if (JsonLines.IsMinified(json)) return json;
+        if (_data.Length < json.Length) _data = new byte[json.Length];
+        return _data.AsSpan(0, JsonLines.Minify(json, _data));
     }
 
     private StampSource Source(in OperationLine line)
@@ -89,7 +104,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     {
         if (!record.IdIsEscaped) return record.RawId;
         if (_id.Length < record.RawId.Length) _id = new byte[record.RawId.Length];
-        return _id.AsSpan(0, JsonText.Unescape(record.RawId, _id));
+        return _id.AsSpan(0, record.CopyId(_id));
     }
 }
 

@@ -12,6 +12,9 @@ internal sealed class StoreState(ulong hashSeed)
 
     public ExtentTable Extents { get; } = new();
 
+    /// <summary>Held while a group of changes is shown or a view is taken, so that a view never has half a batch. Reads do not take it.</summary>
+    public Lock Gate { get; } = new();
+
     /// <summary>The largest clock of any operation known.</summary>
     public long Clock { get; set; }
 
@@ -22,6 +25,17 @@ internal sealed class StoreState(ulong hashSeed)
     {
         var extent = extents[location.Extent]!;
         return StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+    }
+
+    /// <summary>Takes a change of this process in.</summary>
+    public void Set(string id, RecordLocation location)
+    {
+        Span<byte> buffer = stackalloc byte[256];
+        if (JsonText.MaxWtf8(id.Length) > buffer.Length) buffer = new byte[JsonText.MaxWtf8(id.Length)];
+        ReadOnlySpan<byte> wtf8 = buffer[..JsonText.ToWtf8(id, buffer)];
+        // With one writer nothing older can come in: a deleted record needs no tombstone.
+        if (location.IsTombstone) Records.Remove(wtf8);
+        else Records.Set(wtf8, location);
     }
 
     /// <summary>Whether an operation with this stamp wins over what is known of a record (design: the larger stamp is kept; equal in one log: the later line).</summary>

@@ -13,9 +13,13 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog)
     public const long NoOffset = -1;
 
     private Cursor? _cursor;
+    private Cursor? _offered;
 
     /// <summary>A write that is no undo came in: the next undo starts at the end of the log again.</summary>
     public void Forget() => _cursor = null;
+
+    /// <summary>The undo that was offered last is written: the next one goes on behind it.</summary>
+    public void Confirm() => _cursor = _offered;
 
     /// <summary>The inverse of the newest unit that stands; null if there is none as far as history is retained.</summary>
     public async ValueTask<List<BatchItem>?> NextUndoAsync()
@@ -37,7 +41,7 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog)
             }
 
             if (cursor.Marks.TryGetValue(unit[0].Clock, out var newest) && newest == UndoMark.Undo) continue;
-            _cursor = cursor;
+            _offered = cursor;
             return Inverse(cursor, unit, UndoMark.Undo);
         }
 

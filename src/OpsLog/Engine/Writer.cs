@@ -25,7 +25,7 @@ internal sealed class Writer : IGroupCommitter
     {
         (_state, _target, _buffer, _durability, _committed) = (state, target, buffer, settings.Durability, committed);
         _group = new CommitGroup(state, settings.Time) { Buffer = buffer };
-        _flushedTo = buffer.Position;
+        _flushedTo = Acknowledged = buffer.Position;
         Queue = new CommitQueue(this, settings.Time, gathers: settings.Durability == Durability.Disk);
     }
 
@@ -65,9 +65,13 @@ internal sealed class Writer : IGroupCommitter
     /// <summary>Goes on in another log. Only from an exclusive request, with nothing unflushed.</summary>
     public void SwitchTo(LogTarget target, LogBuffer buffer, long operations)
     {
-        (_target, _buffer, _group.Buffer) = (target, buffer, buffer);
-        LogOperations = operations;
-        Acknowledged = buffer.Position;
+        lock (_state.Gate)
+        {
+            (_target, _buffer, _group.Buffer) = (target, buffer, buffer);
+            LogOperations = operations;
+            Acknowledged = buffer.Position;
+        }
+
         Volatile.Write(ref _flushedTo, buffer.Position);
     }
 
@@ -123,21 +127,23 @@ internal sealed class Writer : IGroupCommitter
         }
     }
 
-    /// <summary>The same from within an exclusive request.</summary>
-    public async ValueTask FlushExclusivelyAsync(Flush flush)
+    /// <summary>Keeps flushes away until it is disposed: taken before an exclusive request that changes the log.</summary>
+    public async ValueTask<FlushHold> HoldFlushesAsync(CancellationToken ct)
     {
-        await _flushing.WaitAsync().ConfigureAwait(false);
-        try
+        await _flushing.WaitAsync(ct).ConfigureAwait(false);
+        return new FlushHold(_flushing);
+    }
+
+    /// <summary>The log has got bytes behind its end that are no lines of ours. Only from an exclusive request, or before the first commit.</summary>
+    public void Skip(byte[] bytes)
+    {
+        lock (_state.Gate)
         {
-            ThrowIfFailed();
-            var from = Flushed;
-            Volatile.Write(ref _flushedTo, _buffer.Position);
-            await FlushRangeAsync(from, _buffer.Position, flush).ConfigureAwait(false);
+            _buffer.Skip(bytes);
+            Acknowledged = _buffer.Position;
         }
-        finally
-        {
-            _flushing.Release();
-        }
+
+        Volatile.Write(ref _flushedTo, _buffer.Position);
     }
 
     private async ValueTask FlushRangeAsync(long from, long to, Flush flush)
@@ -184,24 +190,27 @@ internal sealed class Writer : IGroupCommitter
     // Lets memory show the lines that end at or before an offset; the requests whose lines do not are failed by the caller.
     private void Show(List<CommitRequest> requests, long standing)
     {
-        var lines = _group.Lines;
-        foreach (var request in requests)
+        lock (_state.Gate)
         {
-            if (request.LineCount == 0) continue;
-            var own = lines.Slice(request.FirstLine, request.LineCount);
-            if (own[^1].End > standing) continue;
-            foreach (var line in own) Apply(line);
+            var lines = _group.Lines;
+            foreach (var request in requests)
+            {
+                if (request.LineCount == 0) continue;
+                var own = lines.Slice(request.FirstLine, request.LineCount);
+                if (own[^1].End > standing) continue;
+                foreach (var line in own) Apply(line);
+            }
+
+            Acknowledged = standing == long.MaxValue ? _buffer.Position : standing;
         }
 
-        Acknowledged = standing == long.MaxValue ? _buffer.Position : standing;
         Appends++;
         _committed();
     }
 
     private void Apply(in CommitGroup.Line line)
     {
-        if (line.Location.IsTombstone) _state.Forget(line.Id);
-        else _state.Records.Set(line.Id, line.Location);
+        _state.Set(line.Id, line.Location);
         _state.Clock = line.Clock;
         LogOperations++;
         Operations++;
@@ -226,7 +235,7 @@ internal sealed class Writer : IGroupCommitter
         }
 
         Show(requests, standing);
-        _buffer.Reset(_target.Length);
+        _buffer.Reset(standing, Math.Max(standing, _target.Length));
         Volatile.Write(ref _flushedTo, _target.Length);
         foreach (var request in requests)
         {
@@ -262,4 +271,10 @@ internal sealed class Writer : IGroupCommitter
 
     private OpsLogException Failed(Exception cause) => new(
         OpsLogError.OutcomeUnknown, $"Writing to the log '{_target.Key}' failed, and it is not known how far it got: {cause.Message}", cause);
+}
+
+/// <summary>While it lives, nothing is flushed.</summary>
+internal readonly struct FlushHold(SemaphoreSlim flushing) : IDisposable
+{
+    public void Dispose() => flushing.Release();
 }
