@@ -70,7 +70,8 @@ internal static class SnapshotCodec
         {
             var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = PackageLine.MaxDepth });
             header = SnapshotHeaderReader.Read(ref reader, line);
-            if (header.Format is null == hasChecksum) fault = hasChecksum ? "the header has a checksum but no format" : "the header has a format but no checksum";
+            reader.Read();
+            if ((header.Format is null) == hasChecksum) fault = hasChecksum ? "the header has a checksum but no format" : "the header has a format but no checksum";
         }
         catch (Exception e) when (e is JsonException or FormatFault)
         {
