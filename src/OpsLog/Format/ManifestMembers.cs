@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using OpsLog.Storage;
 
@@ -6,6 +7,8 @@ namespace OpsLog.Format;
 /// <summary>Reads the member <c>opslog</c> of a manifest, whose checksum holds. Members it does not know are skipped.</summary>
 internal static class ManifestMembers
 {
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
+
     /// <exception cref="FormatFault">A member is missing or not what it must be.</exception>
     public static Manifest Read(ReadOnlySpan<byte> minified)
     {
@@ -59,7 +62,7 @@ internal static class ManifestMembers
     {
         const int Digits = 32;
         var text = members.Text(ref reader, "opslog.incarnation");
-        return text.Length == Digits && text.AsSpan().IndexOfAnyExcept("0123456789abcdef") < 0
+        return text.Length == Digits && !text.AsSpan().ContainsAnyExcept(HexDigits)
             ? text
             : throw new FormatFault("opslog.incarnation is not 32 lower-case hexadecimal digits");
     }
