@@ -27,7 +27,7 @@ internal sealed class ApplyLineReader(string? batchBy)
         }
         catch (JsonException exception)
         {
-            throw new InputLineException(line.Number, $"not JSON: {exception.Message}");
+            throw new InputLineException(line.Number, $"not JSON: {JsonText.Fault(exception)}");
         }
         catch (FormatException exception)
         {

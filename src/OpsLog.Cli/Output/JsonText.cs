@@ -60,6 +60,13 @@ internal static class JsonText
         return false;
     }
 
+    /// <summary>What a parser found wrong, without the line number that it counts within the text.</summary>
+    public static string Fault(JsonException exception)
+    {
+        var end = exception.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+        return $"{(end < 0 ? exception.Message : exception.Message[..end])} (byte {exception.BytePositionInLine ?? 0})";
+    }
+
     private static int WriteSpecial(IBufferWriter<byte> writer, ReadOnlySpan<char> text)
     {
         var c = text[0];

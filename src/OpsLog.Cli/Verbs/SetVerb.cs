@@ -58,7 +58,7 @@ internal sealed class SetVerb : OpeningVerb
         }
         catch (JsonException exception)
         {
-            throw new UsageException($"the document is not JSON: {exception.Message}", exception);
+            throw new UsageException($"the document is not JSON: {JsonText.Fault(exception)}", exception);
         }
     }
 
