@@ -1,5 +1,6 @@
 using System.Text;
 using OpsLog.Cli.Apply;
+using Xunit;
 
 namespace OpsLog.Tests.Cli;
 

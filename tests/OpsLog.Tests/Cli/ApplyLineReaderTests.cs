@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using OpsLog.Cli;
 using OpsLog.Cli.Apply;
+using Xunit;
 
 namespace OpsLog.Tests.Cli;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using OpsLog.Cli;
 using OpsLog.Storage;
+using Xunit;
 
 namespace OpsLog.Tests.Cli;
 

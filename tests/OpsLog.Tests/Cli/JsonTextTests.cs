@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using OpsLog.Cli;
+using Xunit;
 
 namespace OpsLog.Tests.Cli;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using CsCheck;
 using OpsLog.Cli.Apply;
+using Xunit;
 
 namespace OpsLog.Tests.Cli;
 
