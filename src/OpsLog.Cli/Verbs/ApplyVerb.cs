@@ -28,16 +28,12 @@ internal sealed class ApplyVerb : OpeningVerb
     };
 
     private readonly Option<bool> _ack = new("--ack") { Description = "Print the number of each input line once it is acknowledged." };
-    private readonly Option<int> _concurrency = new("--concurrency") { Description = "How many callers at once.", HelpName = "N", DefaultValueFactory = _ => 1 };
+    private readonly Option<int> _concurrency = NumberOption.Create("--concurrency", "How many callers at once.", 1, 1024, 1);
 
     public ApplyVerb(CliStreams streams)
         : base("apply", "Applies operations, one JSON object a line. Makes the store if there is none.", streams)
     {
         _durability.AcceptOnlyFromAmong("disk", "os", "buffered");
-        _concurrency.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() is < 1 or > 1024) result.AddError("--concurrency must be 1 to 1024.");
-        });
         Add(_file);
         Add(_batchBy);
         Add(_durability);

@@ -8,16 +8,12 @@ internal sealed class LsVerb : OpeningVerb
 {
     private const int ShownCharacters = 100;
     private readonly Option<string[]> _where = WhereFilter.CreateOption();
-    private readonly Option<int?> _limit = new("--limit") { Description = "At most this many records.", HelpName = "N" };
+    private readonly Option<int> _limit = NumberOption.Create("--limit", "At most this many records.", 0, int.MaxValue, int.MaxValue);
     private readonly Option<bool> _long = new("--long", "-l") { Description = "Print the documents too." };
 
     public LsVerb(CliStreams streams)
         : base("ls", "Lists ids, one a line, ordered; with --json lines {\"id\":…,\"data\":…}.", streams)
     {
-        _limit.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() < 0) result.AddError("--limit must be 0 or more.");
-        });
         Add(_where);
         Add(_limit);
         Add(_long);
@@ -26,7 +22,7 @@ internal sealed class LsVerb : OpeningVerb
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         var filters = WhereFilter.Parse(arguments.GetValue(_where));
-        var limit = arguments.GetValue(_limit) ?? int.MaxValue;
+        var limit = arguments.GetValue(_limit);
         var withDocuments = arguments.GetValue(_long);
         await using var opened = await OpenReadOnlyAsync(arguments, cancellationToken).ConfigureAwait(false);
         using var results = new Results(Streams, Json(arguments));

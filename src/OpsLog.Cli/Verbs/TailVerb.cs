@@ -6,16 +6,12 @@ namespace OpsLog.Cli.Verbs;
 /// <summary><c>tail</c>: the newest operations, and with <c>--follow</c> those to come.</summary>
 internal sealed class TailVerb : OpeningVerb
 {
-    private readonly Option<int> _lines = new("--lines", "-n") { Description = "How many operations to begin with.", HelpName = "N", DefaultValueFactory = _ => 10 };
+    private readonly Option<int> _lines = NumberOption.Create("--lines", "How many operations to begin with.", 0, int.MaxValue, 10, "-n");
     private readonly Option<bool> _follow = new("--follow", "-f") { Description = "Go on with operations as they are written, until Ctrl-C." };
 
     public TailVerb(CliStreams streams)
         : base("tail", "Prints the newest operations, in the form of log.", streams)
     {
-        _lines.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 0) result.AddError("--lines must be 0 or more.");
-        });
         Add(_lines);
         Add(_follow);
     }
