@@ -1,4 +1,3 @@
-using System.Buffers;
 using OpsLog.Format;
 
 namespace OpsLog.Engine;
@@ -11,7 +10,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
 {
     private readonly List<Line> _lines = [];
     private readonly Dictionary<string, int> _latest = new(StringComparer.Ordinal);
-    private readonly ArrayBufferWriter<byte> _patch = new(256);
+    private byte[] _patch = new byte[256];
     private readonly byte[] _timestamp = new byte[24];
     private byte[] _id = new byte[256];
     private long _timestampMilliseconds = -1;
@@ -69,11 +68,10 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
             Segment = line.Segment,
             Moved = line.Moved,
         };
-        _patch.ResetWrittenCount();
         if (!exists) draft.Prev = "null"u8;
-        else if (line.Kind == OperationKind.Set && ReversePatch.TryWrite(previous, line.Data.Span, _patch))
+        else if (line.Kind == OperationKind.Set && ReversePatch.TryWrite(previous, line.Data.Span, PatchBuffer(previous.Length), out var written))
         {
-            draft.Prev = _patch.WrittenSpan;
+            draft.Prev = _patch.AsSpan(0, written);
             draft.PrevIsDelta = true;
         }
         else
@@ -93,6 +91,12 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         if (!_latest.TryGetValue(id, out var index)) return false;
         location = _lines[index].Location;
         return true;
+    }
+
+    private Span<byte> PatchBuffer(int length)
+    {
+        if (_patch.Length < length) _patch = new byte[Math.Max(length, _patch.Length * 2)];
+        return _patch;
     }
 
     private int EncodeId(string id)

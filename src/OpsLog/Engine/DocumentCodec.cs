@@ -92,9 +92,13 @@ internal sealed class DocumentCodec<T>
         }
 
         var json = options.JsonSerializerOptions ?? DefaultOptions();
-        json.MakeReadOnly(populateMissingResolver: JsonSerializer.IsReflectionEnabledByDefault);
+        if (!json.IsReadOnly) Freeze(json);
         return (JsonTypeInfo<T>)json.GetTypeInfo(typeof(T));
     }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Populates a missing resolver only where reflection is enabled, which trimming turns off.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Populates a missing resolver only where reflection is enabled, which NativeAOT turns off.")]
+    private static void Freeze(JsonSerializerOptions options) => options.MakeReadOnly(populateMissingResolver: JsonSerializer.IsReflectionEnabledByDefault);
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Guarded by JsonSerializer.IsReflectionEnabledByDefault, which trimming turns off.")]
     [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Guarded by JsonSerializer.IsReflectionEnabledByDefault, which NativeAOT turns off.")]

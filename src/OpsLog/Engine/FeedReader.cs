@@ -10,7 +10,14 @@ namespace OpsLog.Engine;
 /// <param name="StartClock">The clock before its first line.</param>
 /// <param name="Schema">The schema version of its documents.</param>
 /// <param name="Length">Where it ends for the feed.</param>
-internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClock, int Schema, long Length);
+internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClock, int Schema, long Length)
+{
+    /// <summary>Every line carries its clock: reading may begin in the middle.</summary>
+    public bool EveryLineHasAClock { get; init; }
+
+    /// <summary>Lines without a clock have clock 0.</summary>
+    public bool IsTimeless { get; init; }
+}
 
 /// <summary>An operation as it was read from a log, not yet of any document type.</summary>
 internal sealed record RawOperation(byte[] Line, long Clock, FeedLog Log, FeedCursor Next, bool IsFirst);
@@ -35,10 +42,10 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
         for (var i = first; i < logs.Count; i++, offset = 0)
         {
             var log = logs[i];
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery);
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery);
             var found = new Collector(log, incarnation, id, offset);
-            // Clocks are derived from the first line on where lines carry none, so a log is always read from its start.
-            long position = 0;
+            // Where lines carry no clock it is derived from the lines before, from the first on.
+            var position = log.EveryLineHasAClock ? offset : 0;
             while (position < log.Length)
             {
                 found.Operations.Clear();

@@ -7,7 +7,7 @@ namespace OpsLog.Engine;
 /// The way from one log to the next: the new log begins with the lines behind the snapshot, copied while the writer goes on, the last of
 /// them while it waits. Every copied line is as long as it was, so that a place in the old log is the same place, less the snapshot's position, in the new.
 /// </summary>
-internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, StoreState state, Writer writer, long from)
+internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, StoreState state, Writer writer, long position)
 {
     private const int SmallEnough = 64 << 10;
     private const int MostRounds = 8;
@@ -18,7 +18,8 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     private readonly Extent _extent = new("", [StampSource.SingleWriter]);
     private LogTarget _new = null!;
     private LogBuffer _buffer = null!;
-    private long _copied = from;
+    private readonly long _from = position;
+    private long _copied = position;
     private bool _switched;
 
     public StorageKey Key { get; private set; }
@@ -94,11 +95,11 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     private void RepointTail()
     {
         var id = new byte[256];
-        for (long at = 0; at < _copied - from;)
+        for (long at = 0; at < _copied - _from;)
         {
             lock (state.Gate)
             {
-                for (var lines = 0; lines < Slice && at < _copied - from; lines++)
+                for (var lines = 0; lines < Slice && at < _copied - _from; lines++)
                 {
                     var line = _extent.LineFrom(at);
                     if (OperationCodec.TryRead(line, UndoLog.NoOffset, false, out var operation, out _) == LineVerdict.Operation && operation.Kind == OperationKind.Set)
@@ -107,7 +108,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
                         var hint = line.Length - operation.DataStart;
                         state.Records.Repoint(
                             id.AsSpan(0, operation.CopyId(id)),
-                            RecordLocation.Create(_oldBuffer.Extent.Index, at + from + operation.DataStart, hint, false),
+                            RecordLocation.Create(_oldBuffer.Extent.Index, at + _from + operation.DataStart, hint, false),
                             RecordLocation.Create(_extent.Index, at + operation.DataStart, hint, false));
                     }
 
@@ -120,11 +121,11 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     private async ValueTask CopyAsync(long to)
     {
         if (_copied >= to) return;
-        var pieceStart = _new.IsNumbered ? _copied - from : 0;
+        var pieceStart = _new.IsNumbered ? _copied - _from : 0;
         while (_copied < to)
         {
             var line = _oldBuffer.Extent.LineFrom(_copied);
-            _buffer.WriteSealed(line, _copied - from - pieceStart);
+            _buffer.WriteSealed(line, _copied - _from - pieceStart);
             _copied += line.Length + 1;
         }
 

@@ -45,6 +45,9 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     /// <summary>Lines that the package writes but does not read (docs/format.md, Doubtful lines) count, unless this says otherwise.</summary>
     public bool RefuseDoubtful { get; init; }
 
+    /// <summary>The log may be growing: what is unfinished at its end is left for the next scan, without a report.</summary>
+    public bool WaitsForMore { get; init; }
+
     public bool SawDoubtful { get; private set; }
 
     /// <summary>How the log ends, once its last bytes were scanned.</summary>
@@ -71,7 +74,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         }
 
         Position = part.Start + taken;
-        if (!part.IsLast)
+        if (!part.IsLast || WaitsForMore)
         {
             _line -= _batch.Count;
             _batch.Clear();

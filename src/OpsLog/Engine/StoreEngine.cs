@@ -29,6 +29,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         Migration = opened.Migration;
         SchemaVersion = opened.SchemaVersion;
         _changes = new ChangeSignal(settings.Time);
+        _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer!, _register, SchemaVersion));
         if (opened.Target is null)
         {
             _follower = new Follower(storage, settings, opened);
@@ -128,7 +129,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     /// <summary>The state at one point in time; whole batches only.</summary>
     public StoreView View()
     {
-        if (_writer is null) return _follower!.View(State);
+        if (_writer is null) return StoreView.Of(State);
         return StoreView.Of(_state, _writer);
     }
 

@@ -4,7 +4,7 @@ using OpsLog.Storage;
 namespace OpsLog.Engine;
 
 /// <summary>A log as it was read on opening.</summary>
-internal sealed record LoadedLog(StorageKey Key, Extent Extent, long Length, long Pieces, long Operations, LogEnd End, long Position);
+internal sealed record LoadedLog(StorageKey Key, Extent Extent, long Length, long Pieces, long Operations, LogEnd End, long Position, long Clock);
 
 /// <summary>One reading of a store into a state, by a plan.</summary>
 internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, StorePlan plan)
@@ -12,6 +12,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
     private readonly List<Damage> _notes = [];
     private readonly List<Damage> _skipped = [];
     private readonly List<HistoryLog> _history = [];
+    private readonly List<PlannedLog> _logs = [];
     private StateBuilder _builder = null!;
     private bool _refuseDoubtful;
 
@@ -24,6 +25,9 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
     public IReadOnlyList<Damage> Skipped => _skipped;
 
     public IReadOnlyList<HistoryLog> History => _history;
+
+    /// <summary>The logs that were read, and how far.</summary>
+    public IReadOnlyList<PlannedLog> Logs => _logs;
 
     public int StoredSchema { get; private set; }
 
@@ -54,6 +58,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _notes.Clear();
         _skipped.Clear();
         _history.Clear();
+        _logs.Clear();
         Operations = 0;
         State = new StoreState(settings.Nonces.NextSeed()) { Clock = plan.Base.Snapshot.Clock };
         var loader = new SnapshotLoader(storage, State, settings.Recovery);
@@ -67,6 +72,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         SnapshotBytes = snapshot.Bytes;
         foreach (var log in plan.Logs)
             if (!await LoadLogAsync(log, ct).ConfigureAwait(false)) return false;
+        if (plan.Merges) State.ForgetTombstones();
         return true;
     }
 
@@ -98,7 +104,8 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _notes.AddRange(scanner.Notes);
         _skipped.AddRange(scanner.Skipped);
         Operations += scanner.Operations;
-        LastLog = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position);
+        LastLog = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock);
+        _logs.Add(log with { Length = scanner.Position });
         _history.Add(new HistoryLog(
             key.Value, log.Entry.Agent, scanner.Position, log.Entry.Schema, log.Entry.Start, scanner.Clock, scanner.Operations, times.First, times.Last, length.Value.Pieces));
         return true;

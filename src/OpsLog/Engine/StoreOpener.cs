@@ -22,6 +22,13 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
 
     public LogEnd LogEnd { get; init; }
 
+    /// <summary>How far the log was taken: in front of an unfinished end.</summary>
+    public long LogTaken { get; init; }
+
+    public long LogClock { get; init; }
+
+    public IReadOnlyList<PlannedLog> Logs { get; init; } = [];
+
     public long SnapshotBytes { get; init; }
 
     /// <summary>Other programs' logs, agents' logs, another schema version, or skipped damage: a checkpoint brings all of it into one snapshot and a new log.</summary>
@@ -61,9 +68,10 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
                 claimed = null;
                 return opened;
             }
-            catch (OpsLogException e) when (settings.ReadOnly && e.Error == OpsLogError.Damaged && !await register.IsCurrentAsync(ct).ConfigureAwait(false))
+            catch (OpsLogException e) when (settings.ReadOnly && e.Error == OpsLogError.Damaged)
             {
-                // A checkpoint came in between: what the manifest named is gone, for a good reason.
+                // Unless a checkpoint came in between: then what the manifest named is gone for a good reason.
+                if (await register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
             }
             finally
             {
@@ -111,6 +119,9 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             LogOperations = log?.Operations ?? 0,
             LogLength = log?.Length ?? 0,
             LogEnd = log?.End ?? LogEnd.Clean,
+            LogTaken = log?.Position ?? 0,
+            LogClock = log?.Clock ?? 0,
+            Logs = load.Logs,
             LogIsOurs = load.ForeignOperations == 0,
             SnapshotBytes = load.SnapshotBytes,
             Read = load.History,

@@ -8,6 +8,9 @@ namespace OpsLog.Engine;
 /// <param name="IsTimeless">Its lines carry no clock and come before every agent's: the single writer's log of a store that agents took over.</param>
 internal sealed record PlannedLog(LogEntry Entry, bool IsTimeless = false)
 {
+    /// <summary>How far it was read, once it was.</summary>
+    public long Length { get; init; }
+
     public StampSource Source => Entry.Agent.Length == 0 ? StampSource.SingleWriter : new StampSource(Entry.Agent, Entry.Name);
 }
 

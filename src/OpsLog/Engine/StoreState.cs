@@ -38,6 +38,15 @@ internal sealed class StoreState(ulong hashSeed)
         else Records.Set(wtf8, location);
     }
 
+    /// <summary>After logs were merged: nothing older can come in any more.</summary>
+    public void ForgetTombstones()
+    {
+        var dead = new List<byte[]>();
+        foreach (var entry in Records.WithTombstones())
+            if (entry.Location.IsTombstone) dead.Add(entry.Handle.Id.ToArray());
+        foreach (var id in dead) Records.Remove(id);
+    }
+
     /// <summary>Whether an operation with this stamp wins over what is known of a record (design: the larger stamp is kept; equal in one log: the later line).</summary>
     public bool Wins(ReadOnlySpan<byte> id, Stamp stamp)
     {

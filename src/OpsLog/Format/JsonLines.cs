@@ -48,6 +48,9 @@ internal static class JsonLines
     internal static bool FrameFits(ReadOnlySpan<byte> line)
         => line.Length > ChecksumTail && line[^ChecksumTail..^10].SequenceEqual(",\"crc\":\""u8) && line[^1] == '}' && line[^2] == '"';
 
+    /// <summary>Gives a checksummed line the checksum it needs at another offset.</summary>
+    public static void Reseal(Span<byte> line, long offset) => WriteHex(line[^10..^2], Checksum(line[..^ChecksumTail], offset));
+
     /// <summary>Writes a checksum's eight digits.</summary>
     public static void WriteHex(Span<byte> destination, uint checksum) => BinaryPrimitives.WriteUInt64LittleEndian(destination, HexOf(checksum));
 
