@@ -31,11 +31,14 @@ internal static class OpslogProcess
         var errors = process.StandardError.ReadToEndAsync();
         var acknowledged = new List<int>();
         var isKilled = false;
-        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        var unfinished = "";
+        var buffer = new char[4096];
+        while (await process.StandardOutput.ReadAsync(buffer) is > 0 and var count)
         {
-            // The last line of a killed process may be cut: a number without its newline is no acknowledgement, but cannot be told here;
-            // it could only be too small, which claims less.
-            acknowledged.Add(int.Parse(line, CultureInfo.InvariantCulture));
+            // Only a number with its newline is an acknowledgement: the last one of a killed process may be cut.
+            var lines = (unfinished + new string(buffer, 0, count)).Split('\n');
+            unfinished = lines[^1];
+            acknowledged.AddRange(lines.SkipLast(1).Select(line => int.Parse(line, CultureInfo.InvariantCulture)));
             if (isKilled || acknowledged.Count < killAfter) continue;
             process.Kill();
             isKilled = true;

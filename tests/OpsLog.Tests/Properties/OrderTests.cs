@@ -51,23 +51,17 @@ public sealed class OrderTests
             threads: 1);
 
     [Fact]
-    public async Task V5_a_hostile_culture_changes_no_byte()
-    {
-        var before = CultureInfo.CurrentCulture;
-        var program = RandomProgram.OfLength(40).Single(seed: "0000KnzqVRk4");
-        var plain = await BytesOf(program);
-        try
-        {
-            CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = Hostile();
-            var hostile = await BytesOf(program);
-            Assert.Equal(plain.Keys, hostile.Keys);
-            foreach (var (name, bytes) in plain) Assert.Equal(bytes, hostile[name]);
-        }
-        finally
-        {
-            CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = before;
-        }
-    }
+    public Task V5_a_hostile_culture_changes_no_byte() =>
+        RandomProgram.OfLength(40).SampleAsync(
+            async program =>
+            {
+                var plain = await BytesOf(program);
+                CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = Hostile();
+                var hostile = await BytesOf(program);
+                Assert.Equal(plain, hostile);
+            },
+            iter: 10 * RandomProgram.Factor,
+            threads: 1);
 
     [Theory]
     [InlineData(true)]
@@ -127,6 +121,7 @@ public sealed class OrderTests
             async program =>
             {
                 var rig = new StorageRig(append);
+                rig.Deleting = async key => Assert.DoesNotContain(key.Value, await NamedAsync(rig));
                 await AgainstTheModel(
                     () => OpsStore<JsonElement>.OpenAsync(rig, Runs.Options(Durability.Os, o =>
                     {
@@ -134,17 +129,29 @@ public sealed class OrderTests
                         o.HistoryRetention = HistoryRetention.None;
                     })),
                     program);
-
-                // The manifests are gone, but every deletion is known: what the last manifest names must not be among them.
-                var manifest = System.Text.Encoding.UTF8.GetString(await rig.BytesAsync(new StorageKey("manifest.json")));
-                var deleted = rig.Calls.Where(c => c.StartsWith("delete ", StringComparison.Ordinal)).Select(c => c["delete ".Length..]).ToList();
                 var there = await rig.LengthsAsync();
-                Assert.All(deleted.Where(name => !there.ContainsKey(name)), name => Assert.DoesNotContain($"\"currentSnapshot\": \"{name}\"", manifest, StringComparison.Ordinal));
                 await Runs.AssertSoundAsync(rig, program.ToString());
                 Assert.True(there.Keys.Count(k => k.StartsWith("snapshots/", StringComparison.Ordinal)) <= 2, string.Join('\n', there.Keys));
             },
             iter: 30 * RandomProgram.Factor,
             threads: 1);
+
+    /// <summary>Every object that the manifest needs; what it lists as garbage is not among them.</summary>
+    private static async Task<HashSet<string>> NamedAsync(StorageRig rig)
+    {
+        var manifest = JsonTree.Object(JsonTree.Parse(await rig.BytesAsync(new StorageKey("manifest.json"))));
+        JsonTree.Object(manifest["opslog"]).Remove("garbage");
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        Collect(manifest, names);
+        return names;
+    }
+
+    private static void Collect(object? value, HashSet<string> texts)
+    {
+        if (value is string text) texts.Add(text);
+        if (value is Dictionary<string, object?> o) foreach (var member in o.Values) Collect(member, texts);
+        if (value is List<object?> list) foreach (var item in list) Collect(item, texts);
+    }
 
     private static void CheckpointEagerly(OpsStoreOptions options) =>
         (options.Checkpoint.Automatic, options.Checkpoint.MinimumLogBytes, options.Checkpoint.MinimumOperations, options.Checkpoint.Growth) = (true, 300, 2, 0.1);

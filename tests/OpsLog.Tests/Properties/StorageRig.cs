@@ -33,6 +33,9 @@ internal sealed class StorageRig(bool append) : IOpsStorage
 
     public StorageCapabilities Capabilities => _inner.Capabilities;
 
+    /// <summary>Looks at every deletion before it happens.</summary>
+    public Func<StorageKey, Task>? Deleting { get; set; }
+
     /// <summary>The calls so far, in words.</summary>
     public IReadOnlyList<string> Calls => _calls;
 
@@ -120,6 +123,7 @@ internal sealed class StorageRig(bool append) : IOpsStorage
     {
         var strikes = Strikes($"delete {key}");
         if (strikes && _cut != Cut.After) throw Failure();
+        if (Deleting is { } look) await look(key);
         await _inner.DeleteAsync(key, cancellationToken);
         if (strikes) throw Failure();
     }
