@@ -7,11 +7,34 @@ namespace OpsLog.Interop;
 /// <summary>Random programs for both sides. The same seed gives the same program, whatever the number of the run.</summary>
 internal sealed class ProgramGenerator(int seed)
 {
-    private static readonly string[] s_plainIds = ["task-0", "task-1", "task-2", "10", "9", "2", "__proto__", "constructor", "toString", "a b", "../up", "CON", "A", "a", "q\"b\\s", "tab\t", "line\nbreak"];
-    private static readonly string[] s_otherIds = ["ключ", "🐎", "é", "é", "日本語", "\u2028", "\u0001", "nul\0nul", "\u00a0", "ſ", new('x', 300), "😀" + new string('y', 120)];
-    private static readonly string[] s_numbers = ["0", "-0", "1", "-1", "1.50", "0.1", "1e21", "1E-7", "123456789012345678", "9007199254740993", "-2.5e-10", "1000000000000000000000"];
-    private static readonly string[] s_texts = ["", "text", "žluťoučký kůň", "🐎🐎", "\u2028\u2029", "\"quoted\"", "back\\slash", "\b\f\n\r\t\u0001", "</script>", ",\"clock\":1}", ",\"crc\":\"00000000\"}", "#"];
-    private static readonly string[] s_names = ["title", "n", "done", "nested", "list", "__proto__", "constructor", "10", "2", "ключ", "records", "clock", "$set", "crc", "", "a.b"];
+    private static readonly string[] s_plainIds =
+    [
+        "task-0", "task-1", "task-2", "10", "9", "2", "__proto__", "constructor", "toString", "a b", "../up", "CON", "A", "a",
+        "q\"b\\s", "tab\t", "line\nbreak",
+    ];
+
+    private static readonly string[] s_otherIds =
+    [
+        "ключ", "🐎", "é", "é", "日本語", "\u2028", "\u0001", "nul\0nul", "\u00a0", "ſ", new('x', 300), "😀" + new string('y', 120),
+    ];
+
+    private static readonly string[] s_numbers =
+    [
+        "0", "-0", "1", "-1", "1.50", "0.1", "1e21", "1E-7", "123456789012345678", "9007199254740993", "-2.5e-10",
+        "1000000000000000000000",
+    ];
+
+    private static readonly string[] s_texts =
+    [
+        "", "text", "žluťoučký kůň", "🐎🐎", "\u2028\u2029", "\"quoted\"", "back\\slash", "\b\f\n\r\t\u0001", "</script>",
+        ",\"clock\":1}", ",\"crc\":\"00000000\"}", "#",
+    ];
+
+    private static readonly string[] s_names =
+    [
+        "title", "n", "done", "nested", "list", "__proto__", "constructor", "10", "2", "ключ", "records", "clock", "$set", "crc",
+        "", "a.b",
+    ];
 
     private readonly Random _random = new(seed);
 

@@ -31,17 +31,21 @@ public sealed class CorpusTests
     [Fact]
     public void The_judge_of_lines_refuses_no_more_than_the_package_skips()
     {
+        var total = 0;
         foreach (var store in CorpusStore.All.Where(s => s.Opens))
         {
-            var skipped = JsonTree.Array(store.Expected["warnings"]).Sum(w => int.Parse(((string)w!).Split(' ')[2], System.Globalization.CultureInfo.InvariantCulture));
+            var skipped = JsonTree.Array(store.Expected["warnings"]).Select(w => ((string)w!).Split(' '))
+                .Where(w => w[1] == "skipped").Sum(w => int.Parse(w[2], System.Globalization.CultureInfo.InvariantCulture));
             var manifest = JsonTree.Object(JsonTree.Parse(store.Files["manifest.json"]));
             var logs = new List<object?> { manifest["activeOps"] };
             if (manifest.TryGetValue("activeAgentOps", out var agents)) logs.AddRange(JsonTree.Object(agents).Values);
             var unsound = logs.Distinct().Select(l => store.Files.GetValueOrDefault((string)l!) ?? [])
                 .Sum(log => Encoding.Latin1.GetString(log).Split('\n').Count(line => !PackageLine.IsSound(Encoding.Latin1.GetBytes(line))));
             Assert.True(unsound <= skipped, $"{store.Name}: {unsound} unsound lines, the package skips {skipped}");
-            Assert.Equal(skipped > 0 && !store.Expected.ContainsKey("correctState"), unsound > 0 && !store.Expected.ContainsKey("correctState"));
+            total += unsound;
         }
+
+        Assert.True(total > 30, $"The judge refuses {total} lines of the whole corpus: too few to mean anything.");
     }
 
     [Theory]

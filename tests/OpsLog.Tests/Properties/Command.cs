@@ -26,15 +26,30 @@ internal abstract record Command
         public override string ToString() => $"archive {string.Join(' ', Ids)} to {Period}";
     }
 
-    public sealed record Undo : Command;
+    public sealed record Undo : Command
+    {
+        public override string ToString() => "undo";
+    }
 
-    public sealed record Redo : Command;
+    public sealed record Redo : Command
+    {
+        public override string ToString() => "redo";
+    }
 
-    public sealed record Compact : Command;
+    public sealed record Compact : Command
+    {
+        public override string ToString() => "compact";
+    }
 
-    public sealed record Flush : Command;
+    public sealed record Flush : Command
+    {
+        public override string ToString() => "flush";
+    }
 
-    public sealed record Reopen : Command;
+    public sealed record Reopen : Command
+    {
+        public override string ToString() => "reopen";
+    }
 
     /// <summary>Runs it on a store.</summary>
     public async Task RunAsync(OpsStore<JsonElement> store)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using CsCheck;
 using OpsLog.Storage;
+using OpsLog.Testing;
 using Xunit;
 
 namespace OpsLog.Tests.Properties;
@@ -18,21 +19,49 @@ public sealed class CrashTests
     [InlineData(Durability.Disk, true)]
     [InlineData(Durability.Disk, false)]
     public Task V1_V3_what_is_acknowledged_at_disk_survives_a_power_loss_at_every_call(Durability durability, bool append) =>
-        RandomProgram.OfLength(Length).SampleAsync(program => AtEveryPoint(program, durability, append, powerLoss: true), iter: 6 * RandomProgram.Factor, threads: 1);
+        RandomProgram.OfLength(Length).SampleAsync(program => AtEveryPoint(program, durability, append, CrashLoss.Unsynced), iter: 6 * RandomProgram.Factor, threads: 1);
 
     [Theory]
     [InlineData(Durability.Os, true)]
     [InlineData(Durability.Os, false)]
     public Task V1_V3_what_is_acknowledged_at_os_survives_a_killed_process_at_every_call(Durability durability, bool append) =>
-        RandomProgram.OfLength(Length).SampleAsync(program => AtEveryPoint(program, durability, append, powerLoss: false), iter: 6 * RandomProgram.Factor, threads: 1);
+        RandomProgram.OfLength(Length).SampleAsync(program => AtEveryPoint(program, durability, append, CrashLoss.Nothing), iter: 6 * RandomProgram.Factor, threads: 1);
 
     [Theory]
-    [InlineData(Durability.Os, true)]
-    [InlineData(Durability.Buffered, true)]
-    [InlineData(Durability.Buffered, false)]
-    public Task V4_below_that_a_crash_leaves_the_state_behind_some_prefix(Durability durability, bool append) =>
+    [InlineData(Durability.Os, true, CrashLoss.Unsynced)]
+    [InlineData(Durability.Os, true, CrashLoss.Tail)]
+    [InlineData(Durability.Buffered, true, CrashLoss.Nothing)]
+    [InlineData(Durability.Buffered, true, CrashLoss.Unsynced)]
+    [InlineData(Durability.Buffered, false, CrashLoss.Nothing)]
+    public Task V4_below_that_a_crash_leaves_the_state_behind_some_prefix(Durability durability, bool append, CrashLoss loss) =>
         RandomProgram.OfLength(Length).SampleAsync(
-            program => AtEveryPoint(program, durability, append, powerLoss: durability == Durability.Os, promises: false), iter: 6 * RandomProgram.Factor, threads: 1);
+            program => AtEveryPoint(program, durability, append, loss, promises: false), iter: 4 * RandomProgram.Factor, threads: 1);
+
+    [Theory]
+    [InlineData(CrashLoss.TornByte)]
+    [InlineData(CrashLoss.Scattered)]
+    public Task V4_V7_unsynced_writes_that_survive_in_part_show_a_prefix_or_are_refused(CrashLoss loss) =>
+        RandomProgram.OfLength(Length, reopens: false).SampleAsync(
+            async program =>
+            {
+                var rehearsal = await RunAsync(new StorageRig(append: true), program, Runs.Options(Durability.Os));
+                foreach (var (call, moment) in rehearsal.Rig.Points)
+                {
+                    var run = await RunAsync(Crashing(append: true, call, moment), program, Runs.Options(Durability.Os));
+                    List<StoreModel> allowed = run.InFlight is { } next ? [.. run.Acknowledged, next] : run.Acknowledged;
+                    try
+                    {
+                        var state = await Runs.TextOfAsync(run.Rig.Survivor(loss, seed: call), Runs.Options(Durability.Os));
+                        Runs.AssertOneOf(allowed, state, $"died at call {call} ({moment}), loses {loss}\n{program}");
+                    }
+                    catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
+                    {
+                        Assert.NotNull(e.Damage);
+                    }
+                }
+            },
+            iter: 4 * RandomProgram.Factor,
+            threads: 1);
 
     [Fact]
     public Task V1_what_was_flushed_at_buffered_survives_a_power_loss() =>
@@ -49,7 +78,7 @@ public sealed class CrashTests
                 }
 
                 await store.FlushAsync();
-                var survivor = await rig.SurvivorAsync(powerLoss: true);
+                var survivor = rig.Survivor(CrashLoss.Unsynced);
                 Assert.Equal(model.Text, await Runs.TextOfAsync(survivor));
                 await Runs.AbandonAsync(store);
             },
@@ -64,38 +93,38 @@ public sealed class CrashTests
             async program =>
             {
                 var rehearsal = await RunAsync(new StorageRig(append), program, Runs.Options());
-                foreach (var (call, cut) in rehearsal.Rig.Points.Where(p => p.Cut == Cut.Half || p.Call % 5 == 0))
+                foreach (var (call, moment) in rehearsal.Rig.Points.Where(p => p.Moment == FaultMoment.During || p.Call % 5 == 0))
                 {
-                    var crashed = await RunAsync(Crashing(append, call, cut), program, Runs.Options());
-                    var first = await crashed.Rig.SurvivorAsync(powerLoss: true);
-                    var counted = await first.SurvivorAsync(powerLoss: false);
+                    var crashed = await RunAsync(Crashing(append, call, moment), program, Runs.Options());
+                    var first = crashed.Rig.Survivor(CrashLoss.Unsynced);
+                    var counted = first.Survivor(CrashLoss.Nothing);
                     var expected = await Runs.TextOfAsync(counted);
-                    foreach (var (call2, cut2) in counted.Points)
+                    foreach (var (call2, moment2) in counted.Points)
                     {
-                        var second = await first.SurvivorAsync(powerLoss: false);
-                        second.CrashAt(call2, cut2);
+                        var second = first.Survivor(CrashLoss.Nothing);
+                        second.CrashAt(call2, moment2);
                         await RunAsync(second, new RandomProgram([]), Runs.Options());
-                        var context = $"died at {call} ({cut}), then at {call2} ({cut2}) while recovering\n{program}";
-                        Assert.True(expected == await Runs.TextOfAsync(await second.SurvivorAsync(powerLoss: true)), context);
+                        var context = $"died at {call} ({moment}), then at {call2} ({moment2}) while recovering\n{program}";
+                        Assert.True(expected == await Runs.TextOfAsync(second.Survivor(CrashLoss.Unsynced)), context);
                     }
                 }
             },
             iter: 2 * RandomProgram.Factor,
             threads: 1);
 
-    private static async Task AtEveryPoint(RandomProgram program, Durability durability, bool append, bool powerLoss, bool promises = true)
+    private static async Task AtEveryPoint(RandomProgram program, Durability durability, bool append, CrashLoss loss, bool promises = true)
     {
         var rehearsal = await RunAsync(new StorageRig(append), program, Runs.Options(durability));
         Assert.Null(rehearsal.InFlight);
         Runs.AssertOneOf([rehearsal.Acknowledged[^1]], await Runs.TextOfAsync(rehearsal.Rig), $"without a crash\n{program}");
 
-        foreach (var (call, cut) in rehearsal.Rig.Points)
+        foreach (var (call, moment) in rehearsal.Rig.Points)
         {
-            var run = await RunAsync(Crashing(append, call, cut), program, Runs.Options(durability));
-            var context = $"{durability}, died at call {call} ({run.Rig.Calls[^1]}, {cut}), {(powerLoss ? "with" : "without")} power loss\n{program}";
+            var run = await RunAsync(Crashing(append, call, moment), program, Runs.Options(durability));
+            var context = $"{durability}, died at call {call} ({run.Rig.Calls[^1]}, {moment}), loses {loss}\n{program}";
             IEnumerable<StoreModel> allowed = promises ? [run.Acknowledged[^1]] : run.Acknowledged;
             if (run.InFlight is { } next) allowed = allowed.Append(next);
-            await AssertRecovers(await run.Rig.SurvivorAsync(powerLoss), [.. allowed], durability, context);
+            await AssertRecovers(run.Rig.Survivor(loss, seed: call), [.. allowed], durability, context);
         }
     }
 
@@ -133,10 +162,10 @@ public sealed class CrashTests
         return [.. store.Where(r => r.Key != id).Select(r => KeyValuePair.Create(r.Key, r.Value.GetRawText()))];
     }
 
-    private static StorageRig Crashing(bool append, int call, Cut cut)
+    private static StorageRig Crashing(bool append, int call, FaultMoment moment)
     {
         var rig = new StorageRig(append);
-        rig.CrashAt(call, cut);
+        rig.CrashAt(call, moment);
         return rig;
     }
 

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using OpsLog.Storage;
+using OpsLog.Testing;
 using OpsLog.Tests.Corpus;
 using Xunit;
 
@@ -23,7 +24,7 @@ public sealed class DamageTests
                 var bytes = await rig.BytesAsync(log);
                 for (var cut = length; cut < bytes.Length; cut++)
                 {
-                    var torn = await rig.SurvivorAsync(powerLoss: false);
+                    var torn = rig.Survivor(CrashLoss.Nothing);
                     await torn.WriteAsync(log, bytes[..cut]);
                     await AssertTornTail(torn, log, before, cut > length, $"cut at {cut} of {length}..{bytes.Length}\n{program}");
                 }
@@ -142,8 +143,8 @@ public sealed class DamageTests
             b.Set("torn", StoreReading.Element("""{"text":"žluťoučký"}"""));
             b.Set("a", StoreReading.Element("""{"torn":true}"""));
         });
-        var killed = await rig.SurvivorAsync(powerLoss: false);
-        await store.DisposeAsync();
+        var killed = rig.Survivor(CrashLoss.Nothing);
+        await Runs.AbandonAsync(store);
         return (killed, before, length);
     }
 
@@ -192,7 +193,11 @@ public sealed class DamageTests
             await using var store = await Runs.OpenAsync(rig, Runs.Options(change: o => o.ReadOnly = true));
             var text = new StringBuilder(Runs.Text(store)).Append('\n');
             foreach (var period in store.Archives)
-                foreach (var (id, value) in await store.LoadArchiveAsync(period)) text.Append(period).Append(": ").Append(id).Append(" = ").Append(value.GetRawText()).Append('\n');
+            {
+                foreach (var (id, value) in await store.LoadArchiveAsync(period))
+                    text.Append(period).Append(": ").Append(id).Append(" = ").Append(value.GetRawText()).Append('\n');
+            }
+
             await foreach (var operation in store.OperationsAsync())
             {
                 text.Append(operation.Kind).Append(' ').Append(operation.Id).Append(' ').Append(operation.Revision).Append(' ')

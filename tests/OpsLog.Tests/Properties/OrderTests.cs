@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using CsCheck;
 using OpsLog.Storage;
+using OpsLog.Testing;
 using OpsLog.Tests.Corpus;
 using Xunit;
 
@@ -79,7 +80,7 @@ public sealed class OrderTests
                     rig.CrashAt(call, cut);
                     var seen = new List<Revision>();
                     await StampsAsync(rig, program, seen);
-                    await StampsAsync(await rig.SurvivorAsync(powerLoss: true), program, seen);
+                    await StampsAsync(rig.Survivor(CrashLoss.Unsynced), program, seen);
                     Assert.Equal(seen.Count, seen.Distinct().Count());
                     foreach (var (earlier, later) in seen.Zip(seen.Skip(1)))
                         Assert.True(earlier.Clock < later.Clock, $"V6: {later} behind {earlier}, died at {call} ({cut})\n{program}");

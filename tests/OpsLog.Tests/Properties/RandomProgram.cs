@@ -24,7 +24,7 @@ internal sealed record RandomProgram(IReadOnlyList<Command> Commands)
             .Array[1, length]
             .Select(raw => Build(raw, reopens, undoes));
 
-    public override string ToString() => string.Join('\n', Commands.Select(c => c is Command.Undo or Command.Redo or Command.Compact or Command.Flush or Command.Reopen ? c.GetType().Name : c.ToString()));
+    public override string ToString() => string.Join('\n', Commands);
 
     private static RandomProgram Build((int Kind, int Id, int Padding, int Count)[] raw, bool reopens, bool undoes)
     {
