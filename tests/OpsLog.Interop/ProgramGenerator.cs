@@ -15,7 +15,7 @@ internal sealed class ProgramGenerator(int seed)
 
     private static readonly string[] s_otherIds =
     [
-        "ключ", "🐎", "é", "é", "日本語", "\u2028", "\u0001", "nul\0nul", "\u00a0", "ſ", new('x', 300), "😀" + new string('y', 120),
+        "ключ", "🐎", "\u00e9", "e\u0301", "日本語", "\u2028", "\u0001", "nul\0nul", "\u00a0", "ſ", new('x', 300), "😀" + new string('y', 120),
     ];
 
     private static readonly string[] s_numbers =
