@@ -7,7 +7,7 @@ namespace OpsLog.Cli;
 /// <summary>A store and its storage, opened as the command line does: raw JSON at the store's own schema version.</summary>
 internal sealed class OpenedStore : IAsyncDisposable
 {
-    /// <summary>The deepest nesting of a document; the reader of the npm package has none, .NET's default of 64 is too low for it.</summary>
+    /// <summary>The deepest nesting of a document: .NET's default of 64 is too low for what the npm package wrote.</summary>
     public const int MaxDepth = 1000;
 
     private readonly IOpsStorage _storage;
@@ -24,7 +24,8 @@ internal sealed class OpenedStore : IAsyncDisposable
         var storage = StoreLocation.Open(location);
         try
         {
-            return new OpenedStore(storage, await OpsStore<JsonElement>.OpenAsync(storage, options, cancellationToken).ConfigureAwait(false));
+            var store = await OpsStore<JsonElement>.OpenAsync(storage, options, cancellationToken).ConfigureAwait(false);
+            return new OpenedStore(storage, store);
         }
         catch
         {

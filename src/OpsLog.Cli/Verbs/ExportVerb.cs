@@ -7,7 +7,11 @@ namespace OpsLog.Cli.Verbs;
 /// <summary><c>export</c>: the state, byte for byte and in ordinal id order, so that two equal states give two equal files.</summary>
 internal sealed class ExportVerb : OpeningVerb
 {
-    private readonly Option<string?> _archive = new("--archive") { Description = "Export this archive segment instead of the live state.", HelpName = "SEGMENT" };
+    private readonly Option<string?> _archive = new("--archive")
+    {
+        Description = "Export this archive segment instead of the live state.",
+        HelpName = "SEGMENT",
+    };
 
     public ExportVerb(CliStreams streams)
         : base("export", "Writes every record as a line {\"id\":…,\"data\":…}, ordered by id.", streams) => Add(_archive);
