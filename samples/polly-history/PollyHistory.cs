@@ -36,9 +36,10 @@ await using (var store = await OpsStore<TrackedFile>.OpenAsync(folder))
 var reopening = Stopwatch.GetTimestamp();
 await using (var store = await OpsStore<TrackedFile>.OpenAsync(folder))
 {
+    var report = store.RecoveryReport;
     Console.WriteLine($"Reopened in {Stopwatch.GetElapsedTime(reopening).TotalMilliseconds:0} ms: "
-        + $"{store.RecoveryReport.SnapshotRecords:N0} records from the snapshot, {store.RecoveryReport.ReplayedOperations:N0} operations from the log");
-    Check("nothing was torn, skipped or lost", store.RecoveryReport.IsClean);
+        + $"{report.SnapshotRecords:N0} records from the snapshot, {report.ReplayedOperations:N0} operations from the log");
+    Check("nothing was torn, skipped or lost", report.IsClean);
     Check("the state is the repository's final tree", IsFinalTree(store));
 }
 
@@ -86,8 +87,11 @@ static async Task ShowAsync(OpsStore<TrackedFile> store)
     await foreach (var operation in store.HistoryAsync(File)) history.Add(operation);
     Console.WriteLine($"History of {File}: {history.Count} operations, the last three:");
     foreach (var operation in history.TakeLast(3))
-        Console.WriteLine($"  {operation.Value?.At[..10]}  {operation.Kind.ToString().ToLowerInvariant(),-6}  blob {operation.Value?.Blob[..10]}  in commit {operation.Value?.Commit[..10]}, "
+    {
+        var file = operation.Value!; // the file lives to the end: nothing here is a delete
+        Console.WriteLine($"  {file.At[..10]}  {file.Kind,-8}  blob {file.Blob[..10]}  commit {file.Commit[..10]}, "
             + $"operation {operation.BatchIndex + 1} of {operation.BatchSize}");
+    }
 }
 
 async Task UndoAndRedoAsync(OpsStore<TrackedFile> store)
@@ -133,5 +137,6 @@ namespace OpsLog.Samples
 
     /// <summary>The document: a file of the repository, as one commit left it.</summary>
     internal sealed record TrackedFile(
-        string Path, string Blob, string Mode, string Commit, string Agent, string At, string Kind, string? Extension, int Depth, string[] Folders);
+        string Path, string Blob, string Mode, string Commit, string Agent, string At, string Kind,
+        string? Extension, int Depth, string[] Folders);
 }

@@ -14,21 +14,22 @@ internal sealed class CliStreams(Stream input, Stream output, TextWriter error)
     /// <summary>Standard error: errors, notes, summaries, progress.</summary>
     public TextWriter Error { get; } = error;
 
-    /// <summary>Whether <see cref="Output"/> is a terminal: colours and tables are for people only.</summary>
-    public bool OutputIsTerminal { get; init; }
+    /// <summary>The terminal behind <see cref="Output"/>, if there is one: colours and tables are for people only.</summary>
+    public TextWriter? OutputTerminal { get; init; }
 
-    /// <summary>Whether <see cref="Error"/> is a terminal: progress is shown only there.</summary>
-    public bool ErrorIsTerminal { get; init; }
+    /// <summary>The terminal behind <see cref="Error"/>, if there is one: progress is shown only there.</summary>
+    public TextWriter? ErrorTerminal { get; init; }
 
     /// <summary>The streams of this process.</summary>
     public static CliStreams OfProcess()
     {
         // Console.Error would encode by the terminal's settings; ids and paths are UTF-8 everywhere in OpsLog.
         var error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true };
+        if (!Console.IsOutputRedirected || !Console.IsErrorRedirected) Console.OutputEncoding = new UTF8Encoding(false);
         return new CliStreams(Console.OpenStandardInput(), Console.OpenStandardOutput(), error)
         {
-            OutputIsTerminal = !Console.IsOutputRedirected,
-            ErrorIsTerminal = !Console.IsErrorRedirected,
+            OutputTerminal = Console.IsOutputRedirected ? null : Console.Out,
+            ErrorTerminal = Console.IsErrorRedirected ? null : Console.Error,
         };
     }
 }

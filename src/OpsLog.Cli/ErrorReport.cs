@@ -32,9 +32,10 @@ internal static class ErrorReport
         return OneLine(message) + Advice(exception);
     }
 
-    private static string Advice(Exception exception) => (exception as OpsLogException ?? exception.InnerException as OpsLogException)?.Error switch
+    private static string Advice(Exception exception) => LibraryError(exception)?.Error switch
     {
-        OpsLogError.Damaged => " | next: 'opslog verify STORE' lists all damage, '--recovery skip-corrupt' reads past it, 'opslog repair STORE --to DIR' salvages into a new store.",
+        OpsLogError.Damaged => " | next: 'opslog verify STORE' lists all damage, '--recovery skip-corrupt' reads past it, "
+            + "'opslog repair STORE --to DIR' salvages into a new store.",
         OpsLogError.Locked => " | next: close the other writer; get, ls, export and the other reading verbs work beside it.",
         OpsLogError.TooNew => " | next: use a newer opslog.",
         OpsLogError.OutcomeUnknown => " | next: look with 'opslog get' or 'opslog log' before you repeat it.",
@@ -88,8 +89,10 @@ internal static class ErrorReport
         },
     };
 
-    private static Damage? DamageOf(Exception exception) =>
-        (exception as OpsLogException ?? exception.InnerException as OpsLogException)?.Damage;
+    private static Damage? DamageOf(Exception exception) => LibraryError(exception)?.Damage;
+
+    private static OpsLogException? LibraryError(Exception exception) =>
+        exception as OpsLogException ?? exception.InnerException as OpsLogException;
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ");
 }

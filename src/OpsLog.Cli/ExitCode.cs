@@ -2,7 +2,7 @@ using OpsLog.Storage;
 
 namespace OpsLog.Cli;
 
-/// <summary>What the process's exit code says. Scripts rely on it: docs/cli.md lists it. Everything is mapped here and nowhere else.</summary>
+/// <summary>What the process's exit code says. Scripts rely on it (docs/cli.md). Everything is mapped here, nowhere else.</summary>
 internal static class ExitCode
 {
     public const int Done = 0;

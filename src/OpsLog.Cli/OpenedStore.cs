@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using OpsLog.Storage;
 
 namespace OpsLog.Cli;
@@ -7,8 +6,8 @@ namespace OpsLog.Cli;
 /// <summary>A store and its storage, opened as the command line does: raw JSON at the store's own schema version.</summary>
 internal sealed class OpenedStore : IAsyncDisposable
 {
-    /// <summary>The deepest nesting of a document; the reader of the npm package has none, .NET's default of 64 is too low for it.</summary>
-    public const int MaxDepth = 1000;
+    /// <summary>How deep this tool reads nested JSON: as deep as the library reads documents. What may be written is the library's to say.</summary>
+    public const int MaxDepth = 1024;
 
     private readonly IOpsStorage _storage;
 
@@ -19,12 +18,12 @@ internal sealed class OpenedStore : IAsyncDisposable
     /// <summary>Opens the store; <paramref name="options"/> says how, but for the documents.</summary>
     public static async ValueTask<OpenedStore> OpenAsync(string location, OpsStoreOptions options, CancellationToken cancellationToken)
     {
-        options.JsonTypeInfo = RawJsonContext.Deep.JsonElement;
         options.SchemaVersion = null;
         var storage = StoreLocation.Open(location);
         try
         {
-            return new OpenedStore(storage, await OpsStore<JsonElement>.OpenAsync(storage, options, cancellationToken).ConfigureAwait(false));
+            var store = await OpsStore<JsonElement>.OpenAsync(storage, options, cancellationToken).ConfigureAwait(false);
+            return new OpenedStore(storage, store);
         }
         catch
         {
@@ -44,11 +43,4 @@ internal sealed class OpenedStore : IAsyncDisposable
             await _storage.DisposeAsync().ConfigureAwait(false);
         }
     }
-}
-
-/// <summary>Documents as raw JSON, without reflection: it keeps the tool's start short.</summary>
-[JsonSerializable(typeof(JsonElement))]
-internal sealed partial class RawJsonContext : JsonSerializerContext
-{
-    public static RawJsonContext Deep { get; } = new(new JsonSerializerOptions { MaxDepth = OpenedStore.MaxDepth });
 }

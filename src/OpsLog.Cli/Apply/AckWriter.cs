@@ -4,12 +4,12 @@ using System.Globalization;
 namespace OpsLog.Cli.Apply;
 
 /// <summary>
-/// Prints the numbers of acknowledged lines. Numbers may wait together for at most <see cref="Patience"/>, and never while anything is waited
-/// for: who is about to wait calls <see cref="Flush"/>. Safe for concurrent calls.
+/// Prints the numbers of acknowledged lines. Numbers may wait together for at most <see cref="Patience"/>, and never while anything is
+/// waited for: who is about to wait calls <see cref="Flush"/>. Safe for concurrent calls.
 /// </summary>
 internal sealed class AckWriter
 {
-    /// <summary>How long an acknowledgement may wait for others, where the next one comes at once: a system call each would cost more than the write itself.</summary>
+    /// <summary>How long an acknowledgement may wait for others: a system call for each would cost as much as the write it is about.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(1);
 
     private const int NumberLength = 21;

@@ -3,7 +3,7 @@ using System.Text.Unicode;
 
 namespace OpsLog.Cli.Apply;
 
-/// <summary>Reads one line of <c>apply</c>'s input. Pure. Of members with the same name the last one counts; unknown members are ignored.</summary>
+/// <summary>Reads one line of <c>apply</c>'s input. Pure. Of equal members the last one counts; unknown members are ignored.</summary>
 internal sealed class ApplyLineReader(string? batchBy)
 {
     // A document may be as deep as a store takes it; around it lie the line, a batch's array and the batch's operation.
@@ -137,7 +137,10 @@ internal sealed class ApplyLineReader(string? batchBy)
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartArray) throw new FormatException("\"ids\" is not an array.");
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            ids.Add(reader.TokenType == JsonTokenType.String ? Text(ref reader, "ids") : throw new FormatException("\"ids\" holds something else than strings."));
+        {
+            if (reader.TokenType != JsonTokenType.String) throw new FormatException("\"ids\" holds something else than strings.");
+            ids.Add(Text(ref reader, "ids"));
+        }
     }
 
     private static string? SegmentName(ReadOnlySpan<byte> value)

@@ -1,6 +1,6 @@
 namespace OpsLog.Cli.Apply;
 
-/// <summary>Reads lines and has them applied in order: groups neighbours of one batch, and lets single operations run side by side.</summary>
+/// <summary>Reads lines and has them applied in order: neighbours of one batch together, single operations side by side.</summary>
 internal sealed class ApplyRun
 {
     private readonly LineReader _lines;

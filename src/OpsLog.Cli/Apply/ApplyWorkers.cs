@@ -24,7 +24,8 @@ internal sealed class ApplyWorkers
         _callers = new Task[count];
         for (var i = 0; i < count; i++)
         {
-            _queues[i] = Channel.CreateBounded<WorkItem>(new BoundedChannelOptions(QueueLength) { SingleReader = true, SingleWriter = true });
+            _queues[i] = Channel.CreateBounded<WorkItem>(
+                new BoundedChannelOptions(QueueLength) { SingleReader = true, SingleWriter = true });
             var queue = _queues[i].Reader;
             _callers[i] = Task.Run(() => CallAsync(queue));
         }

@@ -8,8 +8,8 @@ internal static class LongWork
     /// <summary>Runs the work with something to report to; <see langword="null"/> where nobody looks.</summary>
     public static async Task<TResult> RunAsync<TResult>(CliStreams streams, bool json, Func<IProgress<StoreProgress>?, Task<TResult>> work)
     {
-        if (!streams.ErrorIsTerminal || json) return await work(null).ConfigureAwait(false);
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(streams.Error) });
+        if (streams.ErrorTerminal is not { } terminal || json) return await work(null).ConfigureAwait(false);
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(terminal) });
         return await console.Progress().AutoClear(true)
             .StartAsync(context => work(new Bars(context))).ConfigureAwait(false);
     }

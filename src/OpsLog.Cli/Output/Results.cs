@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Spectre.Console;
@@ -6,7 +7,7 @@ using Spectre.Console;
 namespace OpsLog.Cli;
 
 /// <summary>
-/// What a verb prints on standard output: JSON for scripts, a table or coloured lines on a terminal, plain lines otherwise. Not thread-safe.
+/// What a verb prints on standard output: JSON for scripts, tables and colours on a terminal, plain lines otherwise. Not thread-safe.
 /// </summary>
 internal sealed class Results : IDisposable
 {
@@ -25,7 +26,7 @@ internal sealed class Results : IDisposable
     public bool Json { get; }
 
     /// <summary>Whether people read it.</summary>
-    public bool Pretty => !Json && _streams.OutputIsTerminal;
+    public bool Pretty => !Json && _streams.OutputTerminal is not null;
 
     /// <summary>The bytes of the output, for what is written without a text in between.</summary>
     public OutputBuffer Bytes => _buffer;
@@ -83,7 +84,7 @@ internal sealed class Results : IDisposable
         foreach (var (text, style) in columns)
         {
             if (line.Length > 0) line.Append(Pretty ? "  " : "\t");
-            if (Pretty && style.Length > 0) line.Append('[').Append(style).Append(']').Append(Markup.Escape(text)).Append("[/]");
+            if (Pretty && style.Length > 0) line.Append(CultureInfo.InvariantCulture, $"[{style}]{Markup.Escape(text)}[/]");
             else line.Append(Pretty ? Markup.Escape(text) : text);
         }
 
@@ -103,10 +104,7 @@ internal sealed class Results : IDisposable
         get
         {
             _buffer.Flush(); // plain lines printed before keep their place
-            return _console ??= AnsiConsole.Create(new AnsiConsoleSettings
-            {
-                Out = new AnsiConsoleOutput(new StreamWriter(_streams.Output, new UTF8Encoding(false), leaveOpen: true) { AutoFlush = true }),
-            });
+            return _console ??= AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_streams.OutputTerminal!) });
         }
     }
 

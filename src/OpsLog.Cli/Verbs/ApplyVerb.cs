@@ -59,7 +59,8 @@ internal sealed class ApplyVerb : OpeningVerb
         await using var ownStore = opened.ConfigureAwait(false);
         var acknowledgements = new AckWriter(arguments.GetValue(_ack) ? Streams.Output : null, atOnce: durability == Durability.Disk);
         var target = new ApplyTarget(opened.Store, acknowledgements);
-        var run = new ApplyRun(new LineReader(input), arguments.GetValue(_batchBy), target, acknowledgements, arguments.GetValue(_concurrency));
+        var run = new ApplyRun(
+            new LineReader(input), arguments.GetValue(_batchBy), target, acknowledgements, arguments.GetValue(_concurrency));
         var started = Stopwatch.GetTimestamp();
         try
         {

@@ -8,7 +8,12 @@ internal sealed class ArchiveVerb : OpeningVerb
 {
     private readonly Option<string[]> _ids = new("--id") { Description = "A record to move. May be given several times.", HelpName = "ID" };
     private readonly Option<string[]> _where = WhereFilter.CreateOption();
-    private readonly Option<string?> _segment = new("--segment") { Description = "The segment to move them to. Default: the current quarter.", HelpName = "SEGMENT" };
+    private readonly Option<string?> _segment = new("--segment")
+    {
+        Description = "The segment to move them to. Default: the store's choice, by the date.",
+        HelpName = "SEGMENT",
+    };
+
 
     public ArchiveVerb(CliStreams streams)
         : base("archive", "Moves records to an archive segment. Exit 1 if there is none to move.", streams)

@@ -7,7 +7,11 @@ namespace OpsLog.Cli.Verbs;
 /// <summary><c>export</c>: the state, byte for byte and in ordinal id order, so that two equal states give two equal files.</summary>
 internal sealed class ExportVerb : OpeningVerb
 {
-    private readonly Option<string?> _archive = new("--archive") { Description = "Export this archive segment instead of the live state.", HelpName = "SEGMENT" };
+    private readonly Option<string?> _archive = new("--archive")
+    {
+        Description = "Export this archive segment instead of the live state.",
+        HelpName = "SEGMENT",
+    };
 
     public ExportVerb(CliStreams streams)
         : base("export", "Writes every record as a line {\"id\":…,\"data\":…}, ordered by id.", streams) => Add(_archive);
@@ -19,17 +23,16 @@ internal sealed class ExportVerb : OpeningVerb
         if (arguments.GetValue(_archive) is { } segment)
             WriteArchive(results, await opened.Store.LoadArchiveAsync(segment, cancellationToken).ConfigureAwait(false), cancellationToken);
         else
-            WriteState(results, opened.Store, cancellationToken);
+            WriteState(results, opened.Store.View(), cancellationToken);
         return ExitCode.Done;
     }
 
-    private static void WriteState(Results results, OpsStore<JsonElement> store, CancellationToken cancellationToken)
+    private static void WriteState(Results results, OpsView<JsonElement> view, CancellationToken cancellationToken)
     {
-        // Nothing refreshes a store that was opened read-only, so its keys and documents are of one moment.
-        foreach (var id in Ordered(store.Keys))
+        foreach (var id in Ordered(view.Keys))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (store.TryGetJson(id, out var json)) results.Record(id, json.Span);
+            if (view.TryGetJson(id, out var json)) results.Record(id, json.Span);
         }
     }
 

@@ -7,7 +7,12 @@ namespace OpsLog.Cli.Verbs;
 internal sealed class LogVerb : OpeningVerb
 {
     private readonly Option<string?> _id = new("--id") { Description = "Only this record's operations.", HelpName = "ID" };
-    private readonly Option<string?> _since = new("--since") { Description = "Only operations behind this position, as --json prints it.", HelpName = "POSITION" };
+
+    private readonly Option<string?> _since = new("--since")
+    {
+        Description = "Only operations behind this position, as --json prints it.",
+        HelpName = "POSITION",
+    };
 
     public LogVerb(CliStreams streams)
         : base("log", "Prints operations: time, kind, id, agent, clock, undo mark.", streams)

@@ -6,7 +6,8 @@ namespace OpsLog.Cli.Verbs;
 /// <summary>Options that take a whole number of a range.</summary>
 internal static class NumberOption
 {
-    public static Option<int> Create(string name, string description, int least, int most, int standard, params string[] aliases) => new(name, aliases)
+    public static Option<int> Create(
+        string name, string description, int least, int most, int standard, params string[] aliases) => new(name, aliases)
     {
         Description = description,
         HelpName = "N",
@@ -14,8 +15,11 @@ internal static class NumberOption
         CustomParser = result =>
         {
             var given = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-            if (int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most) return number;
-            result.AddError(most == int.MaxValue ? $"{name} takes a number of at least {least}." : $"{name} takes a number from {least} to {most}.");
+            var isNumber = int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+            if (isNumber && number >= least && number <= most) return number;
+            result.AddError(most == int.MaxValue
+                ? $"{name} takes a number of at least {least}."
+                : $"{name} takes a number from {least} to {most}.");
             return standard;
         },
     };

@@ -43,6 +43,7 @@ internal abstract class OpeningVerb : Verb
         return opened;
     }
 
-    private void Report(string what, Damage damage, bool json) =>
-        Streams.Error.WriteLine(json ? Results.ToJson(w => ErrorReport.WriteDamage(w, what, damage)) : $"opslog: {what}: {ErrorReport.Place(damage)}");
+    private void Report(string what, Damage damage, bool json) => Streams.Error.WriteLine(json
+        ? Results.ToJson(w => ErrorReport.WriteDamage(w, what, damage))
+        : $"opslog: {what}: {ErrorReport.Place(damage)}");
 }
