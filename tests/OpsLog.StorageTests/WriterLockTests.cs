@@ -164,10 +164,10 @@ public sealed class WriterLockTests : IDisposable
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
-    internal static async Task<int> DeadProcessAsync()
+    private async Task<int> DeadProcessAsync()
     {
-        using var process = System.Diagnostics.Process.Start("dotnet", "--version");
-        await process.WaitForExitAsync();
-        return process.Id;
+        await using var helper = HelperProcess.Start(_folder.Path);
+        await helper.KillAsync();
+        return helper.Id;
     }
 }
