@@ -11,7 +11,6 @@ public sealed class ContractCatchesTests
     [InlineData(Bug.IgnoresConditions, nameof(StorageContract.K01_Creating_what_exists_is_a_conflict_and_changes_nothing))]
     [InlineData(Bug.IgnoresConditions, nameof(StorageContract.K01_Of_eight_that_create_one_object_exactly_one_does))]
     [InlineData(Bug.IgnoresConditions, nameof(StorageContract.K02_Of_eight_that_swap_one_version_exactly_one_does))]
-    [InlineData(Bug.IgnoresConditions, nameof(StorageContract.K02_A_counter_that_several_swap_upwards_loses_no_step))]
     [InlineData(Bug.VersionIsLength, nameof(StorageContract.K02_An_old_version_is_a_conflict_and_so_is_any_of_an_absent_object))]
     [InlineData(Bug.IgnoresLength, nameof(StorageContract.K13_Of_eight_that_append_at_one_length_exactly_one_does))]
     [InlineData(Bug.DeclaresAppendItLacks, nameof(StorageContract.Append_works_or_is_refused_as_declared))]
