@@ -1,0 +1,211 @@
+using System.Buffers;
+
+namespace OpsLog.Format;
+
+/// <summary>The manifest: the package's members, and ours in the member <c>opslog</c> (docs/format.md, Manifest).</summary>
+internal static class ManifestCodec
+{
+    /// <summary>Writes a manifest, indented as the package does it.</summary>
+    public static byte[] Write(Manifest manifest)
+    {
+        // The checksum covers the minified form, so that a rewrite by JSON.parse and JSON.stringify keeps it valid.
+        var minified = new ArrayBufferWriter<byte>();
+        var covered = new JsonOut(minified, pretty: false);
+        covered.BeginObject();
+        WriteOurs(covered, manifest);
+        var checksum = JsonLines.Checksum(minified.WrittenSpan);
+
+        var output = new ArrayBufferWriter<byte>();
+        var json = new JsonOut(output, pretty: true);
+        json.BeginObject();
+        WritePackage(json, manifest.Package, isEcho: false);
+        json.Name("opslog");
+        json.BeginObject();
+        WriteOurs(json, manifest);
+        json.Member("crc", JsonLines.Hex(checksum));
+        json.EndObject();
+        json.EndObject();
+        return output.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Reads a manifest, the package's or ours; never throws, whatever the bytes.</summary>
+    public static ManifestReadResult Read(ReadOnlySpan<byte> bytes) => ManifestReader.Read(bytes);
+
+    private static void WritePackage(JsonOut json, PackageMembers members, bool isEcho)
+    {
+        json.Member("version", members.Version);
+        json.Member("currentSnapshot", members.CurrentSnapshot);
+        json.Member("activeOps", members.ActiveOps);
+        if (members.ActiveAgentOps is { } agents) WriteAgents(json, agents, isEcho);
+        WriteTexts(json, "archiveSegments", members.ArchiveSegments);
+        json.Name("stats");
+        json.BeginObject();
+        json.Member("activeRecords", members.Stats.ActiveRecords);
+        json.Member("archivedRecords", members.Stats.ArchivedRecords);
+        json.Member("opsCount", members.Stats.OpsCount);
+        json.Member("created", members.Stats.Created);
+        json.Member("lastCheckpoint", members.Stats.LastCheckpoint);
+        json.EndObject();
+    }
+
+    /// <summary>An object to the package; pairs in the echo, because JavaScript reorders names that look like integers and the checksum covers the echo.</summary>
+    private static void WriteAgents(JsonOut json, IReadOnlyList<AgentOps> agents, bool isEcho)
+    {
+        json.Name("activeAgentOps");
+        if (isEcho) json.BeginArray();
+        else json.BeginObject();
+        foreach (var (agent, log) in agents)
+        {
+            if (!isEcho)
+            {
+                json.Member(agent, log);
+                continue;
+            }
+
+            json.BeginArray();
+            json.Value(agent);
+            json.Value(log);
+            json.EndArray();
+        }
+
+        if (isEcho) json.EndArray();
+        else json.EndObject();
+    }
+
+    /// <summary>All members of ours but the checksum, into an object that is open.</summary>
+    private static void WriteOurs(JsonOut json, Manifest manifest)
+    {
+        json.Member("format", FormatVersion.Current);
+        json.Member("reader", FormatVersion.OldestReader);
+        json.Member("revision", manifest.Revision);
+        json.Member("incarnation", manifest.Incarnation);
+        json.Member("numbered", manifest.Numbered);
+        WriteSnapshot(json, manifest.Snapshot);
+        WriteLogs(json, manifest.Logs);
+        WriteRetired(json, manifest.Retired);
+        WriteTexts(json, "reserved", manifest.Reserved);
+        json.Name("history");
+        if (manifest.History is { } history)
+        {
+            json.BeginObject();
+            json.Member("name", history.Name);
+            json.Member("bytes", history.Bytes);
+            json.EndObject();
+        }
+        else
+        {
+            json.Null();
+        }
+
+        WriteArchives(json, manifest.Archives);
+        json.Name("exclusive");
+        if (manifest.Exclusive is { } exclusive) json.Value(exclusive);
+        else json.Null();
+        WriteGarbage(json, manifest.Garbage);
+        json.Member("adopted", manifest.Adopted);
+        json.Name("echo");
+        json.BeginObject();
+        WritePackage(json, manifest.Package, isEcho: true);
+        json.EndObject();
+    }
+
+    private static void WriteSnapshot(JsonOut json, SnapshotEntry snapshot)
+    {
+        json.Name("snapshot");
+        json.BeginObject();
+        json.Member("name", snapshot.Name);
+        json.Member("length", snapshot.Length);
+        json.Member("crc", JsonLines.Hex(snapshot.Checksum));
+        json.Member("count", snapshot.Count);
+        json.Member("clock", snapshot.Clock);
+        json.Member("floor", snapshot.Floor);
+        json.EndObject();
+    }
+
+    private static void WriteLogs(JsonOut json, IReadOnlyList<LogEntry> logs)
+    {
+        json.Name("logs");
+        json.BeginArray();
+        foreach (var log in logs)
+        {
+            json.BeginObject();
+            json.Member("name", log.Name);
+            json.Member("agent", log.Agent);
+            json.Member("start", log.Start);
+            json.Member("schema", log.Schema);
+            json.Member("covered", log.Covered);
+            json.Member("clock", log.Clock);
+            json.Member("sealed", log.Sealed);
+            json.EndObject();
+        }
+
+        json.EndArray();
+    }
+
+    private static void WriteRetired(JsonOut json, IReadOnlyList<RetiredLog> retired)
+    {
+        json.Name("retired");
+        json.BeginArray();
+        foreach (var log in retired)
+        {
+            json.BeginObject();
+            json.Member("name", log.Name);
+            json.Member("agent", log.Agent);
+            json.Member("length", log.Length);
+            json.Member("schema", log.Schema);
+            json.Member("clock", log.Clock);
+            json.EndObject();
+        }
+
+        json.EndArray();
+    }
+
+    private static void WriteArchives(JsonOut json, IReadOnlyList<ArchiveEntry> archives)
+    {
+        json.Name("archives");
+        json.BeginArray();
+        foreach (var archive in archives)
+        {
+            json.BeginObject();
+            json.Member("period", archive.Period);
+            json.Name("objects");
+            json.BeginArray();
+            foreach (var part in archive.Objects)
+            {
+                json.BeginObject();
+                json.Member("name", part.Name);
+                json.Member("records", part.Records);
+                json.EndObject();
+            }
+
+            json.EndArray();
+            json.EndObject();
+        }
+
+        json.EndArray();
+    }
+
+    private static void WriteGarbage(JsonOut json, IReadOnlyList<GarbageEntry> garbage)
+    {
+        json.Name("garbage");
+        json.BeginArray();
+        foreach (var entry in garbage)
+        {
+            json.BeginObject();
+            json.Member("name", entry.Name);
+            json.Member("bytes", entry.Bytes);
+            json.Member("since", IsoTime.ToText(entry.Since));
+            json.EndObject();
+        }
+
+        json.EndArray();
+    }
+
+    private static void WriteTexts(JsonOut json, string name, IReadOnlyList<string> texts)
+    {
+        json.Name(name);
+        json.BeginArray();
+        foreach (var text in texts) json.Value(text);
+        json.EndArray();
+    }
+}
