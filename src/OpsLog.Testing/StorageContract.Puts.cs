@@ -71,6 +71,7 @@ public abstract partial class StorageContract
                 var found = await client.ReadAsync(Key("manifest.json"), ByteRange.All, Token);
                 var next = (byte)((await found!.ReadToEndAsync(Token)).Span[0] + 1);
                 await found.DisposeAsync();
+                await Task.Yield(); // give the others a chance to come between
                 if ((await PutAsync(client, "manifest.json", [next], PutCondition.IfVersion(found.Version))).IsStored) done++;
             }
 

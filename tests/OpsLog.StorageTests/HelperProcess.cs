@@ -109,6 +109,8 @@ internal sealed class HelperProcess : IAsyncDisposable
     private static string ExhaustThenRead(FileStorage storage, string key)
     {
         var open = new List<FileStream>();
+        Answer(storage, ["append", "x.lock", "0"]); // loads what a failing
+        storage.ReadAsync(new StorageKey(key), ByteRange.All, default).AsTask().GetAwaiter().GetResult(); // and a succeeding call need
         try
         {
             while (true) open.Add(File.OpenRead("/dev/null"));
