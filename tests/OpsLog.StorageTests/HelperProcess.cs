@@ -37,8 +37,12 @@ internal sealed class HelperProcess : IAsyncDisposable
     {
         await _process.StandardInput.WriteLineAsync(command);
         await _process.StandardInput.FlushAsync();
-        return await _process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The helper ended.");
+        return await ListenAsync();
     }
+
+    /// <summary>Reads another line of its output.</summary>
+    public async Task<string> ListenAsync() =>
+        await _process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The helper ended.");
 
     /// <summary>Ends it as a crash would (SIGKILL), and waits until it is gone.</summary>
     public async Task KillAsync()
@@ -62,8 +66,8 @@ internal sealed class HelperProcess : IAsyncDisposable
         var storage = new FileStorage(root);
         while (Console.ReadLine() is { } line)
         {
+            if (line.Split(' ') is ["put-for-ever", var key, var length]) PutForEver(storage, key, length);
             Console.WriteLine(Answer(storage, line.Split(' ')));
-            Console.Out.Flush();
         }
 
         Environment.Exit(0);
@@ -89,6 +93,19 @@ internal sealed class HelperProcess : IAsyncDisposable
         catch (StorageException e)
         {
             return $"{e.Fault} {e.OutcomeUnknown}";
+        }
+    }
+
+    /// <summary>A text that is one number all over.</summary>
+    public static string Numbered(int number, int times) => string.Concat(Enumerable.Repeat($"{number:d10}", times));
+
+    // Until it is killed: says each time what it has stored.
+    private static void PutForEver(FileStorage storage, string key, string length)
+    {
+        for (var n = 1; ; n++)
+        {
+            Put(storage, key, Numbered(n, int.Parse(length, CultureInfo.InvariantCulture)), PutCondition.Always);
+            Console.WriteLine(n);
         }
     }
 

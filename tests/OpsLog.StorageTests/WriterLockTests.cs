@@ -55,7 +55,7 @@ public sealed class WriterLockTests : IDisposable
         var helpers = Enumerable.Range(0, 4).Select(_ => HelperProcess.Start(_folder.Path)).ToList();
         foreach (var helper in helpers) await helper.AskAsync("warm up");
         var dead = await DeadProcessAsync();
-        string?[] left = [null, dead.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{dead} 0123456789abcdef-1", $"{Environment.ProcessId} 0123456789abcdef-9"];
+        string?[] left = [null, $"{dead}", $"{dead} 0123456789abcdef-1", $"{Environment.ProcessId} 0123456789abcdef-9"];
         for (var round = 0; round < 40; round++)
         {
             if (left[round % left.Length] is { } text) await File.WriteAllTextAsync(_folder.File(".lock"), text);

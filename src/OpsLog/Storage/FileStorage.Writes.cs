@@ -271,7 +271,8 @@ public sealed partial class FileStorage
     private string PathToWrite(StorageKey key) => Path.Join(
         _root,
         FileNames.RelativePath(key)
-        ?? throw new StorageException(StorageFault.BadName, $"'{key}' can't be an object: names ending in '.lock', and temporary ones, are the storage's own."));
+        ?? throw new StorageException(
+            StorageFault.BadName, $"'{key}' can't be an object: names ending in '.lock', and temporary ones, are the storage's own."));
 
     /// <summary>The log of a single writer, which the npm package guards by the lock file of the whole store.</summary>
     private static bool IsSingleWriterLog(StorageKey key) =>
