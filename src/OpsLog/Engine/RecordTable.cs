@@ -60,21 +60,23 @@ internal sealed partial class RecordTable
     /// </summary>
     public object? TryGetValueFast(string id, out RecordHandle handle, out bool found)
     {
-        if (RecordKey.TryPack(id, out ulong id0, out ulong id1))
+        RecordReader reader = new(Directory, _hash);
+        RecordLocation location;
+        object? value;
+        if (!RecordKey.TryPack(id, out ulong id0, out ulong id1))
         {
-            ulong hash = _hash.OfWords(id0, id1);
-            RecordSegment segment = RecordReader.SegmentOf(Directory, hash);
-            int index = segment.FindShort(id0, id1, hash);
-            if (index >= 0 && segment.ValueAt(index) is { } ready)
-            {
-                // A document that is there was, at that moment, the one of the newest version: a change clears it first.
-                handle = new RecordHandle(segment, index);
-                found = true;
-                return ready;
-            }
+            found = reader.TryGetText(id, out location, out value, out handle) && location.IsLive;
+            return value;
         }
 
-        found = TryGet(id, out RecordLocation location, out object? value, out handle) && location.IsLive;
+        // A document that is there was, at that moment, the one of the newest version: a change clears it first.
+        if (reader.TryGetReady(id0, id1, out value, out handle))
+        {
+            found = true;
+            return value;
+        }
+
+        found = reader.TryGet(id, out location, out value, out handle) && location.IsLive;
         return value;
     }
 
