@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace OpsLog.Engine;
 
@@ -33,29 +34,70 @@ internal readonly struct RecordHash
     /// <summary>The hash of an id of any length.</summary>
     public ulong OfBytes(ReadOnlySpan<byte> id)
     {
+        if (id.Length < 16)
+            return OfFewBytes(id);
+
         // The products do not wait for each other; a key of its own for each place tells blocks that changed places apart.
         ulong key0 = _key0;
         ulong key1 = _key1;
         ulong sum = (ulong)id.Length * Finish0;
-        if (id.Length < 16)
-        {
-            Span<byte> padded = stackalloc byte[16];
-            padded.Clear();
-            id.CopyTo(padded);
-            return Mix((sum + OfBlock(ref padded[0], key0, key1)) ^ Finish0, Finish1);
-        }
-
         ref byte at = ref MemoryMarshal.GetReference(id);
-        ref byte last = ref Unsafe.Add(ref at, id.Length - 16);
-        for (; Unsafe.IsAddressLessThan(ref at, ref last); at = ref Unsafe.Add(ref at, 16))
+        for (int rest = id.Length - 16; rest > 0; rest -= 16)
         {
             sum += OfBlock(ref at, key0, key1);
             key0 += Finish0;
             key1 += Finish1;
+            at = ref Unsafe.Add(ref at, 16);
         }
 
         // The last sixteen bytes, some of them again when the length is not a multiple.
+        ref byte last = ref Unsafe.Add(ref MemoryMarshal.GetReference(id), id.Length - 16);
         return Mix((sum + OfBlock(ref last, key0, key1)) ^ Finish0, Finish1);
+    }
+
+    /// <summary>
+    /// Copies an ASCII text of 16 characters or more as bytes and hashes them on the way, which spares a hot lookup a pass over bytes that
+    /// were only just written. False for other text; the destination is then undefined.
+    /// </summary>
+    public bool TryOfAscii(ReadOnlySpan<char> text, Span<byte> destination, out ulong hash)
+    {
+        hash = 0;
+        if (text.Length < 16 || destination.Length < text.Length)
+            return false;
+        ulong key0 = _key0;
+        ulong key1 = _key1;
+        ulong sum = (ulong)text.Length * Finish0;
+        ref ushort from = ref Unsafe.As<char, ushort>(ref MemoryMarshal.GetReference(text));
+        ref byte to = ref MemoryMarshal.GetReference(destination);
+        Vector128<ushort> all = default;
+        nuint last = (nuint)text.Length - 16;
+        nuint at = 0;
+        while (true)
+        {
+            Vector128<ushort> low = Vector128.LoadUnsafe(ref from, at);
+            Vector128<ushort> high = Vector128.LoadUnsafe(ref from, at + 8);
+            all |= low | high;
+            Vector128<byte> bytes = Vector128.Narrow(low, high);
+            bytes.StoreUnsafe(ref to, at);
+            Vector128<ulong> words = bytes.AsUInt64();
+            sum += Mix(words.ToScalar() ^ key0, words.GetElement(1) ^ key1);
+            if (at == last)
+                break;
+            at = Math.Min(at + 16, last);
+            key0 += Finish0;
+            key1 += Finish1;
+        }
+
+        hash = Mix(sum ^ Finish0, Finish1);
+        return (all & Vector128.Create((ushort)0xFF80)) == Vector128<ushort>.Zero;
+    }
+
+    private ulong OfFewBytes(ReadOnlySpan<byte> id)
+    {
+        Span<byte> padded = stackalloc byte[16];
+        padded.Clear();
+        id.CopyTo(padded);
+        return Mix((((ulong)id.Length * Finish0) + OfBlock(ref padded[0], _key0, _key1)) ^ Finish0, Finish1);
     }
 
     private static ulong OfBlock(ref byte block, ulong key0, ulong key1) =>

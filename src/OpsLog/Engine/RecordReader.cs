@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace OpsLog.Engine;
 
@@ -69,9 +68,11 @@ internal readonly struct RecordReader(RecordSegment[] directory, in RecordHash h
         if (id.Length > StackChars)
             return TryGetLongText(id, out location, out value, out handle);
         Span<byte> bytes = stackalloc byte[StackChars * 3];
-        if (Ascii.FromUtf16(id, bytes, out int length) != OperationStatus.Done)
-            length = RecordIdText.ToWtf8(id, bytes);
-        return TryGet(bytes[..length], out location, out value, out handle);
+        if (id.Length <= RecordKey.MaxShortLength || !_hash.TryOfAscii(id, bytes, out ulong hash))
+            return TryGet(bytes[..RecordIdText.ToWtf8(id, bytes)], out location, out value, out handle);
+        RecordSegment segment = SegmentOf(_directory, hash);
+        int index = segment.Find(RecordKey.OfLong(hash, id.Length), bytes[..id.Length]);
+        return TryRead(segment, index, out location, out value, out handle);
     }
 
     private bool TryGetLongText(string id, out RecordLocation location, out object? value, out RecordHandle handle)

@@ -6,7 +6,8 @@ namespace OpsLog.Engine;
 
 /// <summary>
 /// The records whose hash begins with the same bits: an open-addressing table with linear probing that is never rebuilt in place. When
-/// it is full, or must change while a view holds it, another segment takes its place and this one stays as it is, for whoever still reads it.
+/// it is full, or must change while a view holds it, another segment takes its place and this one stays as it is, for whoever still
+/// reads it.
 /// </summary>
 /// <remarks>
 /// One thread at a time changes a segment; readers never wait. A slot's key is written before its location is published, and never

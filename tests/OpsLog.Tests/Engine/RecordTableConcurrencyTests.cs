@@ -24,7 +24,7 @@ public sealed class RecordTableConcurrencyTests
         RecordTable table = new(9);
         long[] newest = new long[Ids];
         Task writer = Task.Run(() => Write(table, newest, new Random(1), withViews: false));
-        await Task.WhenAll(Read(2), Read(3), Scan(4), writer);
+        await Task.WhenAll(Read(2), Read(3), Task.Run(Scan), writer);
 
         Task Read(int seed) => Task.Run(() =>
         {
@@ -33,9 +33,8 @@ public sealed class RecordTableConcurrencyTests
                 ReadOne(table, newest, random.Next(Ids));
         });
 
-        Task Scan(int seed) => Task.Run(() =>
+        void Scan()
         {
-            _ = seed;
             while (!writer.IsCompleted)
             {
                 foreach (RecordEntry entry in table)
@@ -46,7 +45,42 @@ public sealed class RecordTableConcurrencyTests
                         table.TryCache(entry.Handle, entry.Location, new Document((int)(entry.Location.Offset % Ids), entry.Location));
                 }
             }
+        }
+    }
+
+    [Fact]
+    public async Task A_location_and_its_document_belong_together_even_in_a_record_that_never_rests()
+    {
+        RecordTable table = new(9);
+        Task writer = Task.Run(() =>
+        {
+            for (int change = 1; change <= Changes; change++)
+            {
+                RecordLocation location = RecordLocation.Create(0, change, 0, false);
+                table.Set(s_bytes[0], location);
+                Assert.True(table.TryGet(s_ids[0], out RecordLocation seen, out _, out RecordHandle handle));
+                table.TryCache(handle, seen, new Document(0, location));
+            }
         });
+        await Task.WhenAll(writer, Task.Run(Get), Task.Run(Enumerate));
+
+        void Get()
+        {
+            while (!writer.IsCompleted)
+            {
+                if (table.TryGet(s_ids[0], out RecordLocation location, out object? value, out _) && value is Document document)
+                    Assert.Equal(location, document.Location);
+            }
+        }
+
+        void Enumerate()
+        {
+            while (!writer.IsCompleted)
+            {
+                foreach (RecordEntry entry in table)
+                    Assert.True(entry.Value is not Document document || document.Location == entry.Location);
+            }
+        }
     }
 
     [Fact]
@@ -96,7 +130,6 @@ public sealed class RecordTableConcurrencyTests
     public async Task A_view_stays_as_it_was_while_the_table_changes()
     {
         RecordTable table = new(9);
-        long[] newest = new long[Ids];
         List<Task> checks = [];
         int[] model = new int[Ids];
         Random random = new(5);
@@ -109,14 +142,13 @@ public sealed class RecordTableConcurrencyTests
             {
                 RecordTableView view = table.View();
                 int[] copy = [.. model];
-                checks.Add(Task.Run(() => CheckView(view, copy)));
+                checks.Add(Task.Run(() => CheckView(table, view, copy)));
             }
         }
 
         await Task.WhenAll(checks);
-        Assert.Equal(0, newest[0]);
 
-        static void CheckView(RecordTableView view, int[] expected)
+        static void CheckView(RecordTable table, RecordTableView view, int[] expected)
         {
             for (int round = 0; round < 5; round++)
             {
@@ -125,9 +157,8 @@ public sealed class RecordTableConcurrencyTests
                 {
                     records++;
                     Assert.Equal(expected[entry.Location.Offset % Ids], entry.Location.Offset / Ids);
-                    object kept = entry.Handle.Segment.TryCache(
-                        entry.Handle.Index, entry.Location, new Document((int)(entry.Location.Offset % Ids), entry.Location));
-                    Assert.Equal(entry.Location, ((Document)kept).Location);
+                    Document made = new((int)(entry.Location.Offset % Ids), entry.Location);
+                    Assert.Equal(made, table.TryCache(entry.Handle, entry.Location, made));
                 }
 
                 Assert.Equal(expected.Count(change => change != 0), records);

@@ -96,7 +96,7 @@ public sealed class RecordTableGrowthTests
         }
 
         Assert.Equal(2_000, table.Count);
-        Assert.InRange(table.Directory.Length, 2, 32);
+        Assert.InRange(table.Directory.Length, 2, 8);
     }
 
     [Fact]
