@@ -52,7 +52,7 @@ internal ref struct DocumentMembers(ReadOnlySpan<byte> text, Span<DocumentMember
         member = default;
         if (at >= text.Length || text[at] != '"') return false;
         member.NameStart = at + 1;
-        member.NameEnd = OperationCodec.StringEnd(text, at + 1, out member.IsEscaped);
+        member.NameEnd = JsonScan.StringEnd(text, at + 1, out member.IsEscaped);
         if (member.NameEnd < 0) return false;
         member.ValueStart = member.NameEnd + 2;
         if (member.ValueStart >= text.Length || text[member.NameEnd + 1] != ':') return false;

@@ -127,7 +127,7 @@ internal static class OperationCodec
         var isSet = head.StartsWith(SetHead);
         if (!isSet && !head.StartsWith(DeleteHead)) return false;
         var idStart = KindStart + (isSet ? SetHead.Length : DeleteHead.Length);
-        var idEnd = StringEnd(line, idStart, out var escaped);
+        var idEnd = JsonScan.StringEnd(line, idStart, out var escaped);
         if (idEnd < 0 || !line[idEnd..].StartsWith(PrevMember)) return false;
         if (!LineTail.TryRead(line, out var tail)) return false;
 
@@ -165,20 +165,6 @@ internal static class OperationCodec
             Tail = tail,
         };
         return true;
-    }
-
-    /// <summary>The index of the quote that ends a string whose contents start at <paramref name="start"/>, or -1.</summary>
-    internal static int StringEnd(ReadOnlySpan<byte> line, int start, out bool escaped)
-    {
-        escaped = false;
-        var rest = line[start..];
-        var stop = rest.IndexOfAny((byte)'"', (byte)'\\');
-        if (stop < 0) return -1;
-        if (rest[stop] == '"') return start + stop;
-        escaped = true;
-        var length = JsonScan.StringLength(line[(start - 1)..]);
-        var end = start - 1 + length - 1;
-        return end > start && line[end] == '"' ? end : -1;
     }
 
     private static LineVerdict ReadOther(ReadOnlySpan<byte> line, long offset, bool atObjectStart, out OperationLine operation, out string fault)

@@ -271,7 +271,7 @@ internal static class ReversePatch
         do
         {
             if (text[at] != '"') return false;
-            var name = new DocumentMember { NameStart = at + 1, NameEnd = OperationCodec.StringEnd(text, at + 1, out var escaped) };
+            var name = new DocumentMember { NameStart = at + 1, NameEnd = JsonScan.StringEnd(text, at + 1, out var escaped) };
             if (name.NameEnd < 0) return false;
             name.IsEscaped = escaped;
             at = name.NameEnd + 1;

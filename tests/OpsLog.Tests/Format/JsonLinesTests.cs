@@ -61,7 +61,7 @@ public class JsonLinesTests
     [Theory]
     [InlineData("{\"data\":{\"x\":1,\"clock\":5},\"clock\":77,\"crc\":\"00000000\"}", 25)]
     [InlineData("{\"data\":{},\"clock\":77,\"agent\":\"a\",\"crc\":\"00000000\"}", 10)]
-    [InlineData("{\"data\":{\"a\":\",\\\"clock\\\":1\"},\"clock\":7,\"crc\":\"00000000\"}", 30)]
+    [InlineData("{\"data\":{\"a\":\",\\\"clock\\\":1\"},\"clock\":7,\"crc\":\"00000000\"}", 28)]
     [InlineData("{\"data\":{}}", -1)]
     [InlineData("", -1)]
     [InlineData("7,\"crc\":\"00000000\"}", -1)]
@@ -108,7 +108,7 @@ public class JsonLinesTests
 
     [Fact]
     public void No_bytes_harm_the_scan()
-        => Gen.OneOfConst((byte)'{', (byte)'}', (byte)'[', (byte)']', (byte)'"', (byte)'\\', (byte)',', (byte)':', (byte)'a', (byte)' ', (byte)0xff).Array[0, 100].Sample(bytes =>
+        => Gen.Int[0, 10].Select(i => "{}[]\"\\,:a \u00ff"[i]).Select(c => (byte)c).Array[0, 100].Sample(bytes =>
         {
             for (var start = 0; start < bytes.Length; start++) Assert.InRange(JsonLines.SkipValue(bytes, start), -1, bytes.Length);
             Assert.InRange(JsonLines.TailStart(bytes), -1, bytes.Length);

@@ -1,25 +1,29 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using CsCheck;
 using OpsLog.Format;
 using Xunit;
 
 namespace OpsLog.Tests.Format;
 
-/// <summary>Strings are written exactly as JSON.stringify writes them, and come back whatever they hold.</summary>
+/// <summary>
+/// Strings are written exactly as JSON.stringify writes them, and come back whatever they hold. Half surrogate pairs stand as escapes in
+/// the arguments, because an attribute cannot hold them.
+/// </summary>
 public class JsonTextTests
 {
     [Theory]
     [InlineData("", "\"\"")]
     [InlineData("plain", "\"plain\"")]
-    [InlineData("\"\\/", "\"\\\"\\\\/\"")]
+    [InlineData("\"\\\\/", "\"\\\"\\\\/\"")]
     [InlineData("\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\"")]
     [InlineData("\0\u001f\u0020\u007f\u0080", "\"\\u0000\\u001f \u007f\u0080\"")]
     [InlineData("\u2028\u2029é日😀<>&'+", "\"\u2028\u2029é日😀<>&'+\"")]
-    [InlineData("\ud800", "\"\\ud800\"")]
-    [InlineData("a\udfffb\ud83d", "\"a\\udfffb\\ud83d\"")]
-    [InlineData("\ude00\ud83d", "\"\\ude00\\ud83d\"")]
+    [InlineData("\\ud800", "\"\\ud800\"")]
+    [InlineData("a\\udfffb\\ud83d", "\"a\\udfffb\\ud83d\"")]
+    [InlineData("\\ude00\\ud83d", "\"\\ude00\\ud83d\"")]
     [InlineData("\ud7ff\ue000", "\"\ud7ff\ue000\"")]
-    public void Strings_are_escaped_as_JSON_stringify_does(string text, string json) => Assert.Equal(json, Samples.Json(text));
+    public void Strings_are_escaped_as_JSON_stringify_does(string text, string json) => Assert.Equal(json, Samples.Json(Regex.Unescape(text)));
 
     [Fact]
     public void Every_text_survives_the_way_through_WTF8_and_JSON()
@@ -42,12 +46,12 @@ public class JsonTextTests
     [Theory]
     [InlineData("\\u0041\\u00e9\\u65e5", "Aé日")]
     [InlineData("\\uD83D\\uDE00", "😀")]
-    [InlineData("\\ud83d\\ude00\\ud83d", "😀\ud83d")]
-    [InlineData("\\/\\b\\f\\n\\r\\t\\\"\\\\", "/\b\f\n\r\t\"\\")]
-    [InlineData("\\ud83dx", "\ud83dx")]
-    [InlineData("\\ud83d\\u0041", "\ud83dA")]
-    [InlineData("\\ud83d\\n", "\ud83d\n")]
-    public void Every_escape_is_understood(string escaped, string text) => Assert.Equal(text, JsonText.FromEscaped(Samples.Utf8(escaped)));
+    [InlineData("\\ud83d\\ude00\\ud83d", "😀\\ud83d")]
+    [InlineData("\\/\\b\\f\\n\\r\\t\\\"\\\\", "/\b\f\n\r\t\"\\\\")]
+    [InlineData("\\ud83dx", "\\ud83dx")]
+    [InlineData("\\ud83d\\u0041", "\\ud83dA")]
+    [InlineData("\\ud83d\\n", "\\ud83d\n")]
+    public void Every_escape_is_understood(string escaped, string text) => Assert.Equal(Regex.Unescape(text), JsonText.FromEscaped(Samples.Utf8(escaped)));
 
     [Theory]
     [InlineData("\\")]
@@ -74,8 +78,8 @@ public class JsonTextTests
     [Theory]
     [InlineData("", false)]
     [InlineData("a😀b", false)]
-    [InlineData("\ud83d", true)]
-    [InlineData("x\ude00", true)]
-    [InlineData("😀\ud83d\ud83d\ude00", true)]
-    public void Half_surrogate_pairs_are_found(string text, bool has) => Assert.Equal(has, JsonText.HasLoneSurrogate(text));
+    [InlineData("\\ud83d", true)]
+    [InlineData("x\\ude00", true)]
+    [InlineData("😀\\ud83d\\ud83d\\ude00", true)]
+    public void Half_surrogate_pairs_are_found(string text, bool has) => Assert.Equal(has, JsonText.HasLoneSurrogate(Regex.Unescape(text)));
 }
