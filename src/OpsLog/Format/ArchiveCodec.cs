@@ -35,8 +35,8 @@ internal ref struct ArchiveReader
         try
         {
             if (!Utf8.IsValid(whole)) throw new FormatFault("the segment is not UTF-8");
-            var (header, records, stamps) = ReadFrame(whole);
-            CheckSum(whole, header);
+            var (header, records, stamps, isPlain) = ReadFrame(whole);
+            if (!isPlain) CheckSum(whole, header);
             var candidate = new ArchiveReader(whole, header, records, stamps);
             var check = candidate;
             check.CheckRecords();
@@ -79,8 +79,10 @@ internal ref struct ArchiveReader
         return new Stamp(clock, agent, log);
     }
 
-    private static (ArchiveHeader Header, Range Records, Range? Stamps) ReadFrame(ReadOnlySpan<byte> whole)
+    /// <summary>Reads the segment's members; it is plain if it has only those that the package writes.</summary>
+    private static (ArchiveHeader Header, Range Records, Range? Stamps, bool IsPlain) ReadFrame(ReadOnlySpan<byte> whole)
     {
+        var isPlain = true;
         string? period = null;
         string? timestamp = null;
         int? format = null;
@@ -100,15 +102,19 @@ internal ref struct ArchiveReader
                 JsonMembers.Expect(ref reader, JsonTokenType.StartObject, "records");
                 records = JsonIn.SkipValue(ref reader);
             }
-            else if (members.Is("opslog"u8)) (format, schema, stamps) = ReadOurs(ref reader, members);
-            else reader.Skip();
+            else
+            {
+                isPlain = false;
+                if (members.Is("opslog"u8)) (format, schema, stamps) = ReadOurs(ref reader, members);
+                else reader.Skip();
+            }
         }
 
         reader.Read();
         if (!hasVersion) throw new FormatFault("version is missing");
         if (period is null || timestamp is null) throw new FormatFault(period is null ? "period is missing" : "timestamp is missing");
         if (records is null) throw new FormatFault("records is missing");
-        return (new ArchiveHeader(period, timestamp, format, schema), records.Value, stamps);
+        return (new ArchiveHeader(period, timestamp, format, schema), records.Value, stamps, isPlain);
     }
 
     private static (int Format, int Schema, Range Stamps) ReadOurs(ref Utf8JsonReader reader, scoped in JsonMembers outer)

@@ -82,6 +82,10 @@ public class ArchiveCodecTests
     }
 
     [Fact]
+    public void A_record_that_looks_like_a_checksum_is_a_record()
+        => Assert.True(ArchiveReader.TryOpen("""{"version":1,"period":"p","timestamp":"t","records":{"a":1,"crc":"01234567"}}"""u8, out _, out _));
+
+    [Fact]
     public void V7_every_flipped_bit_of_a_segment_is_seen()
     {
         foreach (var (bit, bytes) in Samples.Flips(Sample))
