@@ -94,9 +94,9 @@ internal ref struct ArchiveReader
         var members = new JsonMembers(ref reader, whole);
         while (members.Next(ref reader))
         {
-            if (members.Is("version"u8)) hasVersion = members.Int(ref reader, "version", least: 1) > 0;
-            else if (members.Is("period"u8)) period = members.Text(ref reader, "period");
-            else if (members.Is("timestamp"u8)) timestamp = members.Text(ref reader, "timestamp");
+            if (members.Is("version"u8)) hasVersion = JsonMembers.Int(ref reader, "version", least: 1) > 0;
+            else if (members.Is("period"u8)) period = JsonMembers.Text(ref reader, "period");
+            else if (members.Is("timestamp"u8)) timestamp = JsonMembers.Text(ref reader, "timestamp");
             else if (members.Is("records"u8))
             {
                 JsonMembers.Expect(ref reader, JsonTokenType.StartObject, "records");
@@ -125,8 +125,8 @@ internal ref struct ArchiveReader
         var members = outer.Enter(ref reader, "opslog");
         while (members.Next(ref reader))
         {
-            if (members.Is("format"u8)) format = members.Int(ref reader, "opslog.format", least: 1);
-            else if (members.Is("schema"u8)) schema = members.Int(ref reader, "opslog.schema", least: 1);
+            if (members.Is("format"u8)) format = JsonMembers.Int(ref reader, "opslog.format", least: 1);
+            else if (members.Is("schema"u8)) schema = JsonMembers.Int(ref reader, "opslog.schema", least: 1);
             else if (members.Is("stamps"u8))
             {
                 JsonMembers.Expect(ref reader, JsonTokenType.StartArray, "opslog.stamps");

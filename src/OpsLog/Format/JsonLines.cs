@@ -48,6 +48,9 @@ internal static class JsonLines
     internal static bool FrameFits(ReadOnlySpan<byte> line)
         => line.Length > ChecksumTail && line[^ChecksumTail..^10].SequenceEqual(",\"crc\":\""u8) && line[^1] == '}' && line[^2] == '"';
 
+    /// <summary>Gives a checksummed line the checksum it needs at another offset.</summary>
+    public static void Reseal(Span<byte> line, long offset) => WriteHex(line[^10..^2], Checksum(line[..^ChecksumTail], offset));
+
     /// <summary>Writes a checksum's eight digits.</summary>
     public static void WriteHex(Span<byte> destination, uint checksum) => BinaryPrimitives.WriteUInt64LittleEndian(destination, HexOf(checksum));
 
@@ -124,9 +127,6 @@ internal static class JsonLines
 
     /// <summary>Whether a line holds nothing but JSON whitespace.</summary>
     public static bool IsBlank(ReadOnlySpan<byte> line) => line.IndexOfAnyExcept(" \t\r\n"u8) < 0;
-
-    /// <summary>Whether a line holds NUL bytes and whitespace only, as a file system leaves them behind a log that lost its last blocks.</summary>
-    public static bool IsNulPadding(ReadOnlySpan<byte> line) => line.IndexOfAnyExcept(" \t\r\n\0"u8) < 0 && line.Contains((byte)0);
 
     internal static bool IsWhitespace(byte b) => b is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n';
 

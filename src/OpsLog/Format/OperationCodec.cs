@@ -24,14 +24,14 @@ internal static class OperationCodec
 
     /// <summary>Reads one line of a log.</summary>
     /// <param name="line">The line without its newline.</param>
-    /// <param name="offset">Its byte offset in its object.</param>
+    /// <param name="offset">Its byte offset in its object; negative: the line was read at its offset before, and its checksum is not verified again.</param>
     /// <param name="atObjectStart">Whether nothing stands before it: a byte order mark is allowed there.</param>
     /// <param name="operation">The operation, for <see cref="LineVerdict.Operation"/> and <see cref="LineVerdict.Doubtful"/>.</param>
     /// <param name="fault">What is wrong, for <see cref="LineVerdict.Corrupt"/> and <see cref="LineVerdict.Doubtful"/>; else empty.</param>
     public static LineVerdict TryRead(ReadOnlySpan<byte> line, long offset, bool atObjectStart, out OperationLine operation, out string fault)
     {
         fault = "";
-        if (JsonLines.FrameFits(line) && JsonLines.ChecksumHolds(line, offset))
+        if (JsonLines.FrameFits(line) && (offset < 0 || JsonLines.ChecksumHolds(line, offset)))
         {
             if (TryReadOurs(line, out operation)) return LineVerdict.Operation;
             fault = "the checksum holds, but the line has not the shape of an operation";

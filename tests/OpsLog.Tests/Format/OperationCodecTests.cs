@@ -159,6 +159,23 @@ public class OperationCodecTests
     }
 
     [Fact]
+    public void A_line_that_was_verified_before_is_read_again_without_its_offset()
+    {
+        var line = new Draft(true, "x", "null", false, "{\"a\":1}", 9, "").Write(1000, out _);
+        Assert.Equal(LineVerdict.Operation, Read(line, -1, out var read));
+        Assert.Equal((true, 9, "{\"a\":1}"), (read.HasChecksum, read.Clock, Samples.ToText(read.Data)));
+    }
+
+    [Fact]
+    public void A_line_can_be_sealed_for_another_offset()
+    {
+        var draft = new Draft(true, "x", "null", false, "{\"a\":1}", 9, "");
+        var line = draft.Write(1000, out _);
+        JsonLines.Reseal(line, 77);
+        Assert.Equal(draft.Write(77, out _), line);
+    }
+
+    [Fact]
     public void V7_a_line_cut_anywhere_is_seen()
         => AnyDraft.Sample(draft =>
         {
