@@ -1,92 +1,211 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization.Metadata;
+using OpsLog.Engine;
 using OpsLog.Storage;
 
 namespace OpsLog;
 
-// DRAFT of the surface: bodies follow.
+/// <summary>
+/// An embedded, event-sourced document store: <c>string id -> T</c>, every change one operation in an append-only log. Open one with
+/// <see cref="OpenAsync(string, OpsStoreOptions?, CancellationToken)"/>, dispose it when done.
+/// </summary>
+/// <typeparam name="T">The document type: anything that System.Text.Json writes as a JSON object; <see cref="System.Text.Json.JsonElement"/> for raw JSON.</typeparam>
+/// <remarks>
+/// <para>All members are safe for concurrent use. Reads are synchronous, take no lock and never wait for writes. Writes that are running at
+/// the same time share appends and syncs.</para>
+/// <para>The stored bytes are the truth: a document handed out is made from them once and then shared, so treat it as read-only; changing it
+/// changes nothing stored. A write is visible once the log holds it at the chosen <see cref="Durability"/>, never before.</para>
+/// </remarks>
 public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsyncDisposable
 {
-    public static ValueTask<OpsStore<T>> OpenAsync(string location, OpsStoreOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public static ValueTask<OpsStore<T>> OpenAsync(string location, JsonTypeInfo<T> typeInfo, OpsStoreOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public static ValueTask<OpsStore<T>> OpenAsync(IOpsStorage storage, OpsStoreOptions? options = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    private readonly StoreEngine _engine;
+    private readonly DocumentCodec<T> _documents;
 
-    public T this[string key] => throw new NotImplementedException();
-    public int Count => throw new NotImplementedException();
-    public IEnumerable<string> Keys => throw new NotImplementedException();
-    public IEnumerable<T> Values => throw new NotImplementedException();
-    public bool ContainsKey(string key) => throw new NotImplementedException();
-    public bool TryGetValue(string key, [MaybeNullWhen(false)] out T value) => throw new NotImplementedException();
-    public bool TryGet(string id, [MaybeNullWhen(false)] out T value, out Revision revision) => throw new NotImplementedException();
-    public IEnumerator<KeyValuePair<string, T>> GetEnumerator() => throw new NotImplementedException();
-    System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
-    /// <summary>The record's stored JSON (minified UTF-8), or false.</summary>
-    public bool TryGetJson(string id, out ReadOnlyMemory<byte> json) => throw new NotImplementedException();
-    /// <summary>One point in time: whole batches only, unchanged by later writes.</summary>
-    public OpsView<T> View() => throw new NotImplementedException();
+    private OpsStore(StoreEngine engine, DocumentCodec<T> documents) => (_engine, _documents) = (engine, documents);
 
-    /// <returns>The new revision.</returns>
-    public ValueTask<Revision> SetAsync(string id, T value, Revision? expected = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    /// <returns>False when absent.</returns>
-    public ValueTask<bool> DeleteAsync(string id, Revision? expected = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public ValueTask<T> UpdateAsync(string id, Func<T, T> update, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public ValueTask BatchAsync(Action<OpsBatch<T>> build, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public ValueTask BatchAsync(Func<OpsBatch<T>, Task> build, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <summary>The schema version the store is written in: <see cref="OpsStoreOptions.SchemaVersion"/>, or the store's own.</summary>
+    public int SchemaVersion => _engine.SchemaVersion;
 
-    /// <returns>False when there is nothing to undo.</returns>
-    public ValueTask<bool> UndoAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public ValueTask<bool> RedoAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public IAsyncEnumerable<Operation<T>> HistoryAsync(string id, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public IAsyncEnumerable<Operation<T>> OperationsAsync(FeedPosition since = default, CancellationToken cancellationToken = default) => throw new NotImplementedException();
+    /// <summary>What opening found: unfinished bytes that were dropped, damage that was skipped.</summary>
+    public RecoveryReport RecoveryReport => _engine.RecoveryReport;
 
-    public ValueTask CompactAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    /// <returns>How many records were moved.</returns>
-    public ValueTask<int> ArchiveAsync(Func<T, bool> predicate, string? period = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public ValueTask<int> ArchiveAsync(IEnumerable<string> ids, string? period = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public ValueTask<IReadOnlyDictionary<string, T>> LoadArchiveAsync(string period, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public IReadOnlyList<string> Archives => throw new NotImplementedException();
-    /// <returns>How many operations of others were taken in.</returns>
-    public ValueTask<int> RefreshAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public IAsyncEnumerable<Change<T>> WatchAsync(CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public IAsyncEnumerable<Change<T>> WatchAsync(FeedPosition since, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public StoreStatistics Statistics => throw new NotImplementedException();
-    public RecoveryReport RecoveryReport => throw new NotImplementedException();
-    public int SchemaVersion => throw new NotImplementedException();
-    /// <summary>A consistent copy while writers go on; the target must be empty.</summary>
-    public ValueTask BackupAsync(IOpsStorage target, IProgress<StoreProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    /// <summary>The store in numbers, now.</summary>
+    public StoreStatistics Statistics => _engine.Statistics;
+
+    /// <summary>Opens the store in a folder, and makes it if there is none.</summary>
+    /// <param name="location">The folder's path, or a <c>file://</c> URI.</param>
+    /// <param name="options">How to open it; <see langword="null"/> for the defaults.</param>
+    /// <param name="cancellationToken">Cancels opening; the store is left as it was.</param>
+    /// <exception cref="OpsLogException">The store is locked, damaged, too new, or (read-only) not there.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, or the location is of a kind that is not known.</exception>
+    public static async ValueTask<OpsStore<T>> OpenAsync(string location, OpsStoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(location);
+        options ??= new OpsStoreOptions();
+        return await OpenAsync(StorageLocation.Open(location, options.TimeProvider, options.Random), ownsStorage: true, options, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Opens the store in a folder with source-generated serialisation (NativeAOT, trimming).</summary>
+    /// <param name="location">The folder's path, or a <c>file://</c> URI.</param>
+    /// <param name="typeInfo">How documents are written and read.</param>
+    /// <param name="options">How to open it; <see langword="null"/> for the defaults. Its <see cref="OpsStoreOptions.JsonTypeInfo"/> is set.</param>
+    /// <param name="cancellationToken">Cancels opening; the store is left as it was.</param>
+    /// <inheritdoc cref="OpenAsync(string, OpsStoreOptions?, CancellationToken)"/>
+    public static ValueTask<OpsStore<T>> OpenAsync(string location, JsonTypeInfo<T> typeInfo, OpsStoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(typeInfo);
+        options ??= new OpsStoreOptions();
+        options.JsonTypeInfo = typeInfo;
+        return OpenAsync(location, options, cancellationToken);
+    }
+
+    /// <summary>Opens the store in any storage. The storage stays the caller's: it is not disposed with the store.</summary>
+    /// <param name="storage">Where the bytes are.</param>
+    /// <param name="options">How to open it; <see langword="null"/> for the defaults.</param>
+    /// <param name="cancellationToken">Cancels opening; the store is left as it was.</param>
+    /// <inheritdoc cref="OpenAsync(string, OpsStoreOptions?, CancellationToken)"/>
+    public static ValueTask<OpsStore<T>> OpenAsync(IOpsStorage storage, OpsStoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(storage);
+        return OpenAsync(storage, ownsStorage: false, options ?? new OpsStoreOptions(), cancellationToken);
+    }
+
+    private static async ValueTask<OpsStore<T>> OpenAsync(IOpsStorage storage, bool ownsStorage, OpsStoreOptions options, CancellationToken ct)
+    {
+        try
+        {
+            var settings = new EngineSettings(options);
+            var documents = new DocumentCodec<T>(options);
+            var engine = await StoreEngine.OpenAsync(storage, ownsStorage, settings, ct).ConfigureAwait(false);
+            return new OpsStore<T>(engine, documents);
+        }
+        catch when (ownsStorage)
+        {
+            await storage.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Sets a record. Completes when the write is acknowledged at the store's <see cref="Durability"/>; from then on every read shows it.
+    /// </summary>
+    /// <param name="id">The id: any text without lone surrogates, not empty, at most 16 MB as UTF-8.</param>
+    /// <param name="value">The document. It is written at once: later changes of the object are not stored.</param>
+    /// <param name="expected">The revision the record must have; <see cref="Revision.None"/>: it must be absent; <see langword="null"/>: no matter.</param>
+    /// <param name="cancellationToken">Cancels waiting for the turn. Once the write has begun it completes.</param>
+    /// <returns>The record's new revision.</returns>
+    /// <exception cref="ArgumentException">The id is not valid.</exception>
+    /// <exception cref="OpsLogException">The document cannot be stored, the revision is another, or the write failed. Nothing was
+    /// written unless the error is <see cref="OpsLogError.OutcomeUnknown"/>.</exception>
+    public ValueTask<Revision> SetAsync(string id, T value, Revision? expected = null, CancellationToken cancellationToken = default)
+    {
+        Ids.Check(id);
+        return _engine.SetAsync(id, _documents.Encode(id, value), expected, cancellationToken);
+    }
+
+    /// <summary>Deletes a record.</summary>
+    /// <param name="id">The id.</param>
+    /// <param name="expected">The revision the record must have; <see langword="null"/>: no matter.</param>
+    /// <param name="cancellationToken">Cancels waiting for the turn. Once the write has begun it completes.</param>
+    /// <returns>False if there was no such record; nothing was written then.</returns>
+    /// <exception cref="ArgumentException">The id is not valid.</exception>
+    /// <exception cref="OpsLogException">The revision is another, or the write failed.</exception>
+    public ValueTask<bool> DeleteAsync(string id, Revision? expected = null, CancellationToken cancellationToken = default)
+    {
+        Ids.Check(id);
+        return _engine.DeleteAsync(id, expected, cancellationToken);
+    }
+
+    /// <summary>
+    /// Reads a record, changes it and writes it back, atomically: if somebody else writes the record meanwhile, the function is called again
+    /// with the new value.
+    /// </summary>
+    /// <param name="id">The id.</param>
+    /// <param name="update">Makes the new value of the current one, a fresh copy of which it gets. May run more than once; runs outside all locks.</param>
+    /// <param name="cancellationToken">Cancels waiting for the turn.</param>
+    /// <returns>The value that was written.</returns>
+    /// <exception cref="OpsLogException">There is no such record (<see cref="OpsLogError.NotFound"/>), or as for <see cref="SetAsync"/>.</exception>
+    public async ValueTask<T> UpdateAsync(string id, Func<T, T> update, CancellationToken cancellationToken = default)
+    {
+        Ids.Check(id);
+        ArgumentNullException.ThrowIfNull(update);
+        while (true)
+        {
+            if (!_engine.TryReadDocument(id, out var json, out var revision))
+                throw new OpsLogException(OpsLogError.NotFound, $"There is no record '{id}' to update.");
+            var changed = update(_documents.Decode(id, json.Span)!);
+            try
+            {
+                await _engine.SetAsync(id, _documents.Encode(id, changed), revision, cancellationToken).ConfigureAwait(false);
+                return changed;
+            }
+            catch (OpsLogException e) when (e.Error == OpsLogError.Conflict)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+    }
+
+    /// <summary>Writes several changes as one unit: all of them or none, whatever happens, in one append; undone as one.</summary>
+    /// <param name="build">Adds the operations. Nothing is written if it throws.</param>
+    /// <param name="cancellationToken">Cancels waiting for the turn.</param>
+    /// <exception cref="OpsLogException">As for <see cref="SetAsync"/>; nothing of the batch was written then.</exception>
+    public async ValueTask BatchAsync(Action<OpsBatch<T>> build, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(build);
+        var items = new List<BatchItem>();
+        var batch = NewBatch(items);
+        try
+        {
+            build(batch);
+        }
+        finally
+        {
+            batch.Seal();
+        }
+
+        await _engine.BatchAsync(items, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes several changes as one unit, collected by an asynchronous function.</summary>
+    /// <param name="build">Adds the operations. It is awaited before anything is written; nothing is written if it throws.</param>
+    /// <param name="cancellationToken">Cancels waiting for the turn.</param>
+    /// <exception cref="OpsLogException">As for <see cref="SetAsync"/>; nothing of the batch was written then.</exception>
+    public async ValueTask BatchAsync(Func<OpsBatch<T>, Task> build, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(build);
+        var items = new List<BatchItem>();
+        var batch = NewBatch(items);
+        try
+        {
+            await build(batch).ConfigureAwait(false);
+        }
+        finally
+        {
+            batch.Seal();
+        }
+
+        await _engine.BatchAsync(items, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Makes everything acknowledged so far survive a power loss, whatever the store's <see cref="Durability"/>.</summary>
+    /// <exception cref="OpsLogException">The flush failed; the store is read-only from then on.</exception>
+    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.FlushAsync(cancellationToken);
+
+    /// <summary>
+    /// Ends all background work, makes a checkpoint if one is due, and gives the store free. Everything acknowledged is kept, also when this fails.
+    /// </summary>
+    /// <exception cref="OpsLogException">Buffered writes could not be flushed.</exception>
+    public ValueTask DisposeAsync() => _engine.DisposeAsync();
+
+    private OpsBatch<T> NewBatch(List<BatchItem> items) => new(
+        (id, value) =>
+        {
+            Ids.Check(id);
+            items.Add(new BatchItem(id, _documents.Encode(id, value).ToArray()));
+        },
+        id =>
+        {
+            Ids.Check(id);
+            items.Add(new BatchItem(id, null));
+        });
 }
-
-public sealed class OpsView<T> : IReadOnlyDictionary<string, T>
-{
-    public T this[string key] => throw new NotImplementedException();
-    public int Count => throw new NotImplementedException();
-    public IEnumerable<string> Keys => throw new NotImplementedException();
-    public IEnumerable<T> Values => throw new NotImplementedException();
-    public bool ContainsKey(string key) => throw new NotImplementedException();
-    public bool TryGetValue(string key, [MaybeNullWhen(false)] out T value) => throw new NotImplementedException();
-    public IEnumerator<KeyValuePair<string, T>> GetEnumerator() => throw new NotImplementedException();
-    System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
-}
-
-/// <summary>How far long work has got.</summary>
-public readonly record struct StoreProgress(string Stage, long Done, long Total);
-
-/// <summary>Work on a store as a whole, without a document type.</summary>
-public static class OpsStore
-{
-    /// <summary>Reads every byte, checks everything checkable. Never writes.</summary>
-    public static ValueTask<VerifyReport> VerifyAsync(IOpsStorage storage, IProgress<StoreProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    /// <summary>Salvages what it can of <paramref name="source"/> (never touched) into <paramref name="target"/> (must be empty).</summary>
-    public static ValueTask<RepairReport> RepairAsync(IOpsStorage source, IOpsStorage target, IProgress<StoreProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    /// <summary>Copies a backup to an empty storage under a new incarnation.</summary>
-    public static ValueTask RestoreAsync(IOpsStorage backup, IOpsStorage target, IProgress<StoreProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-}
-
-public sealed record VerifyReport(IReadOnlyList<Damage> Damages, IReadOnlyList<Damage> Notes, long Objects, long Bytes, long Records, long Operations)
-{
-    public bool IsSound => Damages.Count == 0;
-}
-
-public sealed record RepairReport(IReadOnlyList<Damage> Losses, long Records, IReadOnlyList<string> Quarantined);

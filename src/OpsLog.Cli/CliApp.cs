@@ -1,0 +1,65 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using OpsLog.Cli.Verbs;
+
+namespace OpsLog.Cli;
+
+/// <summary>The tool as a function: arguments and streams in, exit code out. Nothing it throws gets past it.</summary>
+internal static class CliApp
+{
+    /// <summary>Runs one command line over given streams, as if nobody were looking.</summary>
+    public static Task<int> RunAsync(string[] args, Stream input, Stream output, TextWriter error, CancellationToken cancellationToken) =>
+        RunAsync(args, new CliStreams(input, output, error), cancellationToken);
+
+    /// <summary>Runs one command line.</summary>
+    public static async Task<int> RunAsync(string[] args, CliStreams streams, CancellationToken cancellationToken)
+    {
+        // Ids may begin with '@' and may look like bundled options: both conveniences are off.
+        var configuration = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+        var parsed = CreateRoot(streams).Parse(args, configuration);
+        var json = args.Contains(Verb.JsonName, StringComparer.Ordinal);
+        if (parsed.Action is ParseErrorAction)
+            return ErrorReport.Write(streams.Error, json, new UsageException(string.Join(" ", parsed.Errors.Select(e => e.Message))));
+
+        using var plainOutput = new StreamWriter(streams.Output, leaveOpen: true) { AutoFlush = true };
+        var invocation = new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null, // Program.cs turns signals into the token
+            Output = plainOutput,
+            Error = streams.Error,
+        };
+        try
+        {
+            return await parsed.InvokeAsync(invocation, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            return ErrorReport.Write(streams.Error, json, exception);
+        }
+    }
+
+    private static RootCommand CreateRoot(CliStreams streams)
+    {
+        var root = new RootCommand("OpsLog: an embedded, event-sourced document store. STORE is a folder.");
+        root.Add(new ApplyVerb(streams));
+        root.Add(new ExportVerb(streams));
+        root.Add(new LogVerb(streams));
+        root.Add(new GetVerb(streams));
+        root.Add(new SetVerb(streams));
+        root.Add(new RmVerb(streams));
+        root.Add(new LsVerb(streams));
+        root.Add(new UndoVerb(streams));
+        root.Add(new RedoVerb(streams));
+        root.Add(new CompactVerb(streams));
+        root.Add(new ArchiveVerb(streams));
+        root.Add(new ArchivesVerb(streams));
+        root.Add(new StatsVerb(streams));
+        root.Add(new TailVerb(streams));
+        root.Add(new BackupVerb(streams));
+        root.Add(new RestoreVerb(streams));
+        root.Add(new VerifyVerb(streams));
+        root.Add(new RepairVerb(streams));
+        return root;
+    }
+}

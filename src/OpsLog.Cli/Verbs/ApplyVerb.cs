@@ -1,0 +1,106 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using OpsLog.Cli.Apply;
+
+namespace OpsLog.Cli.Verbs;
+
+/// <summary><c>apply</c>: operations from a file or pipe, one JSON object a line.</summary>
+internal sealed class ApplyVerb : OpeningVerb
+{
+    private readonly Argument<string> _file = new("FILE")
+    {
+        Description = "Where to read the operations; - or nothing is standard input.",
+        DefaultValueFactory = _ => "-",
+    };
+
+    private readonly Option<string?> _batchBy = new("--batch-by")
+    {
+        Description = "Neighbouring lines with the same value of this member form one batch.",
+        HelpName = "FIELD",
+    };
+
+    private readonly Option<string> _durability = new("--durability")
+    {
+        Description = "When a line is acknowledged: disk (default), os or buffered.",
+        HelpName = "LEVEL",
+        DefaultValueFactory = _ => "disk",
+    };
+
+    private readonly Option<bool> _ack = new("--ack") { Description = "Print the number of each input line once it is acknowledged." };
+    private readonly Option<int> _concurrency = NumberOption.Create("--concurrency", "How many callers at once.", 1, 1024, 1);
+
+    public ApplyVerb(CliStreams streams)
+        : base("apply", "Applies operations, one JSON object a line. Makes the store if there is none.", streams)
+    {
+        _durability.AcceptOnlyFromAmong("disk", "os", "buffered");
+        Add(_file);
+        Add(_batchBy);
+        Add(_durability);
+        Add(_ack);
+        Add(_concurrency);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
+    {
+        var durability = arguments.GetValue(_durability) switch
+        {
+            "os" => Durability.Os,
+            "buffered" => Durability.Buffered,
+            _ => Durability.Disk,
+        };
+        var file = arguments.GetRequiredValue(_file);
+        // The input comes first: a mistyped name must not make a store.
+        var input = file == "-" ? Streams.Input : OpenFile(file);
+        await using var ownInput = input == Streams.Input ? null : input;
+
+        var options = new OpsStoreOptions { Durability = durability };
+        var opened = await OpenAsync(arguments, options, cancellationToken).ConfigureAwait(false);
+        await using var ownStore = opened.ConfigureAwait(false);
+        var acknowledgements = new AckWriter(arguments.GetValue(_ack) ? Streams.Output : null, atOnce: durability == Durability.Disk);
+        var target = new ApplyTarget(opened.Store, acknowledgements);
+        var run = new ApplyRun(
+            new LineReader(input), arguments.GetValue(_batchBy), target, acknowledgements, arguments.GetValue(_concurrency));
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            await run.RunAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Summarize(target, Stopwatch.GetElapsedTime(started), Json(arguments));
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static FileStream OpenFile(string file)
+    {
+        try
+        {
+            return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0, FileOptions.SequentialScan);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UsageException($"cannot read {JsonText.Printable(file)}: {exception.Message}", exception);
+        }
+    }
+
+    private void Summarize(ApplyTarget target, TimeSpan elapsed, bool json)
+    {
+        var seconds = Math.Max(elapsed.TotalSeconds, 1e-6);
+        var rate = Math.Round(target.Operations / seconds);
+        var text = json
+            ? Results.ToJson(w =>
+            {
+                w.WriteNumber("operations", target.Operations);
+                w.WriteNumber("nothingToDo", target.NothingToDo);
+                w.WriteNumber("seconds", Math.Round(seconds, 3));
+                w.WriteNumber("operationsPerSecond", rate);
+            })
+            : string.Create(CultureInfo.InvariantCulture,
+                $"{target.Operations} operations in {seconds:0.000} s ({rate:0} operations/s), {target.NothingToDo} with nothing to do");
+        Streams.Error.WriteLine(text);
+        Streams.Error.Flush();
+    }
+}

@@ -1,0 +1,49 @@
+using System.CommandLine;
+
+namespace OpsLog.Cli.Verbs;
+
+/// <summary>A verb that opens the store, and says on standard error what opening noted or skipped.</summary>
+internal abstract class OpeningVerb : Verb
+{
+    private readonly Option<string> _recovery = new("--recovery")
+    {
+        Description = "What to do about damage: tolerate-torn-tail (default), skip-corrupt or strict.",
+        HelpName = "POLICY",
+        DefaultValueFactory = _ => "tolerate-torn-tail",
+    };
+
+    protected OpeningVerb(string name, string description, CliStreams streams)
+        : base(name, description, streams)
+    {
+        _recovery.AcceptOnlyFromAmong("tolerate-torn-tail", "skip-corrupt", "strict");
+        Add(_recovery);
+    }
+
+    /// <summary>Opens the store to look at it, beside a living writer if need be.</summary>
+    protected ValueTask<OpenedStore> OpenReadOnlyAsync(ParseResult arguments, CancellationToken cancellationToken) =>
+        OpenAsync(arguments, new OpsStoreOptions { ReadOnly = true, CreateIfMissing = false }, cancellationToken);
+
+    /// <summary>Opens the store to change it.</summary>
+    protected ValueTask<OpenedStore> OpenAsync(ParseResult arguments, bool create, CancellationToken cancellationToken) =>
+        OpenAsync(arguments, new OpsStoreOptions { CreateIfMissing = create }, cancellationToken);
+
+    /// <summary>Opens the store; <see cref="OpsStoreOptions.Recovery"/> comes from the command line.</summary>
+    protected async ValueTask<OpenedStore> OpenAsync(ParseResult arguments, OpsStoreOptions options, CancellationToken cancellationToken)
+    {
+        options.Recovery = arguments.GetValue(_recovery) switch
+        {
+            "skip-corrupt" => Recovery.SkipCorrupt,
+            "strict" => Recovery.Strict,
+            _ => Recovery.TolerateTornTail,
+        };
+        var opened = await OpenedStore.OpenAsync(Store(arguments), options, cancellationToken).ConfigureAwait(false);
+        var report = opened.Store.RecoveryReport;
+        foreach (var note in report.Notes) Report("note", note, Json(arguments));
+        foreach (var skipped in report.Skipped) Report("skipped", skipped, Json(arguments));
+        return opened;
+    }
+
+    private void Report(string what, Damage damage, bool json) => Streams.Error.WriteLine(json
+        ? Results.ToJson(w => ErrorReport.WriteDamage(w, what, damage))
+        : $"opslog: {what}: {ErrorReport.Place(damage)}");
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+
+namespace OpsLog.Cli.Verbs;
+
+/// <summary><c>repair</c>: salvages what can be read into a new store. The original is never touched.</summary>
+internal sealed class RepairVerb : Verb
+{
+    private readonly Option<string> _to = CopyTarget.Option("The folder for the salvaged store; it must be empty or absent.");
+
+    public RepairVerb(CliStreams streams)
+        : base("repair", "Salvages what it can into a new store and lists every loss. Never touches the original.", streams) => Add(_to);
+
+    protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
+    {
+        var to = CopyTarget.Check(Store(arguments), arguments.GetRequiredValue(_to));
+        await using var source = StoreLocation.Open(Store(arguments));
+        await using var target = StoreLocation.Open(to);
+        var report = await LongWork.RunAsync(Streams, Json(arguments),
+            progress => OpsStore.RepairAsync(source, target, progress, cancellationToken).AsTask()).ConfigureAwait(false);
+        using var results = new Results(Streams, Json(arguments));
+        if (results.Json) results.Object(w => WriteJson(w, report));
+        else WriteText(results, report);
+        return ExitCode.Done;
+    }
+
+    private static void WriteText(Results results, RepairReport report)
+    {
+        foreach (var loss in report.Losses) results.Columns(("loss", "red"), (ErrorReport.Place(loss), ""));
+        foreach (var file in report.Quarantined) results.Columns(("quarantined", "yellow"), (JsonText.Printable(file), ""));
+        results.Properties(
+        [
+            ("records", report.Records.ToString(CultureInfo.InvariantCulture)),
+            ("losses", report.Losses.Count.ToString(CultureInfo.InvariantCulture)),
+            ("quarantined", report.Quarantined.Count.ToString(CultureInfo.InvariantCulture)),
+        ]);
+    }
+
+    private static void WriteJson(Utf8JsonWriter writer, RepairReport report)
+    {
+        writer.WriteNumber("records", report.Records);
+        DamageLists.Write(writer, "losses", report.Losses);
+        writer.WriteStartArray("quarantined");
+        foreach (var file in report.Quarantined) writer.WriteStringValue(file);
+        writer.WriteEndArray();
+    }
+}

@@ -1,0 +1,33 @@
+using System.CommandLine;
+
+namespace OpsLog.Cli.Verbs;
+
+/// <summary>One verb: its arguments, and what it does. Every verb works on a store and knows <c>--json</c>.</summary>
+internal abstract class Verb : Command
+{
+    /// <summary>The option that turns output and errors into JSON.</summary>
+    public const string JsonName = "--json";
+
+    private readonly Argument<string> _store = new("STORE") { Description = "The store: a folder." };
+    private readonly Option<bool> _json = new(JsonName) { Description = "Write results and errors as JSON." };
+
+    protected Verb(string name, string description, CliStreams streams, bool showsJson = true)
+        : base(name, description)
+    {
+        Streams = streams;
+        Add(_store);
+        // Known to every verb, so that a script may always pass it; listed where it changes what is printed.
+        _json.Hidden = !showsJson;
+        Add(_json);
+        SetAction(RunAsync);
+    }
+
+    protected CliStreams Streams { get; }
+
+    /// <summary>Does the verb's work and returns its exit code. Failures are thrown.</summary>
+    protected abstract Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken);
+
+    protected string Store(ParseResult arguments) => arguments.GetRequiredValue(_store);
+
+    protected bool Json(ParseResult arguments) => arguments.GetValue(_json);
+}

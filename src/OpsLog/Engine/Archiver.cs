@@ -1,0 +1,139 @@
+using System.Buffers;
+using System.Globalization;
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Moves records into an archive period: writes the period's object, lists it in the manifest, then appends the deletes. A crash in between
+/// leaves a record in both places, never in none.
+/// </summary>
+internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Checkpointer checkpointer, ManifestRegister register, int schemaVersion)
+{
+    private const int LongestPeriod = 200;
+    private readonly SemaphoreSlim _one = new(1, 1);
+
+    /// <summary>The period of now: the quarter, by UTC.</summary>
+    public static string DefaultPeriod(TimeProvider time)
+    {
+        var now = time.GetUtcNow();
+        return string.Create(CultureInfo.InvariantCulture, $"{now.Year:D4}-Q{(now.Month + 2) / 3}");
+    }
+
+    /// <exception cref="ArgumentException">The period is not one.</exception>
+    public static void CheckPeriod(string period)
+    {
+        if (period.Length is 0 or > LongestPeriod || JsonText.HasLoneSurrogate(period))
+            throw new ArgumentException($"An archive period has 1 to {LongestPeriod} characters of valid text.", nameof(period));
+    }
+
+    /// <summary>Writes the records of a view into a period, and returns the deletes that end the move.</summary>
+    public async ValueTask<List<BatchItem>> MoveAsync(StoreView view, IReadOnlyList<string> ids, string period, CancellationToken ct)
+    {
+        await _one.WaitAsync(ct).ConfigureAwait(false);
+        try
+        {
+            var entry = register.Current.Archives.FirstOrDefault(a => string.Equals(a.Period, period, StringComparison.Ordinal));
+            RefuseCaseTwin(period);
+            var records = entry is null ? [] : await LoadAsync(entry, Migration.None, ct).ConfigureAwait(false);
+            var moved = Take(view, ids, period, records);
+            if (moved.Count == 0) return moved;
+            var bytes = Encode(period, records);
+            var key = entry?.Objects is [var only] ? new StorageKey(only.Name) : StoreKeys.Archive(period);
+            await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.Always, ct).ConfigureAwait(false);
+            await checkpointer.SwapAsync(m => Listed(m, period, key, records.Count, moved.Count), ct).ConfigureAwait(false);
+            return moved;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>All records of a period.</summary>
+    public async ValueTask<SortedDictionary<string, ArchivedRecord>> LoadAsync(ArchiveEntry entry, Migration migration, CancellationToken ct)
+    {
+        var records = new SortedDictionary<string, ArchivedRecord>(StringComparer.Ordinal);
+        foreach (var part in entry.Objects)
+        {
+            if (!StorageKey.IsValid(part.Name)) throw Damaged(part.Name, "the manifest lists an archive that is no object name");
+            var found = await ObjectReader.ReadAllAsync(storage, new StorageKey(part.Name), ct).ConfigureAwait(false);
+            if (found is not { } stored) throw LogScanner.Refused(new Damage(DamageKind.Missing, part.Name, 0, 0, 0, "the manifest lists this archive, but it is not there"));
+            Read(part.Name, stored.Bytes, records, migration);
+        }
+
+        return records;
+    }
+
+    private static void Read(string name, byte[] bytes, SortedDictionary<string, ArchivedRecord> records, Migration migration)
+    {
+        if (!ArchiveReader.TryOpen(bytes, out var reader, out var fault)) throw Damaged(name, fault);
+        if (reader.Header.Format > FormatVersion.Current)
+            throw new OpsLogException(OpsLogError.TooNew, $"The archive '{name}' has format {reader.Header.Format}. Update the program.");
+        var schema = Math.Max(1, reader.Header.Schema);
+        while (reader.Read(out var record, out var stamp))
+        {
+            var kept = new ArchivedRecord(migration.Apply(record.Data, schema).ToArray(), stamp ?? new Stamp(0, "", ""), schema);
+            if (!records.TryGetValue(record.Id(), out var known) || known.Stamp.CompareTo(kept.Stamp) <= 0) records[record.Id()] = kept;
+        }
+    }
+
+    private static List<BatchItem> Take(StoreView view, IReadOnlyList<string> ids, string period, SortedDictionary<string, ArchivedRecord> records)
+    {
+        var moved = new List<BatchItem>();
+        foreach (var id in ids)
+        {
+            if (!view.Records.TryGet(id, out var location, out _, out _) || location.IsTombstone) continue;
+            var record = StoreState.Read(view.Extents, location);
+            records[id] = new ArchivedRecord(record.Document.ToArray(), record.Stamp, 0);
+            moved.Add(new BatchItem(id, null, Segment: period, Moved: record.Stamp));
+        }
+
+        return moved;
+    }
+
+    private byte[] Encode(string period, SortedDictionary<string, ArchivedRecord> records)
+    {
+        var migration = new Migration(schemaVersion, settings.Migrate);
+        var output = new ArrayBufferWriter<byte>();
+        var writer = new ArchiveWriter(output, period, IsoTime.ToText(settings.Time.GetUtcNow()), schemaVersion);
+        foreach (var (id, record) in records)
+        {
+            var wtf8 = new byte[JsonText.MaxWtf8(id.Length)];
+            var document = record.Schema == 0 ? record.Document : migration.Apply(record.Document, record.Schema);
+            writer.Add(wtf8.AsSpan(0, JsonText.ToWtf8(id, wtf8)), document, record.Stamp);
+        }
+
+        writer.End();
+        return output.WrittenSpan.ToArray();
+    }
+
+    private static Manifest Listed(Manifest manifest, string period, StorageKey key, int records, int added)
+    {
+        var others = manifest.Archives.Where(a => !string.Equals(a.Period, period, StringComparison.Ordinal));
+        var archives = others.Append(new ArchiveEntry(period, [new ArchiveObject(key.Value, records)])).OrderBy(a => a.Period, StringComparer.Ordinal).ToList();
+        return manifest with
+        {
+            Archives = archives,
+            Package = manifest.Package with
+            {
+                ArchiveSegments = [.. archives.SelectMany(a => a.Objects).Select(o => o.Name)],
+                Stats = manifest.Package.Stats with { ArchivedRecords = manifest.Package.Stats.ArchivedRecords + added },
+            },
+        };
+    }
+
+    // On a file system that ignores case two such periods would be one file.
+    private void RefuseCaseTwin(string period)
+    {
+        var twin = register.Current.Archives.FirstOrDefault(a => string.Equals(a.Period, period, StringComparison.OrdinalIgnoreCase));
+        if (twin is not null && !string.Equals(twin.Period, period, StringComparison.Ordinal))
+            throw new ArgumentException($"There is an archive '{twin.Period}': '{period}' differs only in case. Use its name.", nameof(period));
+    }
+
+    private static OpsLogException Damaged(string name, string fault) => LogScanner.Refused(new Damage(DamageKind.CorruptObject, name, 0, 0, 0, fault));
+}
+
+/// <summary>A record in an archive. Schema 0: it is in the store's own version already.</summary>
+internal sealed record ArchivedRecord(byte[] Document, Stamp Stamp, int Schema);

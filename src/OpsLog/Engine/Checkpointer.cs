@@ -1,0 +1,260 @@
+using Microsoft.Extensions.Logging;
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Makes checkpoints beside the writer: a snapshot of a view, a new log that begins with the lines behind it, and one swap of the manifest
+/// that makes both current. Until the swap nothing has changed; after it, what was superseded is garbage.
+/// </summary>
+internal sealed class Checkpointer : IDisposable
+{
+    private const int MostRetired = 64;
+    private readonly IOpsStorage _storage;
+    private readonly EngineSettings _settings;
+    private readonly StoreState _state;
+    private readonly Writer _writer;
+    private readonly ManifestRegister _register;
+    private readonly GarbageCollector _garbage;
+    private readonly HistoryKeeper _history;
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly int _schemaVersion;
+    private IReadOnlyList<HistoryLog> _readLogs;
+    private List<string> _collected = [];
+    private Extent? _logExtent;
+    private LogEnd _logEnd;
+    private long _snapshotBytes;
+    private long _nextTry;
+    private int _running;
+
+    public Checkpointer(IOpsStorage storage, EngineSettings settings, OpenedStore opened, Writer writer)
+    {
+        (_storage, _settings, _state, _writer, _register) = (storage, settings, opened.State, writer, opened.Register);
+        (_schemaVersion, _readLogs, _logExtent, _logEnd, _snapshotBytes) = (opened.SchemaVersion, opened.Read, opened.LogExtent, opened.LogEnd, opened.SnapshotBytes);
+        _garbage = new GarbageCollector(storage, settings);
+        _history = new HistoryKeeper(storage, settings);
+        LogIsOurs = opened.LogIsOurs;
+        History = [];
+    }
+
+    public long SnapshotBytes => Volatile.Read(ref _snapshotBytes);
+
+    public long Checkpoints { get; private set; }
+
+    /// <summary>The logs kept for history, as of the last checkpoint or opening.</summary>
+    public IReadOnlyList<HistoryLog> History { get; private set; }
+
+    /// <summary>Every line of the current log is ours.</summary>
+    public bool LogIsOurs { get; private set; }
+
+    /// <summary>The failure of the last checkpoint that ran by itself.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>Completes when the checkpoint that runs by itself, if any, has ended.</summary>
+    public Task Background { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Opening goes on in the log there is: voids what is unfinished, and registers as the one writer.</summary>
+    public async ValueTask TakeOverAsync(CancellationToken ct)
+    {
+        History = await _history.ReadAsync(_register.Current, ct).ConfigureAwait(false);
+        var mend = _logEnd switch
+        {
+            LogEnd.Unfinished => Writer.Spoil,
+            LogEnd.MissingNewline => "\n"u8.ToArray(),
+            _ => [],
+        };
+        if (mend.Length > 0)
+        {
+            var result = await _writer.Target.AppendAsync(mend, Flush.Synced).ConfigureAwait(false);
+            if (!result.IsStored) throw new OpsLogException(OpsLogError.Fenced, "Another writer took the log while the store was being opened. Open it again.");
+            _writer.Skip(mend);
+        }
+
+        var log = _writer.Target.Key.Value;
+        if (string.Equals(_register.Current.Exclusive, log, StringComparison.Ordinal)) return;
+        await SwapAsync(m => m with { Exclusive = log }, ct).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs a checkpoint if the log has grown enough. Called after each commit; must cost next to nothing.</summary>
+    public void RunIfDue()
+    {
+        if (!_settings.AutomaticCheckpoints || _writer.Acknowledged < _nextTry || !IsDue()) return;
+        if (Interlocked.CompareExchange(ref _running, 1, 0) != 0) return;
+        Background = Task.Run(RunInBackgroundAsync);
+    }
+
+    public bool IsDue() =>
+        _writer.LogOperations >= _settings.MinimumOperations &&
+        _writer.Acknowledged >= _settings.MinimumLogBytes &&
+        _writer.Acknowledged >= _settings.Growth * SnapshotBytes;
+
+    /// <summary>Makes a checkpoint now.</summary>
+    public async ValueTask RunAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct).ConfigureAwait(false);
+        try
+        {
+            _writer.ThrowIfFailed();
+            await CheckpointAsync(ct).ConfigureAwait(false);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>A clean end: the store is nobody's any more. Also strikes what was collected off the list.</summary>
+    public async ValueTask SignOffAsync(CancellationToken ct)
+    {
+        _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes, ct).ConfigureAwait(false));
+        await SwapAsync(m => m with { Exclusive = null }, ct).ConfigureAwait(false);
+    }
+
+    /// <summary>Swaps the manifest, provided this writer's log is still the one it names.</summary>
+    public async ValueTask SwapAsync(Func<Manifest, Manifest> change, CancellationToken ct)
+    {
+        var collected = _collected;
+        try
+        {
+            await _register.UpdateAsync(m => Strike(change(Own(m)), collected), ct).ConfigureAwait(false);
+        }
+        catch (StorageException e) when (e.OutcomeUnknown)
+        {
+            // The manifest may name another log by now: nothing more may be acknowledged in this one.
+            throw _writer.Poison(new OpsLogException(OpsLogError.OutcomeUnknown, $"It is not known whether the manifest was changed: {e.Message}", e));
+        }
+
+        if (ReferenceEquals(collected, _collected)) _collected = [];
+    }
+
+    public void Dispose()
+    {
+        _one.Dispose();
+        _register.Dispose();
+    }
+
+    private long LiveBytes => SnapshotBytes + _writer.Acknowledged;
+
+    private async Task RunInBackgroundAsync()
+    {
+        try
+        {
+            await RunAsync(CancellationToken.None).ConfigureAwait(false);
+            Failure = null;
+        }
+        catch (Exception e)
+        {
+            // The store goes on with the snapshot it has; the next try waits until the log has grown by a quarter.
+            Failure = e.Message;
+            _nextTry = _writer.Acknowledged + (_writer.Acknowledged / 4);
+            EngineLog.CheckpointFailed(_settings.Logger, e);
+        }
+        finally
+        {
+            Volatile.Write(ref _running, 0);
+        }
+    }
+
+    private async ValueTask CheckpointAsync(CancellationToken ct)
+    {
+        var before = _register.Current;
+        if (_writer.HasUnflushed) await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
+        var view = StoreView.Of(_state, _writer);
+        using var stream = new SnapshotStream(view, _schemaVersion, _settings.SnapshotFormat, IsoTime.ToText(_settings.Time.GetUtcNow()));
+        var snapshot = await WriteSnapshotAsync(stream, view, before.Revision, ct).ConfigureAwait(false);
+        var roll = new LogRoll(_storage, _settings, _state, _writer, view.LogPosition);
+        try
+        {
+            await roll.PrepareAsync(before.Revision, ct).ConfigureAwait(false);
+            var retired = await RetireAsync(before, view, ct).ConfigureAwait(false);
+            var history = await _history.WriteAsync(retired.Kept, before.Revision, ct).ConfigureAwait(false);
+            var exclusive = new ExclusiveRequest(async () =>
+            {
+                await roll.CatchUpAsync().ConfigureAwait(false);
+                await SwapAsync(m => Next(m, before, snapshot, roll, view, retired, history), CancellationToken.None).ConfigureAwait(false);
+                roll.Switch(view);
+            });
+            using (await _writer.HoldFlushesAsync(ct).ConfigureAwait(false))
+                await _writer.Queue.SubmitAsync(exclusive, ct).ConfigureAwait(false);
+            History = retired.Kept;
+        }
+        catch
+        {
+            await roll.AbandonAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        _readLogs = [];
+        LogIsOurs = true;
+        _nextTry = 0;
+        Checkpoints++;
+        Volatile.Write(ref _snapshotBytes, snapshot.Length);
+        await roll.RepointAsync(view, stream, snapshot).ConfigureAwait(false);
+        await roll.ReleaseOldAsync().ConfigureAwait(false);
+        _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes, ct).ConfigureAwait(false));
+        await _garbage.CollectOrphansAsync(_register.Current, History, ct).ConfigureAwait(false);
+    }
+
+    private async ValueTask<SnapshotEntry> WriteSnapshotAsync(SnapshotStream stream, StoreView view, long revision, CancellationToken ct)
+    {
+        var key = StoreKeys.Snapshot(revision, _settings.Nonces.Next(), _settings.SnapshotFormat == SnapshotFormat.Json);
+        var result = await _storage.PutAsync(key, stream, PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        if (!result.IsStored) throw new OpsLogException(OpsLogError.Conflict, $"The snapshot name '{key}' is taken. Try again.");
+        return new SnapshotEntry(key.Value, stream.BytesRead, stream.Checksum, stream.Count, view.Clock, view.Clock);
+    }
+
+    // What becomes of the logs the new snapshot covers: kept for history, or garbage.
+    private async ValueTask<(List<HistoryLog> Kept, List<HistoryLog> Dropped)> RetireAsync(Manifest before, StoreView view, CancellationToken ct)
+    {
+        var logs = new List<HistoryLog>(await _history.ReadAsync(before, ct).ConfigureAwait(false));
+        if (_readLogs.Count > 0 && !(before.Logs is [var only] && _readLogs is [var read] && string.Equals(only.Name, read.Name, StringComparison.Ordinal))) logs.AddRange(_readLogs);
+        else if (before.Logs is [var log]) logs.Add(new HistoryLog(log.Name, "", view.LogPosition, log.Schema, log.Start, view.Clock, view.LogOperations, "", IsoTime.ToText(_settings.Time.GetUtcNow()), _writer.Target.Pieces));
+        return _history.Divide(logs);
+    }
+
+    private Manifest Next(
+        Manifest manifest, Manifest before, SnapshotEntry snapshot, LogRoll roll, StoreView view, (List<HistoryLog> Kept, List<HistoryLog> Dropped) retired, HistoryReference? history)
+    {
+        if (manifest.Revision != before.Revision && manifest.Snapshot != before.Snapshot)
+            throw new OpsLogException(OpsLogError.Fenced, "Another writer made a checkpoint of this store. Reopen it.");
+        var now = IsoTime.ToText(_settings.Time.GetUtcNow());
+        return manifest with
+        {
+            Package = manifest.Package with
+            {
+                Version = _schemaVersion,
+                CurrentSnapshot = snapshot.Name,
+                ActiveOps = roll.Key.Value,
+                ActiveAgentOps = null,
+                Stats = manifest.Package.Stats with { ActiveRecords = snapshot.Count, OpsCount = 0, LastCheckpoint = now },
+            },
+            Numbered = _writer.Target.IsNumbered,
+            Snapshot = snapshot,
+            Logs = [new LogEntry(roll.Key.Value, "", view.Clock, _schemaVersion, 0, view.Clock, false)],
+            Retired = [.. manifest.Retired.Concat(manifest.Logs.Select(l => new RetiredLog(l.Name, l.Agent, view.LogPosition, l.Schema, view.Clock))).TakeLast(MostRetired)],
+            History = history,
+            Exclusive = roll.Key.Value,
+            Garbage = [.. manifest.Garbage, .. Superseded(manifest, retired.Dropped)],
+        };
+    }
+
+    private IEnumerable<GarbageEntry> Superseded(Manifest manifest, List<HistoryLog> dropped)
+    {
+        var now = _settings.Time.GetUtcNow();
+        var names = dropped.Select(l => (l.Name, Bytes: l.Length)).Append((Name: manifest.Snapshot.Name, Bytes: manifest.Snapshot.Length));
+        if (manifest.History is { } index) names = names.Append((index.Name, 0));
+        return names.Where(n => StorageKey.IsValid(n.Name) && StoreKeys.IsOurs(new StorageKey(n.Name))).Select(n => new GarbageEntry(n.Name, n.Bytes, now));
+    }
+
+    private Manifest Own(Manifest manifest)
+    {
+        var log = _writer.Target.Key.Value;
+        // Before adoption the manifest is the package's and names its logs in its own members.
+        if (manifest.Logs.Count == 0 || manifest.Logs.Any(l => string.Equals(l.Name, log, StringComparison.Ordinal))) return manifest;
+        throw _writer.Poison(new OpsLogException(OpsLogError.Fenced, $"The store no longer names the log '{log}': another writer has taken over. Reopen the store."));
+    }
+
+    private static Manifest Strike(Manifest manifest, List<string> collected) =>
+        collected.Count == 0 ? manifest : manifest with { Garbage = [.. manifest.Garbage.Where(g => !collected.Contains(g.Name))] };
+}

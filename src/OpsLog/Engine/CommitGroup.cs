@@ -1,0 +1,144 @@
+using OpsLog.Format;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// The lines of one group, and what they make of the state before it is the state: requests later in the group see what earlier ones
+/// did, readers see nothing until the lines are in the log.
+/// </summary>
+internal sealed class CommitGroup(StoreState state, TimeProvider time)
+{
+    private readonly List<Line> _lines = [];
+    private readonly Dictionary<string, int> _latest = new(StringComparer.Ordinal);
+    private byte[] _patch = new byte[256];
+    private readonly byte[] _timestamp = new byte[24];
+    private byte[] _id = new byte[256];
+    private long _timestampMilliseconds = -1;
+    private int _indexed;
+
+    /// <summary>One encoded line: where its record lies, and where the line ends in the log.</summary>
+    public readonly record struct Line(string Id, RecordLocation Location, long End, long Clock, bool IsUnitEnd);
+
+    public LogBuffer Buffer { get; set; } = null!;
+
+    /// <summary>The log offset that checksums count from: the start of the numbered piece, else 0.</summary>
+    public long ChecksumBase { get; set; }
+
+    public ReadOnlySpan<Line> Lines => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_lines);
+
+    /// <summary>The clock of the last line encoded.</summary>
+    public long Clock { get; private set; }
+
+    public void Begin()
+    {
+        _lines.Clear();
+        if (_indexed > 0) _latest.Clear();
+        _indexed = 0;
+        Clock = state.Clock;
+        Stamp();
+    }
+
+    /// <summary>What a record will be once the lines so far are in; false if there will be none.</summary>
+    public bool TryFind(string id, out RecordLocation location)
+    {
+        if (TryFindInGroup(id, out location)) return !location.IsTombstone;
+        return state.Records.TryGet(id, out location, out _, out _) && !location.IsTombstone;
+    }
+
+    public Revision RevisionOf(string id) => TryFind(id, out var location) ? state.Read(location).Revision : Revision.None;
+
+    /// <summary>Encodes a line. <see cref="LineDraft.Data"/> is ignored for a delete; the previous value comes from the state.</summary>
+    public void Write(in LineDraft line)
+    {
+        var idLength = EncodeId(line.Id);
+        var previous = ReadOnlySpan<byte>.Empty;
+        var exists = TryFind(line.Id, out var location);
+        if (exists) previous = state.Read(location).Document;
+        var draft = new OperationDraft
+        {
+            Timestamp24 = _timestamp,
+            Kind = line.Kind,
+            IdWtf8 = _id.AsSpan(0, idLength),
+            Data = line.Data.Span,
+            Clock = ++Clock,
+            BatchIndex = line.BatchIndex,
+            BatchSize = line.BatchSize,
+            Mark = line.Mark,
+            MarkOf = line.MarkOf,
+            Segment = line.Segment,
+            Moved = line.Moved,
+        };
+        if (!exists) draft.Prev = "null"u8;
+        else if (line.Kind == OperationKind.Set && ReversePatch.TryWrite(previous, line.Data.Span, PatchBuffer(previous.Length), out var written))
+        {
+            draft.Prev = _patch.AsSpan(0, written);
+            draft.PrevIsDelta = true;
+        }
+        else
+        {
+            draft.Prev = previous;
+        }
+
+        var at = Buffer.Write(draft, ChecksumBase);
+        _lines.Add(new Line(line.Id, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1));
+    }
+
+    private bool TryFindInGroup(string id, out RecordLocation location)
+    {
+        location = default;
+        if (_lines.Count == 0) return false;
+        for (; _indexed < _lines.Count; _indexed++) _latest[_lines[_indexed].Id] = _indexed;
+        if (!_latest.TryGetValue(id, out var index)) return false;
+        location = _lines[index].Location;
+        return true;
+    }
+
+    private Span<byte> PatchBuffer(int length)
+    {
+        if (_patch.Length < length) _patch = new byte[Math.Max(length, _patch.Length * 2)];
+        return _patch;
+    }
+
+    private int EncodeId(string id)
+    {
+        var most = JsonText.MaxWtf8(id.Length);
+        if (_id.Length < most) _id = new byte[most];
+        return JsonText.ToWtf8(id, _id);
+    }
+
+    private void Stamp()
+    {
+        var now = time.GetUtcNow();
+        var milliseconds = now.ToUnixTimeMilliseconds();
+        if (milliseconds == _timestampMilliseconds) return;
+        IsoTime.Write(now, _timestamp);
+        _timestampMilliseconds = milliseconds;
+    }
+}
+
+/// <summary>A line to encode, before it has a clock and a previous value.</summary>
+internal readonly struct LineDraft
+{
+    public LineDraft()
+    {
+    }
+
+    public required string Id { get; init; }
+
+    public OperationKind Kind { get; init; }
+
+    public ReadOnlyMemory<byte> Data { get; init; }
+
+    public int BatchIndex { get; init; }
+
+    public int BatchSize { get; init; } = 1;
+
+    public UndoMark Mark { get; init; }
+
+    public Stamp MarkOf { get; init; }
+
+    public string? Segment { get; init; }
+
+    public Stamp? Moved { get; init; }
+}
+

@@ -1,0 +1,175 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
+using OpsLog.Format;
+
+namespace OpsLog.Engine;
+
+/// <summary>Between documents of type <typeparamref name="T"/> and their stored bytes (minified UTF-8 JSON objects).</summary>
+internal sealed class DocumentCodec<T>
+{
+    private static readonly bool IsJsonElement = typeof(T) == typeof(JsonElement);
+    private readonly JsonTypeInfo<T>? _typeInfo;
+
+    [ThreadStatic]
+    private static Scratch? s_scratch;
+
+    public DocumentCodec(OpsStoreOptions options) => _typeInfo = IsJsonElement ? null : TypeInfo(options);
+
+    /// <summary>Turns a document into the bytes to store. The span is valid until this thread encodes again.</summary>
+    /// <exception cref="OpsLogException">The document cannot be stored (<see cref="OpsLogError.InvalidDocument"/>).</exception>
+    public ReadOnlySpan<byte> Encode(string id, T value)
+    {
+        var scratch = s_scratch ??= new Scratch();
+        scratch.Buffer.ResetWrittenCount();
+        if (value is JsonElement element)
+        {
+            if (element.ValueKind != JsonValueKind.Object) throw NotAnObject(id, element.ValueKind.ToString());
+            return Minified(scratch, JsonMarshal.GetRawUtf8Value(element), id);
+        }
+
+        try
+        {
+            scratch.Writer.Reset(scratch.Buffer);
+            JsonSerializer.Serialize(scratch.Writer, value, _typeInfo!);
+            scratch.Writer.Flush();
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException or ArgumentException or InvalidOperationException)
+        {
+            throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' cannot be written as JSON: {e.Message}", e);
+        }
+
+        var bytes = scratch.Buffer.WrittenSpan;
+        if (bytes is not [(byte)'{', ..]) throw NotAnObject(id, bytes.IsEmpty ? "nothing" : bytes[0] == 'n' ? "null" : "another JSON value");
+        return bytes.IndexOfAny((byte)'\n', (byte)'\r') < 0 ? bytes : Minified(scratch, bytes.ToArray(), id);
+    }
+
+    /// <summary>Turns stored bytes into a document.</summary>
+    /// <exception cref="OpsLogException">The bytes are no <typeparamref name="T"/> (<see cref="OpsLogError.InvalidDocument"/>).</exception>
+    public T? Decode(string id, ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            if (IsJsonElement)
+            {
+                var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = DocumentLimits.ReadDepth });
+                return (T)(object)JsonElement.ParseValue(ref reader);
+            }
+
+            return JsonSerializer.Deserialize(json, _typeInfo!);
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException or ArgumentException or InvalidOperationException)
+        {
+            throw new OpsLogException(
+                OpsLogError.InvalidDocument, $"The stored document '{id}' cannot be read as {typeof(T).Name}: {e.Message}", e);
+        }
+    }
+
+    private static ReadOnlySpan<byte> Minified(Scratch scratch, ReadOnlySpan<byte> json, string id)
+    {
+        if (!Utf8.IsValid(json)) throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is not valid UTF-8.");
+        if (DocumentLimits.Depth(json) > DocumentLimits.MaxDepth)
+            throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is nested deeper than {DocumentLimits.MaxDepth} levels.");
+        scratch.Buffer.ResetWrittenCount();
+        var length = JsonLines.Minify(json, scratch.Buffer.GetSpan(json.Length));
+        scratch.Buffer.Advance(length);
+        return scratch.Buffer.WrittenSpan;
+    }
+
+    private static OpsLogException NotAnObject(string id, string found) =>
+        new(OpsLogError.InvalidDocument, $"The document '{id}' is not a JSON object but {found}; wrap it in one.");
+
+    private static JsonTypeInfo<T> TypeInfo(OpsStoreOptions options)
+    {
+        if (options.JsonTypeInfo is { } info)
+        {
+            return info as JsonTypeInfo<T>
+                ?? throw new ArgumentException($"{nameof(OpsStoreOptions.JsonTypeInfo)} is for {info.Type}, the store for {typeof(T)}.", nameof(options));
+        }
+
+        var json = options.JsonSerializerOptions ?? DefaultOptions();
+        if (!json.IsReadOnly) Freeze(json);
+        return (JsonTypeInfo<T>)json.GetTypeInfo(typeof(T));
+    }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Populates a missing resolver only where reflection is enabled, which trimming turns off.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Populates a missing resolver only where reflection is enabled, which NativeAOT turns off.")]
+    private static void Freeze(JsonSerializerOptions options) => options.MakeReadOnly(populateMissingResolver: JsonSerializer.IsReflectionEnabledByDefault);
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Guarded by JsonSerializer.IsReflectionEnabledByDefault, which trimming turns off.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Guarded by JsonSerializer.IsReflectionEnabledByDefault, which NativeAOT turns off.")]
+    private static JsonSerializerOptions DefaultOptions()
+    {
+        if (!JsonSerializer.IsReflectionEnabledByDefault)
+            throw new InvalidOperationException($"Reflection is off in this program: set {nameof(OpsStoreOptions)}.{nameof(OpsStoreOptions.JsonTypeInfo)} to a source-generated JsonTypeInfo<{typeof(T).Name}>.");
+        return DefaultJson.Options;
+    }
+
+    private sealed class Scratch
+    {
+        public readonly ArrayBufferWriter<byte> Buffer = new(1024);
+        public readonly Utf8JsonWriter Writer;
+
+        public Scratch() => Writer = new Utf8JsonWriter(
+            Buffer, new JsonWriterOptions { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    }
+}
+
+/// <summary>The options documents are written with by default, made once: their caches are what makes writing fast.</summary>
+internal static class DefaultJson
+{
+    public static JsonSerializerOptions Options { get; } = Make();
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Only used where reflection is enabled.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Only used where reflection is enabled.")]
+    private static JsonSerializerOptions Make()
+    {
+        var options = new JsonSerializerOptions(JsonSerializerDefaults.Web)
+        {
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+        };
+        options.MakeReadOnly();
+        return options;
+    }
+}
+
+/// <summary>What a document may be (docs/format.md, Documents).</summary>
+internal static class DocumentLimits
+{
+    /// <summary>How deep a document may be nested when it is written.</summary>
+    public const int MaxDepth = 512;
+
+    /// <summary>How deep a stored document may be nested to be read: more than is written, for other programs' documents.</summary>
+    public const int ReadDepth = 1024;
+
+    /// <summary>The longest document, in bytes: with its previous value it has to fit one line.</summary>
+    public const int MaxBytes = 512 << 20;
+
+    public static int Depth(ReadOnlySpan<byte> json)
+    {
+        int depth = 0, deepest = 0;
+        for (var i = 0; i < json.Length; i++)
+        {
+            switch (json[i])
+            {
+                case (byte)'{' or (byte)'[':
+                    deepest = Math.Max(deepest, ++depth);
+                    break;
+                case (byte)'}' or (byte)']':
+                    depth--;
+                    break;
+                case (byte)'"':
+                    i++;
+                    while (i < json.Length && json[i] != '"') i += json[i] == '\\' ? 2 : 1;
+                    break;
+            }
+        }
+
+        return deepest;
+    }
+}

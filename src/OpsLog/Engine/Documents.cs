@@ -1,0 +1,60 @@
+namespace OpsLog.Engine;
+
+/// <summary>Documents as the index keeps them: the object itself, a boxed value, or a mark for JSON null.</summary>
+internal static class Documents
+{
+    private static readonly object s_null = new();
+
+    public static object Wrap<T>(T? document) => document is null ? s_null : document;
+
+    public static T? Unwrap<T>(object made) => ReferenceEquals(made, s_null) ? default : (T)made;
+
+    /// <summary>The document of an entry that an enumerator met; kept in the index for the next reader.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="extents">The extents when the enumeration began: they hold the bytes of what a checkpoint moves meanwhile.</param>
+    /// <param name="entry">The entry.</param>
+    /// <param name="codec">How documents are read.</param>
+    /// <param name="document">The document.</param>
+    /// <returns>False if the record was written and deleted again since the enumeration began.</returns>
+    public static bool TryMaterialise<T>(StoreState state, Extent?[] extents, in RecordEntry entry, DocumentCodec<T> codec, out T? document)
+    {
+        var (handle, location, made) = (entry.Handle, entry.Location, entry.Value);
+        var id = handle.IdText();
+        while (made is null)
+        {
+            var current = state.Extents.Current;
+            var extent = (location.Extent < extents.Length ? extents[location.Extent] : null) ?? (location.Extent < current.Length ? current[location.Extent] : null);
+            if (extent is not null)
+            {
+                var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+                made = state.Records.TryCache(handle, location, Wrap(codec.Decode(id, record.Document)));
+                GC.KeepAlive(extent);
+            }
+            else if (!state.Records.TryGet(id, out location, out made, out handle) || location.IsTombstone)
+            {
+                document = default;
+                return false;
+            }
+        }
+
+        document = Unwrap<T>(made);
+        return true;
+    }
+}
+
+/// <summary>What an id may be (docs/format.md, Ids).</summary>
+internal static class Ids
+{
+    /// <summary>The longest id, in UTF-8 bytes.</summary>
+    public const int MaxBytes = 16_000_000;
+
+    /// <exception cref="ArgumentException">The id is empty, too long, or has a lone surrogate.</exception>
+    public static void Check(string id)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        if (id.Length == 0) throw new ArgumentException("An id must not be empty.", nameof(id));
+        if (Format.JsonText.HasLoneSurrogate(id)) throw new ArgumentException("An id must not have a lone surrogate: it is no valid Unicode text.", nameof(id));
+        if (id.Length > MaxBytes / 3 && System.Text.Encoding.UTF8.GetByteCount(id) > MaxBytes)
+            throw new ArgumentException($"An id must not be longer than {MaxBytes} bytes of UTF-8.", nameof(id));
+    }
+}

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace OpsLog.Engine;
+
+/// <summary>The engine's log messages.</summary>
+internal static partial class EngineLog
+{
+    [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "Opened: {Records} records, {Operations} operations replayed, {Notes} notes, {Skipped} damages skipped, in {Milliseconds} ms")]
+    public static partial void Opened(ILogger logger, long records, long operations, int notes, int skipped, double milliseconds);
+
+    [LoggerMessage(EventId = 2, Level = LogLevel.Information, Message = "Checkpoint: {Records} records, {Bytes} bytes in {Snapshot}")]
+    public static partial void Checkpoint(ILogger logger, long records, long bytes, string snapshot);
+
+    [LoggerMessage(EventId = 3, Level = LogLevel.Error, Message = "A checkpoint failed; the store goes on with the snapshot it has")]
+    public static partial void CheckpointFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(EventId = 4, Level = LogLevel.Error, Message = "Buffered writes could not be flushed; the store is read-only from here on")]
+    public static partial void FlushFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(EventId = 5, Level = LogLevel.Error, Message = "The store could not sign off; everything acknowledged is kept")]
+    public static partial void SignOffFailed(ILogger logger, Exception exception);
+}

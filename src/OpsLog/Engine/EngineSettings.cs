@@ -1,0 +1,100 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace OpsLog.Engine;
+
+/// <summary>The options, checked, as they were when the store was opened.</summary>
+internal sealed class EngineSettings
+{
+    public EngineSettings(OpsStoreOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options.Checkpoint, "options.Checkpoint");
+        ArgumentNullException.ThrowIfNull(options.HistoryRetention, "options.HistoryRetention");
+        ArgumentNullException.ThrowIfNull(options.TimeProvider, "options.TimeProvider");
+        Defined(options.Durability, nameof(options.Durability));
+        Defined(options.Recovery, nameof(options.Recovery));
+        Defined(options.SnapshotFormat, nameof(options.SnapshotFormat));
+        Within(options.FlushInterval >= TimeSpan.FromMilliseconds(1) && options.FlushInterval <= TimeSpan.FromHours(1), nameof(options.FlushInterval), options.FlushInterval, "1 ms to 1 hour");
+        Within(options.SchemaVersion is null or >= 1, nameof(options.SchemaVersion), options.SchemaVersion, "1 or more");
+        Within(options.Checkpoint.Growth > 0 && double.IsFinite(options.Checkpoint.Growth), "Checkpoint.Growth", options.Checkpoint.Growth, "above 0");
+        Within(options.Checkpoint.MinimumLogBytes >= 0, "Checkpoint.MinimumLogBytes", options.Checkpoint.MinimumLogBytes, "0 or more");
+        Within(options.Checkpoint.MinimumOperations >= 1, "Checkpoint.MinimumOperations", options.Checkpoint.MinimumOperations, "1 or more");
+        Within(options.Checkpoint.GracePeriod >= TimeSpan.Zero, "Checkpoint.GracePeriod", options.Checkpoint.GracePeriod, "zero or more");
+
+        Durability = options.Durability;
+        FlushInterval = options.FlushInterval;
+        AutomaticCheckpoints = options.Checkpoint.Automatic;
+        CheckpointOnClose = options.Checkpoint.OnClose;
+        Growth = options.Checkpoint.Growth;
+        MinimumLogBytes = options.Checkpoint.MinimumLogBytes;
+        MinimumOperations = options.Checkpoint.MinimumOperations;
+        GracePeriod = options.Checkpoint.GracePeriod;
+        Retention = options.HistoryRetention;
+        SnapshotFormat = options.SnapshotFormat;
+        SchemaVersion = options.SchemaVersion;
+        Migrate = options.Migrate;
+        ReadOnly = options.ReadOnly;
+        CreateIfMissing = options.CreateIfMissing && !options.ReadOnly;
+        Recovery = options.Recovery;
+        Time = options.TimeProvider;
+        Nonces = new NonceSource(options.Random);
+        Logger = options.LoggerFactory?.CreateLogger("OpsLog") ?? NullLogger.Instance;
+    }
+
+    public Durability Durability { get; }
+    public TimeSpan FlushInterval { get; }
+    public bool AutomaticCheckpoints { get; }
+    public bool CheckpointOnClose { get; }
+    public double Growth { get; }
+    public long MinimumLogBytes { get; }
+    public int MinimumOperations { get; }
+    public TimeSpan GracePeriod { get; }
+    public HistoryRetention Retention { get; }
+    public SnapshotFormat SnapshotFormat { get; }
+    public int? SchemaVersion { get; }
+    public Func<JsonNode?, int, JsonNode?>? Migrate { get; }
+    public bool ReadOnly { get; }
+    public bool CreateIfMissing { get; }
+    public Recovery Recovery { get; }
+    public TimeProvider Time { get; }
+    public NonceSource Nonces { get; }
+    public ILogger Logger { get; }
+
+    private static void Defined<TEnum>(TEnum value, string name)
+        where TEnum : struct, Enum => Within(Enum.IsDefined(value), name, value, string.Join(", ", Enum.GetNames<TEnum>()));
+
+    private static void Within(bool holds, string name, object? value, string allowed)
+    {
+        if (!holds) throw new ArgumentOutOfRangeException($"options.{name}", value, $"Allowed: {allowed}.");
+    }
+}
+
+/// <summary>The random parts of names: from the system, or from a source that a simulation seeds.</summary>
+internal sealed class NonceSource(Random? random)
+{
+
+    /// <summary>Eight hexadecimal digits.</summary>
+    public string Next() => Hex(4);
+
+    /// <summary>The identity of a store's history: 32 hexadecimal digits.</summary>
+    public string NextIncarnation() => Hex(16);
+
+    /// <summary>The seed of the index's hash, so that nobody can choose ids that collide.</summary>
+    public ulong NextSeed() => BitConverter.ToUInt64(Bytes(8));
+
+    private string Hex(int bytes) => Convert.ToHexStringLower(Bytes(bytes));
+
+    private byte[] Bytes(int count)
+    {
+        var bytes = new byte[count];
+        if (random is null)
+        {
+            System.Security.Cryptography.RandomNumberGenerator.Fill(bytes);
+            return bytes;
+        }
+
+        lock (random) random.NextBytes(bytes); // the storage may draw from the same source
+        return bytes;
+    }
+}

@@ -1,0 +1,56 @@
+namespace OpsLog.Engine;
+
+/// <summary>
+/// The extents by their number in a <see cref="RecordLocation"/>. The array is replaced, never changed, so a view that holds an older
+/// array keeps its extents alive; bytes go when nobody refers to them any more.
+/// </summary>
+internal sealed class ExtentTable
+{
+    private const int Limit = 1 << 14;
+    private Extent?[] _extents = new Extent?[4];
+    private int _next = 1; // 0 would make a location that means "none"
+
+    public Extent?[] Current => Volatile.Read(ref _extents);
+
+    public long Bytes
+    {
+        get
+        {
+            long sum = 0;
+            foreach (var extent in Current) sum += extent?.Bytes ?? 0;
+            return sum;
+        }
+    }
+
+    public Extent Add(Extent extent)
+    {
+        var index = FreeIndex();
+        var extents = _extents;
+        var copy = new Extent?[Math.Max(extents.Length, index + 1)];
+        Array.Copy(extents, copy, extents.Length);
+        extent.Index = index;
+        copy[index] = extent;
+        Volatile.Write(ref _extents, copy);
+        return extent;
+    }
+
+    public void Remove(Extent extent)
+    {
+        var copy = (Extent?[])_extents.Clone();
+        copy[extent.Index] = null;
+        Volatile.Write(ref _extents, copy);
+    }
+
+    // Numbers go round, so that one is used again as late as possible; readers check the location after they have the extent.
+    private int FreeIndex()
+    {
+        for (var tries = 0; tries < Limit; tries++)
+        {
+            var index = _next;
+            _next = _next + 1 == Limit ? 1 : _next + 1;
+            if (index >= _extents.Length || _extents[index] is null) return index;
+        }
+
+        throw new InvalidOperationException($"More than {Limit} extents are in use.");
+    }
+}

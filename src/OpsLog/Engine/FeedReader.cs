@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>A log as part of the feed.</summary>
+/// <param name="Key">The object.</param>
+/// <param name="Source">The part of its operations' stamps that is the same for all.</param>
+/// <param name="StartClock">The clock before its first line.</param>
+/// <param name="Schema">The schema version of its documents.</param>
+/// <param name="Length">Where it ends for the feed.</param>
+internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClock, int Schema, long Length)
+{
+    /// <summary>Every line carries its clock: reading may begin in the middle.</summary>
+    public bool EveryLineHasAClock { get; init; }
+
+    /// <summary>Lines without a clock have clock 0.</summary>
+    public bool IsTimeless { get; init; }
+
+    /// <summary>The log is damaged: doubtful lines are not taken.</summary>
+    public bool RefuseDoubtful { get; init; }
+}
+
+/// <summary>An operation as it was read from a log, not yet of any document type.</summary>
+internal sealed record RawOperation(byte[] Line, long Clock, FeedLog Log, FeedCursor Next, bool IsFirst);
+
+/// <summary>
+/// The operations that are retained, oldest first: the logs kept for history, then the current one. Reads the storage, not memory, so it
+/// costs no memory however long history is; a log's lines end where its log ends for the feed, so none comes twice.
+/// </summary>
+internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
+{
+    private const long Window = 4 << 20;
+
+    /// <param name="logs">The logs, oldest first.</param>
+    /// <param name="incarnation">The store's.</param>
+    /// <param name="since">Where to begin; null for the start.</param>
+    /// <param name="id">Only this record's operations; null for all.</param>
+    /// <param name="ct">Stops reading.</param>
+    public async IAsyncEnumerable<RawOperation> ReadAsync(
+        IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since, string? id, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var (first, offset) = Locate(logs, incarnation, since);
+        for (var i = first; i < logs.Count; i++, offset = 0)
+        {
+            var log = logs[i];
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful };
+            var found = new Collector(log, incarnation, id, offset);
+            // Where lines carry no clock it is derived from the lines before, from the first on.
+            var position = log.EveryLineHasAClock ? offset : 0;
+            while (position < log.Length)
+            {
+                found.Operations.Clear();
+                long next = position;
+                bool any;
+                try
+                {
+                    any = await LogReader.ReadAsync(storage, log.Key, position, log.Length, part =>
+                    {
+                        var taken = scanner.Scan(part, found);
+                        next = part.Start + taken;
+                        return taken;
+                    }, ct, Window, oneWindow: true).ConfigureAwait(false) is not null;
+                }
+                catch (StorageException e)
+                {
+                    throw new OpsLogException(OpsLogError.StorageFailed, $"The log '{log.Key}' cannot be read: {e.Message}", e);
+                }
+
+                if (!any) throw new OpsLogException(OpsLogError.PositionLost, $"The log '{log.Key}' is no longer retained. Read the state and start from there.");
+                foreach (var operation in found.Operations) yield return operation;
+                if (next <= position) break;
+                position = next;
+            }
+        }
+    }
+
+    private static (int Log, long Offset) Locate(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since)
+    {
+        if (since is null) return (0, 0);
+        if (!string.Equals(since.Incarnation, incarnation, StringComparison.Ordinal))
+            throw new OpsLogException(OpsLogError.PositionLost, "The position is of another incarnation of the store (it was restored from a backup). Start over from the state.");
+        for (var i = 0; i < logs.Count; i++)
+        {
+            if (!string.Equals(logs[i].Key.Value, since.Log, StringComparison.Ordinal)) continue;
+            var offset = since.Offset;
+            // A checkpoint carries what lies behind the snapshot over to the start of the next log, byte for byte as long.
+            for (; i < logs.Count - 1 && offset > logs[i].Length; i++) offset -= logs[i].Length;
+            return (i, offset);
+        }
+
+        throw new OpsLogException(OpsLogError.PositionLost, $"What lies behind the position ('{since.Log}') is no longer retained. Read the state and start from there.");
+    }
+
+    private sealed class Collector(FeedLog log, string incarnation, string? id, long from) : IOperationSink
+    {
+        public List<RawOperation> Operations { get; } = [];
+
+        public void Operation(in OperationLine line, long offset, long clock, long next)
+        {
+            if (offset < from) return;
+            if (id is not null && !string.Equals(line.Id(), id, StringComparison.Ordinal)) return;
+            Operations.Add(new RawOperation(line.Line.ToArray(), clock, log, new FeedCursor(incarnation, log.Key.Value, next), offset == 0));
+        }
+    }
+}

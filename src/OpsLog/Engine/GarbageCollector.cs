@@ -1,0 +1,76 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Deletes what a manifest of ours stopped naming, after the grace period that readers get, or sooner when it outweighs the store itself;
+/// and what never got into a manifest. Only names of our own pattern, and never on the word of a listing alone.
+/// </summary>
+internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings settings)
+{
+    /// <summary>Deletes what is due; returns what is gone, to be struck off the manifest's list at the next swap.</summary>
+    /// <param name="manifest">The manifest that lists the garbage.</param>
+    /// <param name="liveBytes">What the store itself weighs: garbage up to that much may wait out the grace period.</param>
+    /// <param name="ct">Cancels between two deletes.</param>
+    public async ValueTask<List<string>> CollectAsync(Manifest manifest, long liveBytes, CancellationToken ct)
+    {
+        var gone = new List<string>();
+        var now = settings.Time.GetUtcNow();
+        var waiting = manifest.Garbage.Sum(g => g.Bytes);
+        foreach (var entry in manifest.Garbage.OrderBy(g => g.Since))
+        {
+            if (now - entry.Since < settings.GracePeriod && waiting <= liveBytes) continue;
+            waiting -= entry.Bytes;
+            await DeleteAsync(new StorageKey(entry.Name), ct).ConfigureAwait(false);
+            gone.Add(entry.Name);
+        }
+
+        return gone;
+    }
+
+    /// <summary>
+    /// Deletes objects that no manifest ever named: a commit swaps the manifest only from the revision in its objects' names, so what is based
+    /// on an older revision and is not named now can never be committed, however long its writer was paused.
+    /// </summary>
+    public async ValueTask CollectOrphansAsync(Manifest manifest, IReadOnlyList<HistoryLog> history, CancellationToken ct)
+    {
+        if (manifest.Adopted) return; // leftovers of the package's time may be the only trace of acknowledged work
+        var named = Named(manifest, history);
+        var orphans = new List<StorageKey>();
+        await foreach (var entry in storage.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
+        {
+            if (!StoreKeys.TryParse(entry.Key, out var name) || !name.IsOurs || name.Revision >= manifest.Revision) continue;
+            if (!named.Contains(name.LogKey.Value)) orphans.Add(entry.Key);
+        }
+
+        foreach (var orphan in orphans) await storage.DeleteAsync(orphan, ct).ConfigureAwait(false);
+    }
+
+    private static HashSet<string> Named(Manifest manifest, IReadOnlyList<HistoryLog> history)
+    {
+        var named = new HashSet<string>(StringComparer.Ordinal) { manifest.Snapshot.Name, manifest.Package.CurrentSnapshot, manifest.Package.ActiveOps };
+        named.UnionWith(manifest.Logs.Select(l => l.Name));
+        named.UnionWith(manifest.Reserved);
+        named.UnionWith(manifest.Garbage.Select(g => g.Name));
+        named.UnionWith(manifest.Archives.SelectMany(a => a.Objects).Select(o => o.Name));
+        named.UnionWith(history.Select(l => l.Name));
+        if (manifest.History is { } index) named.Add(index.Name);
+        return named;
+    }
+
+    private async ValueTask DeleteAsync(StorageKey key, CancellationToken ct)
+    {
+        if (!StoreKeys.IsOurs(key)) return;
+        await storage.DeleteAsync(key, ct).ConfigureAwait(false);
+        if (StoreKeys.IsSingleWriterLog(key) && (storage.Capabilities & StorageCapabilities.Append) == 0)
+        {
+            for (long number = 1; ; number++)
+            {
+                var piece = StoreKeys.Piece(key, number);
+                if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is null) break;
+                await storage.DeleteAsync(piece, ct).ConfigureAwait(false);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>Which logs behind the snapshot are kept, by the retention setting, and the index object that lists them.</summary>
+internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings)
+{
+    /// <summary>The logs kept for history, oldest first.</summary>
+    public async ValueTask<IReadOnlyList<HistoryLog>> ReadAsync(Manifest manifest, CancellationToken ct)
+    {
+        if (manifest.History is not { } reference) return [];
+        var found = await ObjectReader.ReadAllAsync(storage, new StorageKey(reference.Name), ct).ConfigureAwait(false);
+        if (found is not { } index) throw LogScanner.Refused(new Damage(DamageKind.Missing, reference.Name, 0, 0, 0, "the manifest names this history index, but it is not there"));
+        if (!HistoryIndexCodec.TryRead(index.Bytes, out var logs, out var fault))
+            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, reference.Name, 0, 0, index.Bytes.Length, fault));
+        return logs;
+    }
+
+    /// <summary>Divides logs into those that stay and those that go.</summary>
+    public (List<HistoryLog> Kept, List<HistoryLog> Dropped) Divide(IReadOnlyList<HistoryLog> logs)
+    {
+        var oldest = settings.Retention.Age is { } age ? settings.Time.GetUtcNow() - age : (DateTimeOffset?)null;
+        var room = settings.Retention.Bytes ?? long.MaxValue;
+        var kept = new List<HistoryLog>();
+        var dropped = new List<HistoryLog>();
+        // From the newest back: history has no holes, so the first log that goes takes all older ones with it.
+        for (var i = logs.Count - 1; i >= 0; i--)
+        {
+            var log = logs[i];
+            if (log.Operations == 0) dropped.Add(log);
+            else if (dropped.Any(d => d.Operations > 0) || log.Length > room || (oldest is { } limit && IsoTime.TryRead(log.LastTime, out var last) && last < limit)) dropped.Add(log);
+            else
+            {
+                kept.Insert(0, log);
+                room -= log.Length;
+            }
+        }
+
+        return (kept, dropped);
+    }
+
+    /// <summary>Writes the index; null if there is nothing to list.</summary>
+    public async ValueTask<HistoryReference?> WriteAsync(IReadOnlyList<HistoryLog> logs, long revision, CancellationToken ct)
+    {
+        if (logs.Count == 0) return null;
+        var key = StoreKeys.History(revision, settings.Nonces.Next());
+        var bytes = HistoryIndexCodec.Write(logs);
+        await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        return new HistoryReference(key.Value, logs.Sum(l => l.Length));
+    }
+}

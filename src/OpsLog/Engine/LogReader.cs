@@ -1,0 +1,45 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>How far a log was read.</summary>
+/// <param name="Length">Its length in bytes, over all pieces.</param>
+/// <param name="Pieces">How many numbered pieces it has; 0 for a log that is appended to.</param>
+internal readonly record struct LogExtent(long Length, long Pieces);
+
+/// <summary>Reads a log in either form: one object that grows, or an empty one followed by numbered pieces.</summary>
+internal static class LogReader
+{
+    /// <summary>Reads from an offset to the end, or to <paramref name="limit"/>.</summary>
+    /// <returns>How far it reaches; null if the log is absent.</returns>
+    public static async ValueTask<LogExtent?> ReadAsync(
+        IOpsStorage storage, StorageKey log, long from, long? limit, Func<ObjectPart, int> take, CancellationToken ct,
+        long window = ObjectReader.DefaultWindow, bool oneWindow = false)
+    {
+        var length = from;
+        int Count(ObjectPart part)
+        {
+            length = Math.Max(length, part.Start + part.Memory.Length);
+            return take(part);
+        }
+
+        var isNumbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
+        if (!isNumbered)
+            return await ObjectReader.ReadAsync(storage, log, from, limit, 0, Count, window, ct, oneWindow).ConfigureAwait(false) ? new LogExtent(length, 0) : null;
+
+        if (await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is null) return null;
+        long start = 0, pieces = 0;
+        for (; limit is null || start < limit; pieces++)
+        {
+            var piece = StoreKeys.Piece(log, pieces + 1);
+            if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is not { } stat) break;
+            if (start + stat.Length > from)
+                await ObjectReader.ReadAsync(storage, piece, Math.Max(start, from), null, start, Count, window, ct, oneWindow).ConfigureAwait(false);
+            start += stat.Length;
+            if (oneWindow && start > from) break;
+        }
+
+        return new LogExtent(start, pieces);
+    }
+}

@@ -1,0 +1,158 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// The way from one log to the next: the new log begins with the lines behind the snapshot, copied while the writer goes on, the last of
+/// them while it waits. Every copied line is as long as it was, so that a place in the old log is the same place, less the snapshot's position, in the new.
+/// </summary>
+internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, StoreState state, Writer writer, long position)
+{
+    private const int SmallEnough = 64 << 10;
+    private const int MostRounds = 8;
+    private const int Slice = 512;
+
+    private readonly LogTarget _old = writer.Target;
+    private readonly LogBuffer _oldBuffer = writer.Buffer;
+    private readonly Extent _extent = new("", [StampSource.SingleWriter]);
+    private LogTarget _new = null!;
+    private LogBuffer _buffer = null!;
+    private readonly long _from = position;
+    private long _copied = position;
+    private bool _switched;
+
+    public StorageKey Key { get; private set; }
+
+    /// <summary>Makes the new log and copies all but the last few lines.</summary>
+    public async ValueTask PrepareAsync(long revision, CancellationToken ct)
+    {
+        Key = StoreKeys.Log("", revision, settings.Nonces.Next());
+        var made = await storage.PutAsync(Key, Stream.Null, PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        if (!made.IsStored) throw new OpsLogException(OpsLogError.Conflict, $"The log name '{Key}' is taken. Try again.");
+        _new = new LogTarget(storage, Key, 0, 0);
+        var claim = await _new.ClaimAsync(ct).ConfigureAwait(false);
+        if (!claim.IsStored) throw new OpsLogException(OpsLogError.Locked, $"The new log '{Key}' cannot be claimed: {claim.Detail}");
+        lock (state.Gate) state.Extents.Add(_extent);
+        _buffer = new LogBuffer(_extent, 0);
+        for (var round = 0; round < MostRounds && writer.Acknowledged - _copied > SmallEnough; round++)
+            await CopyAsync(writer.Acknowledged).ConfigureAwait(false);
+    }
+
+    /// <summary>Copies the rest. From an exclusive request: nothing is written meanwhile.</summary>
+    public async ValueTask CatchUpAsync()
+    {
+        writer.ThrowIfFailed();
+        await CopyAsync(_oldBuffer.Position).ConfigureAwait(false);
+        if ((storage.Capabilities & StorageCapabilities.HoldsWriters) != 0) return;
+
+        // Nothing keeps another writer from the old log: an empty line behind its end makes that writer's next append fail.
+        if (writer.HasUnflushed) return; // its end is not known to the storage; the swap is the fence then
+        var newline = "\n"u8.ToArray();
+        try
+        {
+            var seal = await _old.AppendAsync(newline, Flush.Synced).ConfigureAwait(false);
+            if (!seal.IsStored) throw writer.Poison(new OpsLogException(OpsLogError.Fenced, $"Another writer has written to '{_old.Key}'. Reopen the store."));
+            writer.Skip(newline);
+        }
+        catch (StorageException e)
+        {
+            await AfterFailedSealAsync(newline, e).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>The swap is in: the writer goes on in the new log.</summary>
+    public void Switch(StoreView view)
+    {
+        _switched = true;
+        writer.SwitchTo(_new, _buffer, writer.LogOperations - view.LogOperations);
+    }
+
+    /// <summary>Gives up a roll that did not get into the manifest. Its objects are left to the collector: a lost answer must not delete what is in use.</summary>
+    public async ValueTask AbandonAsync()
+    {
+        if (_switched || _new is null) return;
+        await storage.ReleaseAsync(Key, CancellationToken.None).ConfigureAwait(false);
+        if (_extent.Index == 0) return;
+        lock (state.Gate) state.Extents.Remove(_extent);
+    }
+
+    public ValueTask ReleaseOldAsync() => _old.ReleaseAsync();
+
+    /// <summary>Lets the index point into the new snapshot and the new log, so that the bytes of the old ones can go. In slices: writers wait for none of it.</summary>
+    public async ValueTask RepointAsync(StoreView view, SnapshotStream written, SnapshotEntry snapshot)
+    {
+        var moved = await written.LocateAsync(storage, state, snapshot).ConfigureAwait(false);
+        for (var start = 0; start < moved.Count; start += Slice)
+        {
+            lock (state.Gate)
+            {
+                for (var i = start; i < Math.Min(moved.Count, start + Slice); i++) moved.Repoint(state.Records, i);
+            }
+        }
+
+        RepointTail();
+        lock (state.Gate)
+        {
+            foreach (var extent in view.Extents)
+                if (extent is not null) state.Extents.Remove(extent);
+        }
+    }
+
+    // The roll is given up, and the writer goes on in the old log: it has to know whether the seal is there.
+    private async ValueTask AfterFailedSealAsync(byte[] newline, StorageException failure)
+    {
+        try
+        {
+            if (failure.Fault == StorageFault.Broken) throw failure;
+            if (await _old.ReadBackAsync(newline).ConfigureAwait(false) > 0) writer.Skip(newline);
+        }
+        catch (Exception e) when (e is StorageException or OpsLogException)
+        {
+            throw writer.Poison(new OpsLogException(OpsLogError.OutcomeUnknown, $"Ending the log '{_old.Key}' failed, and it is not known how far it got: {failure.Message}", failure));
+        }
+    }
+
+    private void RepointTail()
+    {
+        var id = new byte[256];
+        for (long at = 0; at < _copied - _from;)
+        {
+            lock (state.Gate)
+            {
+                for (var lines = 0; lines < Slice && at < _copied - _from; lines++)
+                {
+                    var line = _extent.LineFrom(at);
+                    if (OperationCodec.TryRead(line, UndoLog.NoOffset, false, out var operation, out _) == LineVerdict.Operation && operation.Kind == OperationKind.Set)
+                    {
+                        if (id.Length < operation.RawId.Length) id = new byte[operation.RawId.Length];
+                        var hint = line.Length - operation.DataStart;
+                        state.Records.Repoint(
+                            id.AsSpan(0, operation.CopyId(id)),
+                            RecordLocation.Create(_oldBuffer.Extent.Index, at + _from + operation.DataStart, hint, false),
+                            RecordLocation.Create(_extent.Index, at + operation.DataStart, hint, false));
+                    }
+
+                    at += line.Length + 1;
+                }
+            }
+        }
+    }
+
+    private async ValueTask CopyAsync(long to)
+    {
+        if (_copied >= to) return;
+        var pieceStart = _new.IsNumbered ? _copied - _from : 0;
+        while (_copied < to)
+        {
+            var line = _oldBuffer.Extent.LineFrom(_copied);
+            _buffer.WriteSealed(line, _copied - _from - pieceStart);
+            _copied += line.Length + 1;
+        }
+
+        var result = await _new.AppendAsync(_buffer.Group, Flush.Synced).ConfigureAwait(false);
+        if (!result.IsStored) throw new OpsLogException(OpsLogError.Fenced, $"Another writer has written to the new log '{Key}'. Reopen the store.");
+        _buffer.Close();
+    }
+}

@@ -1,0 +1,242 @@
+using OpsLog.Format;
+
+namespace OpsLog.Engine;
+
+/// <summary>Gets the operations that stand, in log order.</summary>
+internal interface IOperationSink
+{
+    /// <summary>An operation that counts.</summary>
+    /// <param name="line">Its parsed line.</param>
+    /// <param name="offset">The line's offset in the log.</param>
+    /// <param name="clock">Its clock, given or derived.</param>
+    /// <param name="next">The offset behind the line (behind the whole batch for its last line).</param>
+    void Operation(in OperationLine line, long offset, long clock, long next);
+}
+
+/// <summary>What a log is to its scanner.</summary>
+/// <param name="Name">The object's name, for reports.</param>
+/// <param name="StartClock">The clock before its first line.</param>
+/// <param name="Agent">The agent that owns it; empty with one writer.</param>
+/// <param name="IsTimeless">Lines without a clock have clock 0: they come before every agent's.</param>
+internal sealed record LogSource(string Name, long StartClock, string Agent, bool IsTimeless = false);
+
+/// <summary>
+/// Turns the bytes of one log into the operations that stand (docs/format.md, Reading a log): checks every line, holds a batch back until
+/// its last line, drops what was never finished and reports it, refuses or skips what is damaged.
+/// </summary>
+internal sealed class LogScanner(LogSource log, Recovery recovery)
+{
+    private readonly List<(int Start, int End)> _batch = [];
+    private long _line;
+    private long _clock = log.StartClock;
+    private int _batchSize;
+
+    /// <summary>Unfinished bytes that were never acknowledged.</summary>
+    public List<Damage> Notes { get; } = [];
+
+    /// <summary>Damage that was skipped.</summary>
+    public List<Damage> Skipped { get; } = [];
+
+    /// <summary>The clock of the last line that stands.</summary>
+    public long Clock => _clock;
+
+    public long Operations { get; private set; }
+
+    /// <summary>Lines that the package writes but does not read (docs/format.md, Doubtful lines) count, unless this says otherwise.</summary>
+    public bool RefuseDoubtful { get; init; }
+
+    /// <summary>The log may be growing: what is unfinished at its end is left for the next scan, without a report.</summary>
+    public bool WaitsForMore { get; init; }
+
+    public bool SawDoubtful { get; private set; }
+
+    /// <summary>How the log ends, once its last bytes were scanned.</summary>
+    public LogEnd End { get; private set; }
+
+    /// <summary>The offset behind the last line that was taken, whatever it was.</summary>
+    public long Position { get; private set; }
+
+    /// <summary>Scans a window; returns how much of it was taken.</summary>
+    public int Scan(in ObjectPart part, IOperationSink sink)
+    {
+        var bytes = part.Memory.Span;
+        var position = 0;
+        var taken = 0;
+        while (position < bytes.Length)
+        {
+            var length = bytes[position..].IndexOf((byte)'\n');
+            if (length < 0) break;
+            var end = position + length;
+            _line++;
+            Line(part, bytes, position, end, sink);
+            position = end + 1;
+            if (_batch.Count == 0) taken = position;
+        }
+
+        Position = part.Start + taken;
+        if (!part.IsLast || WaitsForMore)
+        {
+            _line -= _batch.Count;
+            _batch.Clear();
+            return taken;
+        }
+
+        if (_batch.Count > 0)
+        {
+            Note(DamageKind.TornTail, part, _batch[0].Start, position - _batch[0].Start, $"a batch of {_batchSize} operations ends after {_batch.Count}; it was never acknowledged", _line - _batch.Count + 1);
+            End = LogEnd.Unfinished;
+            _batch.Clear();
+        }
+
+        if (position < bytes.Length) Tail(part, bytes, position, sink);
+        Position = End == LogEnd.MissingNewline ? part.Start + bytes.Length : End == LogEnd.Clean ? part.Start + position : Position;
+        return bytes.Length;
+    }
+
+    private void Line(in ObjectPart part, ReadOnlySpan<byte> bytes, int start, int end, IOperationSink sink)
+    {
+        var offset = part.Start + start;
+        var verdict = OperationCodec.TryRead(bytes[start..end], offset - part.ChecksumBase, offset == 0, out var operation, out var fault);
+        if (verdict == LineVerdict.Doubtful)
+        {
+            SawDoubtful = true;
+            verdict = RefuseDoubtful ? LineVerdict.Corrupt : LineVerdict.Operation;
+        }
+
+        switch (verdict)
+        {
+            case LineVerdict.Operation when operation.BatchSize > 1 || _batch.Count > 0:
+                BatchLine(part, bytes, operation, start, end, sink);
+                break;
+            case LineVerdict.Operation:
+                Stand(operation, offset, part.Start + end + 1, sink);
+                break;
+            case LineVerdict.Empty when _batch.Count == 0:
+                break;
+            case LineVerdict.Spoiled:
+                Spoiled(part, start, end);
+                break;
+            default:
+                AbandonBatch(part, bytes, verdict == LineVerdict.Corrupt && !JsonLines.HasChecksumTail(bytes[start..end]), sink);
+                if (verdict != LineVerdict.Empty) Corrupt(offset, end - start, fault);
+                break;
+        }
+    }
+
+    private void BatchLine(in ObjectPart part, ReadOnlySpan<byte> bytes, in OperationLine operation, int start, int end, IOperationSink sink)
+    {
+        if (_batch.Count > 0 && (operation.BatchSize != _batchSize || operation.BatchIndex != _batch.Count))
+        {
+            AbandonBatch(part, bytes, !operation.HasChecksum, sink);
+        }
+
+        if (operation.BatchSize <= 1)
+        {
+            Stand(operation, part.Start + start, part.Start + end + 1, sink);
+            return;
+        }
+
+        if (operation.BatchIndex != _batch.Count)
+        {
+            Corrupt(part.Start + start, end - start, $"line {operation.BatchIndex + 1} of a batch of {operation.BatchSize} without the lines before it");
+            return;
+        }
+
+        _batchSize = operation.BatchSize;
+        _batch.Add((start, end));
+        if (_batch.Count == _batchSize) StandBatch(part, bytes, sink);
+    }
+
+    private void StandBatch(in ObjectPart part, ReadOnlySpan<byte> bytes, IOperationSink sink)
+    {
+        foreach (var (start, end) in _batch)
+        {
+            OperationCodec.TryRead(bytes[start..end], part.Start + start - part.ChecksumBase, false, out var operation, out _);
+            Stand(operation, part.Start + start, part.Start + end + 1, sink);
+        }
+
+        _batch.Clear();
+    }
+
+    // An unfinished batch in the middle of a log: what the package appended behind it was written over the lines it saw, so they stand.
+    private void AbandonBatch(in ObjectPart part, ReadOnlySpan<byte> bytes, bool byThePackage, IOperationSink sink)
+    {
+        if (_batch.Count == 0) return;
+        if (byThePackage)
+        {
+            StandBatch(part, bytes, sink);
+            return;
+        }
+
+        var (start, _) = _batch[0];
+        var (_, end) = _batch[^1];
+        _line -= _batch.Count;
+        var count = _batch.Count;
+        _batch.Clear();
+        Corrupt(part.Start + start, end - start, $"a batch of {_batchSize} operations has only {count}");
+        _line += count;
+    }
+
+    private void Stand(in OperationLine operation, long offset, long next, IOperationSink sink)
+    {
+        var clock = operation.Clock >= 0 ? operation.Clock : log.IsTimeless ? 0 : _clock + 1;
+        _clock = Math.Max(_clock, clock);
+        Operations++;
+        sink.Operation(operation, offset, clock, next);
+    }
+
+    private void Spoiled(in ObjectPart part, int start, int end)
+    {
+        var from = _batch.Count > 0 ? _batch[0].Start : start;
+        Note(DamageKind.Spoiled, part, from, end - from, "an append that failed, marked void by its writer; it was never acknowledged", _line - _batch.Count);
+        _batch.Clear();
+    }
+
+    private void Tail(in ObjectPart part, ReadOnlySpan<byte> bytes, int start, IOperationSink sink)
+    {
+        var rest = bytes[start..];
+        var offset = part.Start + start;
+        var verdict = OperationCodec.TryRead(rest, offset - part.ChecksumBase, offset == 0, out var operation, out _);
+        _line++;
+        if (End == LogEnd.Clean && !JsonLines.HasChecksumTail(rest) && log.Agent.Length == 0 &&
+            (verdict == LineVerdict.Operation || (verdict == LineVerdict.Doubtful && !RefuseDoubtful)) && operation.BatchSize <= 1)
+        {
+            Stand(operation, offset, offset + rest.Length, sink); // the package takes a whole last line without its newline
+            End = LogEnd.MissingNewline;
+            return;
+        }
+
+        End = LogEnd.Unfinished;
+        Note(DamageKind.TornTail, part, start, rest.Length, "the last line was never finished; it was not acknowledged", _line);
+    }
+
+    private void Note(DamageKind kind, in ObjectPart part, int start, int length, string detail, long line)
+    {
+        var damage = new Damage(kind, log.Name, line, part.Start + start - part.ChecksumBase, length, detail);
+        if (recovery == Recovery.Strict && kind == DamageKind.TornTail) throw Refused(damage);
+        Notes.Add(damage);
+    }
+
+    private void Corrupt(long offset, long length, string fault)
+    {
+        var damage = new Damage(DamageKind.CorruptLine, log.Name, _line, offset, length, fault);
+        if (recovery != Recovery.SkipCorrupt) throw Refused(damage);
+        Skipped.Add(damage);
+    }
+
+    public static OpsLogException Refused(Damage damage) =>
+        new(OpsLogError.Damaged, $"The store is damaged at {damage}. Run verify for the full list, repair to salvage, or open with Recovery.SkipCorrupt.") { Damage = damage };
+}
+
+/// <summary>How a log ends.</summary>
+internal enum LogEnd
+{
+    /// <summary>Behind a newline.</summary>
+    Clean,
+
+    /// <summary>A whole operation without its newline: it counts, and the next append starts a new line.</summary>
+    MissingNewline,
+
+    /// <summary>An unfinished line or batch: it does not count, and is spoiled before the next append.</summary>
+    Unfinished,
+}

@@ -1,0 +1,69 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// The log in the storage, as its one writer sees it: an object that is appended to, or, where the storage cannot append, one numbered
+/// object per flush. Either way the condition of the write is the fence.
+/// </summary>
+internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length, long pieces)
+{
+    public StorageKey Key { get; } = key;
+
+    /// <summary>The log's length in bytes, over all pieces: the condition of the next append.</summary>
+    public long Length { get; private set; } = length;
+
+    /// <summary>How many numbered pieces there are.</summary>
+    public long Pieces { get; private set; } = pieces;
+
+    public bool IsNumbered { get; } = (storage.Capabilities & StorageCapabilities.Append) == 0;
+
+    /// <summary>Appends; the log is <paramref name="bytes"/> longer when it returns <see cref="PutOutcome.Stored"/>, else as it was.</summary>
+    public async ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
+    {
+        var result = IsNumbered
+            ? await storage.PutAsync(StoreKeys.Piece(Key, Pieces + 1), new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, CancellationToken.None).ConfigureAwait(false)
+            : await storage.AppendAsync(Key, bytes, Length, flush, CancellationToken.None).ConfigureAwait(false);
+        if (result.IsStored) Advance(bytes.Length);
+        return result;
+    }
+
+    /// <summary>Takes the log for this process: nobody else appends to it from here on.</summary>
+    public ValueTask<PutResult> ClaimAsync(CancellationToken ct) =>
+        IsNumbered ? new(new PutResult(PutOutcome.Stored)) : storage.AppendAsync(Key, ReadOnlyMemory<byte>.Empty, Length, Flush.Written, ct);
+
+    /// <summary>
+    /// After an append that failed: how many of its bytes are in the log. They are added to <see cref="Length"/>.
+    /// </summary>
+    /// <exception cref="OpsLogException">What lies there is not what was sent: another writer's (<see cref="OpsLogError.Fenced"/>).</exception>
+    public async ValueTask<int> ReadBackAsync(ReadOnlyMemory<byte> sent)
+    {
+        var target = IsNumbered ? StoreKeys.Piece(Key, Pieces + 1) : Key;
+        var from = IsNumbered ? 0 : Length;
+        var found = await storage.ReadAsync(target, new ByteRange(from, sent.Length + 1L), CancellationToken.None).ConfigureAwait(false);
+        if (found is null)
+        {
+            if (IsNumbered) return 0;
+            throw new OpsLogException(OpsLogError.Fenced, $"The log '{Key}' is gone. Reopen the store.");
+        }
+
+        await using (found.ConfigureAwait(false))
+        {
+            var bytes = await found.ReadToEndAsync(CancellationToken.None).ConfigureAwait(false);
+            if (bytes.Length > sent.Length || !sent.Span.StartsWith(bytes.Span) || (IsNumbered && bytes.Length != sent.Length))
+                throw new OpsLogException(OpsLogError.Fenced, $"Another writer has written to '{Key}' behind offset {Length}. Reopen the store.");
+            Advance(bytes.Length);
+            return bytes.Length;
+        }
+    }
+
+    public ValueTask ReleaseAsync() => storage.ReleaseAsync(Key, CancellationToken.None);
+
+    private void Advance(int bytes)
+    {
+        if (bytes == 0) return;
+        Length += bytes;
+        if (IsNumbered) Pieces++;
+    }
+}

@@ -1,0 +1,114 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// The manifest as a register that changes only by compare-and-swap: refresh, change, put, on conflict again. The one shared object of a store.
+/// </summary>
+internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
+{
+    private const int MostTries = 8;
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private StorageVersion _version;
+
+    /// <summary>The manifest as it was last read or written here.</summary>
+    public Manifest Current { get; private set; } = null!;
+
+    /// <summary>Reads what is there; null if there is no manifest.</summary>
+    /// <exception cref="OpsLogException">It is damaged or too new.</exception>
+    public async ValueTask<ManifestReadResult?> ReadAsync(CancellationToken ct)
+    {
+        var found = await ObjectReader.ReadAllAsync(storage, StoreKeys.Manifest, ct).ConfigureAwait(false);
+        if (found is not { } manifest) return null;
+        var result = ManifestCodec.Read(manifest.Bytes);
+        _version = manifest.Version;
+        return result.Verdict switch
+        {
+            ManifestVerdict.Corrupt => throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, 0, 0, manifest.Bytes.Length, result.Fault)),
+            ManifestVerdict.TooNew => throw new OpsLogException(OpsLogError.TooNew, $"The store was written by a newer version of OpsLog: {result.Fault}. Update the program."),
+            _ => result,
+        };
+    }
+
+    /// <summary>Takes a manifest as the base of the next swap: the one just read, in our form.</summary>
+    public void Adopt(Manifest manifest) => Current = manifest;
+
+    /// <summary>Whether the stored manifest is still the one that was read.</summary>
+    public async ValueTask<bool> IsCurrentAsync(CancellationToken ct)
+    {
+        var stat = await ObjectReader.StatAsync(storage, StoreKeys.Manifest, ct).ConfigureAwait(false);
+        return stat is { } now && now.Version == _version;
+    }
+
+    /// <summary>Writes the first manifest; false if somebody else was first.</summary>
+    public async ValueTask<bool> TryCreateAsync(Manifest manifest, CancellationToken ct)
+    {
+        var bytes = ManifestCodec.Write(manifest);
+        var result = await PutAsync(bytes, PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        if (result is { } stored)
+        {
+            (Current, _version) = (manifest, stored);
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Swaps the manifest. The change is made again if somebody else swapped meanwhile.</summary>
+    /// <param name="change">Makes the next manifest of the current one; its revision is set here. Throws if the change no longer makes sense.</param>
+    /// <param name="ct">Cancels before the swap.</param>
+    /// <exception cref="OpsLogException">Others keep swapping (<see cref="OpsLogError.Conflict"/>), or what <paramref name="change"/> throws.</exception>
+    public async ValueTask<Manifest> UpdateAsync(Func<Manifest, Manifest> change, CancellationToken ct)
+    {
+        await _gate.WaitAsync(ct).ConfigureAwait(false);
+        try
+        {
+            for (var tries = 0; tries < MostTries; tries++)
+            {
+                var next = change(Current) with { Revision = Current.Revision + 1 };
+                if (await PutAsync(ManifestCodec.Write(next), PutCondition.IfVersion(_version), ct).ConfigureAwait(false) is { } stored)
+                {
+                    (Current, _version) = (next, stored);
+                    return next;
+                }
+
+                var now = await ReadAsync(ct).ConfigureAwait(false);
+                if (now?.Verdict != ManifestVerdict.Ours)
+                    throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
+                Current = now.Manifest!;
+            }
+
+            throw new OpsLogException(OpsLogError.Conflict, $"The manifest was changed by others {MostTries} times in a row. Try again.");
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    public void Dispose() => _gate.Dispose();
+
+    // Null if the condition did not hold. An answer that was lost is read back by what was to be written: a manifest is never written twice.
+    private async ValueTask<StorageVersion?> PutAsync(byte[] bytes, PutCondition condition, CancellationToken ct)
+    {
+        try
+        {
+            var result = await storage.PutAsync(StoreKeys.Manifest, new ReadOnlyMemoryStream(bytes), condition, ct).ConfigureAwait(false);
+            if (result.IsStored) return result.Version;
+        }
+        catch (StorageException e) when (e.OutcomeUnknown)
+        {
+            if (await ReadBackAsync(bytes).ConfigureAwait(false) is { } version) return version;
+            throw;
+        }
+
+        return await ReadBackAsync(bytes).ConfigureAwait(false);
+    }
+
+    private async ValueTask<StorageVersion?> ReadBackAsync(byte[] bytes)
+    {
+        var found = await ObjectReader.ReadAllAsync(storage, StoreKeys.Manifest, CancellationToken.None).ConfigureAwait(false);
+        return found is { } manifest && manifest.Bytes.AsSpan().SequenceEqual(bytes) ? manifest.Version : null;
+    }
+}

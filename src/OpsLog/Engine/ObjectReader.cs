@@ -1,0 +1,71 @@
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>A part of an object in memory, from <see cref="Start"/> on.</summary>
+/// <param name="Start">The offset of the first byte in the log: for numbered logs counted over all pieces.</param>
+/// <param name="ChecksumBase">What to take from an offset to get the one in the stored object that a checksum is seeded with.</param>
+/// <param name="Memory">The bytes.</param>
+/// <param name="IsLast">Whether nothing follows at the moment.</param>
+/// <param name="Owner">What keeps the bytes alive.</param>
+internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOnlyMemory<byte> Memory, bool IsLast, object? Owner);
+
+/// <summary>
+/// Reads objects in windows that end at a line, so that no line is ever split and objects may be larger than an array. The consumer says
+/// how much of a window it took; the next one begins there.
+/// </summary>
+internal static class ObjectReader
+{
+    public const long DefaultWindow = 256 << 20;
+
+    /// <summary>Reads an object's length and version; null if it is absent.</summary>
+    public static async ValueTask<(long Length, StorageVersion Version)?> StatAsync(IOpsStorage storage, StorageKey key, CancellationToken ct)
+    {
+        var found = await storage.ReadAsync(key, new ByteRange(0, 0), ct).ConfigureAwait(false);
+        if (found is null) return null;
+        await using (found.ConfigureAwait(false)) return (found.Length, found.Version);
+    }
+
+    /// <summary>Reads all of a small object.</summary>
+    public static async ValueTask<(byte[] Bytes, StorageVersion Version)?> ReadAllAsync(IOpsStorage storage, StorageKey key, CancellationToken ct)
+    {
+        var found = await storage.ReadAsync(key, ByteRange.All, ct).ConfigureAwait(false);
+        if (found is null) return null;
+        await using (found.ConfigureAwait(false))
+        {
+            var bytes = await found.ReadToEndAsync(ct).ConfigureAwait(false);
+            return (bytes.ToArray(), found.Version);
+        }
+    }
+
+    /// <summary>
+    /// Reads an object from an offset to its end (or to <paramref name="limit"/>). <paramref name="take"/> gets each window and returns how many bytes
+    /// of it it took; bytes it leaves come again at the start of a longer window, unless the window was the last.
+    /// </summary>
+    /// <returns>False if the object is absent.</returns>
+    public static async ValueTask<bool> ReadAsync(
+        IOpsStorage storage, StorageKey key, long from, long? limit, long checksumBase, Func<ObjectPart, int> take, long window, CancellationToken ct, bool oneWindow = false)
+    {
+        var position = from;
+        var size = window;
+        while (true)
+        {
+            var wanted = limit is { } l ? Math.Min(size, l - (position - checksumBase)) : size;
+            var found = await storage.ReadAsync(key, new ByteRange(position - checksumBase, wanted), ct).ConfigureAwait(false);
+            if (found is null) return false;
+            var bytes = await found.ReadToEndAsync(ct).ConfigureAwait(false);
+            if (found.Memory is null) await found.DisposeAsync().ConfigureAwait(false); // a stream was copied; memory lives as long as its owner
+            var end = limit is { } cut ? Math.Min(cut, found.Length) : found.Length;
+            var isLast = position - checksumBase + bytes.Length >= end;
+            var taken = take(new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found));
+            if (isLast || (oneWindow && taken > 0)) return true;
+            if (taken == 0)
+            {
+                size = checked(size * 2); // a line longer than the window
+                if (size > Array.MaxLength) throw new OpsLogException(OpsLogError.Damaged, $"A line or batch of '{key}' at offset {position} is longer than {Array.MaxLength} bytes.");
+            }
+
+            position += taken;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+namespace OpsLog.Engine;
+
+/// <content>Room: new records, and the segments that take the place of a full or shared one.</content>
+internal sealed partial class RecordSegment
+{
+    /// <summary>The slots of a segment that is split rather than enlarged: 32 KiB, below the large object heap.</summary>
+    public const int NormalCapacity = 1024;
+
+    /// <summary>The slots of an empty table.</summary>
+    public const int SmallestCapacity = 64;
+
+    private const int FirstArena = 256;
+
+    /// <summary>Records of any kind that are not erased.</summary>
+    public int Entries => _used - _erased;
+
+    /// <summary>One more record may be inserted.</summary>
+    public bool HasRoom => _used < Limit(Capacity);
+
+    /// <summary>The slots with which a segment has room for <paramref name="entries"/> records and half as many again.</summary>
+    public static int CapacityFor(int entries)
+    {
+        int capacity = SmallestCapacity;
+        while (entries + (entries / 2) >= Limit(capacity))
+            capacity *= 2;
+        return capacity;
+    }
+
+    /// <summary>Inserts a record that is not here yet; needs <see cref="HasRoom"/>.</summary>
+    public void Insert(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location) => Insert(key, id, location.Packed, null);
+
+    /// <summary>The same records in the same slots, for another epoch.</summary>
+    public RecordSegment Clone(long epoch) =>
+
+        // The arena is shared: bytes are only ever added, and only by the newest segment, behind all that older ones refer to.
+        new(Start, Depth, epoch, _slots.AsSpan().ToArray(), _arena)
+        {
+            _arenaUsed = _arenaUsed,
+            _used = _used,
+            _erased = _erased,
+        };
+
+    /// <summary>The same records, without the erased ones, in a segment of another size.</summary>
+    public RecordSegment Resize(int capacity, long epoch, in RecordHash hash)
+    {
+        RecordSegment copy = new(Start, Depth, epoch, new RecordSlot[capacity], NewArena(_arenaUsed));
+        for (int index = 0; index < Capacity; index++)
+        {
+            if (!LocationAt(index).IsNone)
+                copy.Take(this, index, KeyAt(index, hash));
+        }
+
+        return copy;
+    }
+
+    /// <summary>Two segments that divide the range of this one.</summary>
+    public (RecordSegment Low, RecordSegment High) Split(long epoch, in RecordHash hash)
+    {
+        ulong middle = Start | (1UL << (63 - Depth));
+        int highEntries = 0;
+        for (int index = 0; index < Capacity; index++)
+        {
+            if (!LocationAt(index).IsNone && KeyAt(index, hash).Hash >= middle)
+                highEntries++;
+        }
+
+        byte[] Arena() => NewArena((_arenaUsed / 2) + (_arenaUsed / 8));
+        RecordSegment low = new(Start, Depth + 1, epoch, new RecordSlot[CapacityFor(Entries - highEntries)], Arena());
+        RecordSegment high = new(middle, Depth + 1, epoch, new RecordSlot[CapacityFor(highEntries)], Arena());
+        for (int index = 0; index < Capacity; index++)
+        {
+            if (LocationAt(index).IsNone)
+                continue;
+            RecordKey key = KeyAt(index, hash);
+            (key.Hash >= middle ? high : low).Take(this, index, key);
+        }
+
+        return (low, high);
+    }
+
+    private static int Limit(int capacity) => capacity / 4 * 3;
+
+    private static byte[] NewArena(int capacity) => capacity == 0 ? [] : new byte[capacity];
+
+    // A document that a reader adds meanwhile may be missed: it is made once more.
+    private void Take(RecordSegment from, int index, in RecordKey key) =>
+        Insert(key, key.IsLong ? from.IdAt(index) : default, from.LocationAt(index).Packed, from.ValueAt(index));
+
+    private void Insert(in RecordKey key, ReadOnlySpan<byte> id, ulong location, object? value)
+    {
+        int index = (int)key.Hash & _mask;
+        while (SlotAt(index).Location != 0)
+            index = (index + 1) & _mask;
+        ref RecordSlot slot = ref SlotAt(index);
+        slot.Id.Id0 = key.Id0;
+        slot.Id.Id1 = key.IsLong ? RecordKey.AtOffset(key.Id1, AddToArena(id)) : key.Id1;
+        slot.Value = value;
+        _used++;
+        Volatile.Write(ref slot.Location, location);
+    }
+
+    private int AddToArena(ReadOnlySpan<byte> id)
+    {
+        int offset = _arenaUsed;
+        byte[] arena = _arena;
+        long needed = (long)offset + id.Length;
+        if (needed > arena.Length)
+        {
+            if (needed > Array.MaxLength)
+                throw new InvalidOperationException("The ids of one segment of the index exceed 2 GB.");
+            long capacity = Math.Max(needed, Math.Max(FirstArena, arena.Length + ((long)arena.Length / 2)));
+            byte[] larger = new byte[(int)Math.Min(capacity, Array.MaxLength)];
+            arena.AsSpan(0, offset).CopyTo(larger);
+            arena = larger;
+        }
+
+        // Bytes first, then the array, then (by the caller) the location: who finds the slot finds the bytes.
+        id.CopyTo(arena.AsSpan(offset));
+        Volatile.Write(ref _arena, arena);
+        _arenaUsed = (int)needed;
+        return offset;
+    }
+}

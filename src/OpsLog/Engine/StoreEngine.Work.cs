@@ -1,0 +1,243 @@
+using System.Runtime.CompilerServices;
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+internal sealed partial class StoreEngine
+{
+    private readonly Lazy<Archiver> _archiver;
+
+    public StoreStatistics Statistics
+    {
+        get
+        {
+            var manifest = CurrentManifest;
+            return new StoreStatistics
+            {
+                Records = State.Records.Count,
+                OperationsSinceCheckpoint = _writer?.LogOperations ?? _follower!.Operations,
+                LogBytes = _writer?.Acknowledged ?? _follower!.Position,
+                SnapshotBytes = _checkpointer?.SnapshotBytes ?? manifest.Snapshot.Length,
+                HistoryBytes = manifest.History?.Bytes ?? 0,
+                GarbageBytes = manifest.Garbage.Sum(g => g.Bytes),
+                ArchivedRecords = manifest.Package.Stats.ArchivedRecords,
+                Archives = Archives,
+                Clock = State.Clock,
+                ManifestRevision = manifest.Revision,
+                SchemaVersion = SchemaVersion,
+                Created = IsoTime.TryRead(manifest.Package.Stats.Created, out var created) ? created : null,
+                LastCheckpoint = IsoTime.TryRead(manifest.Package.Stats.LastCheckpoint, out var last) ? last : null,
+                Checkpoints = _checkpointer?.Checkpoints ?? 0,
+                Appends = _writer?.Appends ?? 0,
+                Operations = _writer?.Operations ?? 0,
+                Snapshot = manifest.Snapshot.Name,
+                Log = _writer?.Target.Key.Value ?? manifest.Package.ActiveOps,
+                Failure = _writer?.Failure?.Message,
+                CheckpointFailure = _checkpointer?.Failure,
+            };
+        }
+    }
+
+    public ValueTask<bool> UndoAsync(CancellationToken ct) => TakeBackAsync(() => _undo!.NextUndoAsync(), _undo is null ? null : _undo.Confirm, ct);
+
+    public ValueTask<bool> RedoAsync(CancellationToken ct) => TakeBackAsync(() => _undo!.NextRedoAsync(), null, ct);
+
+    public async ValueTask CompactAsync(CancellationToken ct)
+    {
+        ThrowIfDisposed();
+        try
+        {
+            await _checkpointer!.RunAsync(ct).ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            throw new OpsLogException(OpsLogError.StorageFailed, $"The checkpoint failed; the store goes on with the snapshot it has. {e.Message}", e);
+        }
+    }
+
+    public async ValueTask<int> ArchiveAsync(StoreView view, IReadOnlyList<string> ids, string? period, CancellationToken ct)
+    {
+        ThrowIfDisposed();
+        _writer!.ThrowIfFailed();
+        period ??= Archiver.DefaultPeriod(_settings.Time);
+        Archiver.CheckPeriod(period);
+        List<BatchItem> deletes;
+        try
+        {
+            deletes = await _archiver.Value.MoveAsync(view, ids, period, ct).ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            throw new OpsLogException(OpsLogError.StorageFailed, $"The archive could not be written; every record is still in the store. {e.Message}", e);
+        }
+
+        if (deletes.Count == 0) return 0;
+        var request = new BatchRequest(deletes) { OnlyIfUnmoved = true };
+        await Submit(request, ct).ConfigureAwait(false);
+        return request.Written;
+    }
+
+    public async ValueTask<IReadOnlyDictionary<string, byte[]>> LoadArchiveAsync(string period, CancellationToken ct)
+    {
+        var entry = CurrentManifest.Archives.FirstOrDefault(a => string.Equals(a.Period, period, StringComparison.Ordinal))
+            ?? throw new OpsLogException(OpsLogError.NotFound, $"There is no archive '{period}'.");
+        try
+        {
+            var records = await _archiver.Value.LoadAsync(entry, Migration, ct).ConfigureAwait(false);
+            return records.ToDictionary(r => r.Key, r => r.Value.Document, StringComparer.Ordinal);
+        }
+        catch (StorageException e)
+        {
+            throw new OpsLogException(OpsLogError.StorageFailed, $"The archive '{period}' cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The place behind everything there is now.</summary>
+    public FeedPosition FeedEnd => new FeedCursor(CurrentManifest.Incarnation, CurrentLogName, _writer?.Acknowledged ?? _follower!.Position).ToPosition();
+
+    public Task NextChange() => _changes.Next();
+
+    public ValueTask WaitAsync(Task signal, CancellationToken ct) => _changes.WaitAsync(signal, ct);
+
+    public async ValueTask<int> RefreshAsync(CancellationToken ct)
+    {
+        if (_follower is null) return 0;
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
+        try
+        {
+            var (operations, replaced) = await _follower.RefreshAsync(State, ct).ConfigureAwait(false);
+            if (replaced is not null) Volatile.Write(ref _state, replaced);
+            if (operations > 0 || replaced is not null) _changes.Raise();
+            return operations;
+        }
+        catch (StorageException e)
+        {
+            throw new OpsLogException(OpsLogError.StorageFailed, $"The store cannot be refreshed: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The retained operations behind a position.</summary>
+    public async IAsyncEnumerable<RawOperation> ReadFeedAsync(FeedPosition since, string? id, [EnumeratorCancellation] CancellationToken ct)
+    {
+        FeedCursor? cursor = null;
+        if (since != FeedPosition.Start && !FeedCursor.TryParse(since.ToString(), out cursor)) throw new ArgumentException("That is no feed position.", nameof(since));
+        if (_writer is { HasUnflushed: true }) await _writer.FlushAsync(Flush.Written, ct).ConfigureAwait(false);
+        var manifest = CurrentManifest;
+        var logs = new List<FeedLog>();
+        foreach (var log in await new HistoryKeeper(_storage, _settings).ReadAsync(manifest, ct).ConfigureAwait(false))
+            logs.Add(new FeedLog(new StorageKey(log.Name), SourceOf(log.Agent, log.Name), log.StartClock, log.Schema, log.Length));
+        logs.AddRange(CurrentLogs(manifest));
+        var reader = new FeedReader(_storage, _settings.Recovery);
+        await foreach (var operation in reader.ReadAsync(logs, manifest.Incarnation, cursor, id, ct).ConfigureAwait(false)) yield return operation;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        try
+        {
+            if (_writer is not null) await CloseWriterAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await ReleaseAsync().ConfigureAwait(false);
+        }
+    }
+
+    private string CurrentLogName => _writer?.Target.Key.Value ?? (CurrentManifest.Logs is [.., var last] ? last.Name : CurrentManifest.Package.ActiveOps);
+
+    private static StampSource SourceOf(string agent, string log) => agent.Length == 0 ? StampSource.SingleWriter : new StampSource(agent, log);
+
+    private IEnumerable<FeedLog> CurrentLogs(Manifest manifest)
+    {
+        if (_writer is not null)
+        {
+            var log = manifest.Logs.First(l => string.Equals(l.Name, _writer.Target.Key.Value, StringComparison.Ordinal));
+            yield return new FeedLog(_writer.Target.Key, StampSource.SingleWriter, log.Start, log.Schema, _writer.Acknowledged) { EveryLineHasAClock = _checkpointer!.LogIsOurs };
+            yield break;
+        }
+
+        foreach (var planned in _follower!.Logs)
+            yield return new FeedLog(new StorageKey(planned.Entry.Name), planned.Source, planned.Entry.Start, planned.Entry.Schema, planned.Length) { EveryLineHasAClock = _follower.IsOurs, IsTimeless = planned.IsTimeless, RefuseDoubtful = planned.RefuseDoubtful };
+    }
+
+    private async ValueTask<bool> TakeBackAsync(Func<ValueTask<List<BatchItem>?>> next, Action? confirm, CancellationToken ct)
+    {
+        var done = false;
+        var request = new ExclusiveRequest(async () =>
+        {
+            while (!done && await next().ConfigureAwait(false) is { } items)
+            {
+                var batch = new BatchRequest(items);
+                await _writer!.CommitAsync([batch]).ConfigureAwait(false);
+                batch.ThrowIfFailed();
+                confirm?.Invoke();
+                done = batch.Written > 0;
+            }
+        });
+        await Submit(request, ct).ConfigureAwait(false);
+        return done;
+    }
+
+    // The logs an undo can walk back through: the current one, then those kept for history, newest first.
+    private async ValueTask<UndoUnits?> OpenUndoLogAsync(int back)
+    {
+        if (back == 0)
+        {
+            var extent = _writer!.Buffer.Extent;
+            if (_checkpointer!.LogIsOurs) return new UndoUnits.Backward(extent, _writer.Buffer.Position);
+            var current = CurrentLogs(_register.Current).Single();
+            return await CollectUnitsAsync(current).ConfigureAwait(false);
+        }
+
+        var history = _checkpointer!.History;
+        if (back > history.Count) return null;
+        var log = history[^back];
+        if (log.Agent.Length > 0) return null; // another writer's operations: not this one's to undo
+        return await CollectUnitsAsync(new FeedLog(new StorageKey(log.Name), StampSource.SingleWriter, log.StartClock, log.Schema, log.Length)).ConfigureAwait(false);
+    }
+
+    private async ValueTask<UndoUnits> CollectUnitsAsync(FeedLog log)
+    {
+        var extent = new Extent(log.Key.Value, [log.Source]);
+        var collector = new UndoUnits.Collector();
+        var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.SkipCorrupt);
+        await LogReader.ReadAsync(_storage, log.Key, 0, log.Length, part =>
+        {
+            if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
+            return scanner.Scan(part, collector);
+        }, CancellationToken.None).ConfigureAwait(false);
+        return new UndoUnits.Collected(extent, collector.Units);
+    }
+
+    private async ValueTask CloseWriterAsync()
+    {
+        await _checkpointer!.Background.ConfigureAwait(false);
+        if (_writer!.Failure is { } failure)
+        {
+            if (_settings.Durability == Durability.Buffered && _writer.HasUnflushed) throw failure;
+            return;
+        }
+
+        if (_writer.HasUnflushed) await _writer.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            if (_settings.CheckpointOnClose && _settings.AutomaticCheckpoints && _checkpointer.IsDue()) await _checkpointer.RunAsync(CancellationToken.None).ConfigureAwait(false);
+            await _checkpointer.SignOffAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StorageException or OpsLogException)
+        {
+            EngineLog.SignOffFailed(_settings.Logger, e); // the log holds everything; the next opening finds it as after a crash
+        }
+    }
+
+    private async ValueTask ReleaseAsync()
+    {
+        if (_writer is not null) await _writer.Target.ReleaseAsync().ConfigureAwait(false);
+        _checkpointer?.Dispose();
+        if (_ownsStorage) await _storage.DisposeAsync().ConfigureAwait(false);
+    }
+
+    public ValueTask BackupAsync(IOpsStorage target, IProgress<StoreProgress>? progress, CancellationToken ct) => throw new NotImplementedException();
+}

@@ -1,0 +1,163 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// An open store without its document type: joins the state, the writer, the manifest and the background work. <see cref="OpsStore{T}"/> is
+/// its face.
+/// </summary>
+internal sealed partial class StoreEngine : IAsyncDisposable
+{
+    private readonly IOpsStorage _storage;
+    private readonly bool _ownsStorage;
+    private readonly EngineSettings _settings;
+    private readonly ManifestRegister _register;
+    private readonly Writer? _writer;
+    private readonly Checkpointer? _checkpointer;
+    private readonly UndoLog? _undo;
+    private readonly Follower? _follower;
+    private readonly ChangeSignal _changes;
+    private readonly BackgroundFlush? _flush;
+    private StoreState _state;
+    private int _disposed;
+
+    private StoreEngine(IOpsStorage storage, bool ownsStorage, EngineSettings settings, OpenedStore opened)
+    {
+        (_storage, _ownsStorage, _settings) = (storage, ownsStorage, settings);
+        (_register, _state, RecoveryReport) = (opened.Register, opened.State, opened.Report);
+        Migration = opened.Migration;
+        SchemaVersion = opened.SchemaVersion;
+        _changes = new ChangeSignal(settings.Time);
+        _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer!, _register, SchemaVersion));
+        if (opened.Target is null)
+        {
+            _follower = new Follower(storage, settings, opened);
+            return;
+        }
+
+        _writer = new Writer(opened.State, opened.Target, opened.Buffer!, settings, OnCommitted) { LogOperations = opened.LogOperations };
+        _checkpointer = new Checkpointer(storage, settings, opened, _writer);
+        _undo = new UndoLog(OpenUndoLogAsync);
+        if (settings.Durability == Durability.Buffered) _flush = new BackgroundFlush(_writer, settings);
+    }
+
+    /// <summary>What is known of the records. Another object after a follower had to start over.</summary>
+    public StoreState State => Volatile.Read(ref _state);
+
+    public RecoveryReport RecoveryReport { get; }
+
+    public Migration Migration { get; }
+
+    public int SchemaVersion { get; }
+
+    public IReadOnlyList<string> Archives => [.. CurrentManifest.Archives.Select(a => a.Period).Order(StringComparer.Ordinal)];
+
+    private Manifest CurrentManifest => _follower?.Manifest ?? _register.Current;
+
+    /// <summary>Opens a store, and makes it if the settings say so.</summary>
+    public static async ValueTask<StoreEngine> OpenAsync(IOpsStorage storage, bool ownsStorage, EngineSettings settings, CancellationToken ct)
+    {
+        var started = settings.Time.GetTimestamp();
+        OpenedStore opened;
+        try
+        {
+            opened = await new StoreOpener(storage, settings).OpenAsync(started, ct).ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            throw new OpsLogException(OpsLogError.StorageFailed, $"The store cannot be opened: {e.Message}", e);
+        }
+
+        var engine = new StoreEngine(storage, ownsStorage, settings, opened);
+        if (engine._checkpointer is null) return engine;
+        try
+        {
+            if (opened.NeedsAdoption) await engine._checkpointer.RunAsync(ct).ConfigureAwait(false);
+            else await engine._checkpointer.TakeOverAsync(ct).ConfigureAwait(false);
+            return engine;
+        }
+        catch (Exception e)
+        {
+            await engine.ReleaseAsync().ConfigureAwait(false);
+            if (e is StorageException) throw new OpsLogException(OpsLogError.StorageFailed, $"The store cannot be opened for writing: {e.Message}", e);
+            throw;
+        }
+    }
+
+    public async ValueTask<Revision> SetAsync(string id, byte[] data, int length, Revision? expected, CancellationToken ct)
+    {
+        var request = new SetRequest(id, data, length, expected);
+        await Submit(request, ct).ConfigureAwait(false);
+        return request.Revision;
+    }
+
+    public ValueTask<Revision> SetAsync(string id, ReadOnlySpan<byte> data, Revision? expected, CancellationToken ct) =>
+        SetAsync(id, data.ToArray(), data.Length, expected, ct);
+
+    public async ValueTask<bool> DeleteAsync(string id, Revision? expected, CancellationToken ct)
+    {
+        var request = new DeleteRequest(id, expected);
+        await Submit(request, ct).ConfigureAwait(false);
+        return request.Existed;
+    }
+
+    public async ValueTask<int> BatchAsync(List<BatchItem> items, CancellationToken ct)
+    {
+        var request = new BatchRequest(items);
+        await Submit(request, ct).ConfigureAwait(false);
+        return request.Written;
+    }
+
+    /// <summary>The stored bytes of a record, copied, and the revision they belong to.</summary>
+    public bool TryReadDocument(string id, out ReadOnlyMemory<byte> json, out Revision revision)
+    {
+        while (true)
+        {
+            var state = State;
+            (json, revision) = (default, default);
+            if (!state.Records.TryGet(id, out var location, out _, out _) || location.IsTombstone) return false;
+            var extent = state.Extents.Current[location.Extent];
+            if (extent is null || !state.Records.TryGet(id, out var again, out _, out _) || again != location) continue;
+            var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+            (json, revision) = (record.Document.ToArray(), record.Revision);
+            GC.KeepAlive(extent);
+            return true;
+        }
+    }
+
+    /// <summary>The state at one point in time; whole batches only.</summary>
+    public StoreView View()
+    {
+        if (_writer is null) return StoreView.Of(State);
+        return StoreView.Of(_state, _writer);
+    }
+
+    public async ValueTask FlushAsync(CancellationToken ct)
+    {
+        if (_writer is null) return;
+        ThrowIfDisposed();
+        await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
+    }
+
+    private ValueTask Submit(CommitRequest request, CancellationToken ct)
+    {
+        ThrowIfDisposed();
+        _writer!.ThrowIfFailed();
+        return _writer.Queue.SubmitAsync(request, ct);
+    }
+
+    private void OnCommitted()
+    {
+        _undo!.Forget();
+        _changes.Raise();
+        _flush?.Wake();
+        _checkpointer!.RunIfDue();
+    }
+
+    private void ThrowIfDisposed()
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
+        if (_writer is null) throw new OpsLogException(OpsLogError.ReadOnly, "The store was opened read-only. Open it without ReadOnly to write.");
+    }
+}

@@ -1,0 +1,150 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>A log as it was read on opening.</summary>
+internal sealed record LoadedLog(StorageKey Key, Extent Extent, long Length, long Pieces, long Operations, LogEnd End, long Position, long Clock);
+
+/// <summary>One reading of a store into a state, by a plan.</summary>
+internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, StorePlan plan)
+{
+    private readonly List<Damage> _notes = [];
+    private readonly List<Damage> _skipped = [];
+    private readonly List<HistoryLog> _history = [];
+    private readonly List<PlannedLog> _logs = [];
+    private StateBuilder _builder = null!;
+    private bool _refuseDoubtful;
+
+    public StoreState State { get; private set; } = null!;
+
+    public Migration Migration { get; private set; } = Migration.None;
+
+    public IReadOnlyList<Damage> Notes => _notes;
+
+    public IReadOnlyList<Damage> Skipped => _skipped;
+
+    public IReadOnlyList<HistoryLog> History => _history;
+
+    /// <summary>The logs that were read, and how far.</summary>
+    public IReadOnlyList<PlannedLog> Logs => _logs;
+
+    public int StoredSchema { get; private set; }
+
+    public int SchemaVersion { get; private set; }
+
+    public long SnapshotRecords { get; private set; }
+
+    public long SnapshotBytes { get; private set; }
+
+    public long Operations { get; private set; }
+
+    public long ForeignOperations => _builder.ForeignOperations;
+
+    /// <summary>The log that was read last; the only one of a store of ours with one writer.</summary>
+    public LoadedLog? LastLog { get; private set; }
+
+    public async ValueTask RunAsync(CancellationToken ct)
+    {
+        while (!await TryRunAsync(ct).ConfigureAwait(false))
+        {
+            // In a damaged log a doubtful line cannot be told from damage: read again, taking none of them (docs/format.md, Doubtful lines).
+            _refuseDoubtful = true;
+        }
+    }
+
+    private async ValueTask<bool> TryRunAsync(CancellationToken ct)
+    {
+        _notes.Clear();
+        _skipped.Clear();
+        _history.Clear();
+        _logs.Clear();
+        Operations = 0;
+        State = new StoreState(settings.Nonces.NextSeed()) { Clock = plan.Base.Snapshot.Clock };
+        var loader = new SnapshotLoader(storage, State, settings.Recovery);
+        var snapshot = await loader.LoadAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, header =>
+        {
+            ChooseSchema(header.SchemaVersion);
+            return _builder = new StateBuilder(State, Migration, plan.Merges);
+        }, ct).ConfigureAwait(false);
+        _skipped.AddRange(loader.Skipped);
+        SnapshotRecords = _builder.SnapshotRecords;
+        SnapshotBytes = snapshot.Bytes;
+        foreach (var log in plan.Logs)
+            if (!await LoadLogAsync(log, ct).ConfigureAwait(false)) return false;
+        if (plan.Merges) State.ForgetTombstones();
+        return true;
+    }
+
+    private async ValueTask<bool> LoadLogAsync(PlannedLog log, CancellationToken ct)
+    {
+        if (!StorageKey.IsValid(log.Entry.Name))
+            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
+        var key = new StorageKey(log.Entry.Name);
+        var extent = State.Extents.Add(new Extent(key.Value, [log.Source]));
+        _builder.EnterLog(extent, log.Source, log.Entry.Schema);
+        var source = new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless);
+        var scanner = new LogScanner(source, settings.Recovery) { RefuseDoubtful = _refuseDoubtful };
+        var times = new TimeRange(_builder);
+        var length = await LogReader.ReadAsync(storage, key, 0, null, part =>
+        {
+            if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
+            return scanner.Scan(part, times);
+        }, ct).ConfigureAwait(false);
+        if (length is null)
+        {
+            var missing = new Damage(DamageKind.Missing, key.Value, 0, 0, 0, "the manifest names this log, but it is not there");
+            if (settings.Recovery != Recovery.SkipCorrupt) throw LogScanner.Refused(missing);
+            _skipped.Add(missing);
+            LastLog = null;
+            return true;
+        }
+
+        if (scanner.Skipped.Count > 0 && scanner.SawDoubtful && !_refuseDoubtful) return false;
+        _notes.AddRange(scanner.Notes);
+        _skipped.AddRange(scanner.Skipped);
+        Operations += scanner.Operations;
+        LastLog = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock);
+        _logs.Add(log with { Length = scanner.Position, RefuseDoubtful = _refuseDoubtful });
+        _history.Add(new HistoryLog(
+            key.Value, log.Entry.Agent, scanner.Position, log.Entry.Schema, log.Entry.Start, scanner.Clock, scanner.Operations, times.First, times.Last, length.Value.Pieces));
+        return true;
+    }
+
+    private void ChooseSchema(int snapshotSchema)
+    {
+        StoredSchema = plan.Logs.Select(l => l.Entry.Schema).Append(snapshotSchema).Max();
+        SchemaVersion = settings.SchemaVersion ?? StoredSchema;
+        if (StoredSchema > SchemaVersion)
+        {
+            throw new OpsLogException(
+                OpsLogError.TooNew, $"The store has schema version {StoredSchema}, this program knows {SchemaVersion}. Open it with a program that knows {StoredSchema}.");
+        }
+
+        Migration = new Migration(SchemaVersion, settings.Migrate);
+    }
+
+    // Notes when the first and the last operation were written, for the history index.
+    private sealed class TimeRange(IOperationSink next) : IOperationSink
+    {
+        private byte[]? _first;
+        private readonly byte[] _last = new byte[OperationCodec.TimestampLength];
+        private int _lastLength;
+
+        public string First => _first is null ? "" : System.Text.Encoding.ASCII.GetString(_first);
+
+        public string Last => System.Text.Encoding.ASCII.GetString(_last.AsSpan(0, _lastLength));
+
+        public void Operation(in OperationLine line, long offset, long clock, long nextOffset)
+        {
+            if (line.Timestamp.Length == _last.Length)
+            {
+                _first ??= line.Timestamp.ToArray();
+                line.Timestamp.CopyTo(_last);
+                _lastLength = _last.Length;
+            }
+
+            next.Operation(line, offset, clock, nextOffset);
+        }
+    }
+}

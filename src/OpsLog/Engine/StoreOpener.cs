@@ -1,0 +1,168 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>What opening gives the engine.</summary>
+internal sealed record OpenedStore(ManifestRegister Register, StoreState State, RecoveryReport Report, Migration Migration, int SchemaVersion)
+{
+    /// <summary>The log to go on in; null for a read-only opening.</summary>
+    public LogTarget? Target { get; init; }
+
+    public LogBuffer? Buffer { get; init; }
+
+    public Extent? LogExtent { get; init; }
+
+    public long LogOperations { get; init; }
+
+    public long LogLength { get; init; }
+
+    /// <summary>The lines of the log are all ours: every one carries its clock.</summary>
+    public bool LogIsOurs { get; init; }
+
+    public LogEnd LogEnd { get; init; }
+
+    /// <summary>How far the log was taken: in front of an unfinished end.</summary>
+    public long LogTaken { get; init; }
+
+    public long LogClock { get; init; }
+
+    public IReadOnlyList<PlannedLog> Logs { get; init; } = [];
+
+    public long SnapshotBytes { get; init; }
+
+    /// <summary>Other programs' logs, agents' logs, another schema version, or skipped damage: a checkpoint brings all of it into one snapshot and a new log.</summary>
+    public bool NeedsAdoption { get; init; }
+
+    /// <summary>The logs that were read, for history.</summary>
+    public IReadOnlyList<HistoryLog> Read { get; init; } = [];
+}
+
+/// <summary>Opens a store: finds or makes the manifest, claims the log, reads the snapshot and the logs behind it.</summary>
+internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
+{
+    private const int MostTries = 20;
+
+    public async ValueTask<OpenedStore> OpenAsync(long started, CancellationToken ct)
+    {
+        var register = new ManifestRegister(storage);
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            var read = await register.ReadAsync(ct).ConfigureAwait(false);
+            if (read is null)
+            {
+                await RefuseLeftoversAsync(ct).ConfigureAwait(false);
+                if (!settings.CreateIfMissing) throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
+                await StoreCreator.TryCreateAsync(storage, register, settings, ct).ConfigureAwait(false);
+                continue; // whoever won the race: there is a manifest now
+            }
+
+            var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await HighestRevisionAsync(ct).ConfigureAwait(false) : 0, settings.Nonces);
+            register.Adopt(plan.Base);
+            var claimed = settings.ReadOnly ? null : await ClaimAsync(plan, ct).ConfigureAwait(false);
+            try
+            {
+                // Nobody else appends from here on; but what was claimed may no longer be what the manifest names.
+                if (claimed is not null && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) continue;
+                var opened = await LoadAsync(register, plan, started, ct).ConfigureAwait(false);
+                claimed = null;
+                return opened;
+            }
+            catch (OpsLogException e) when (settings.ReadOnly && e.Error == OpsLogError.Damaged)
+            {
+                // Unless a checkpoint came in between: then what the manifest named is gone for a good reason.
+                if (await register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
+            }
+            finally
+            {
+                if (claimed is { } key) await storage.ReleaseAsync(key, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+
+        throw new OpsLogException(OpsLogError.Conflict, $"The store's manifest changed {MostTries} times while it was being opened. Try again.");
+    }
+
+    private async ValueTask<StorageKey?> ClaimAsync(StorePlan plan, CancellationToken ct)
+    {
+        var name = plan.Logs.FirstOrDefault(l => l.Entry.Agent.Length == 0)?.Entry.Name ?? plan.Logs[0].Entry.Name;
+        if (!StorageKey.IsValid(name)) return null; // reading it will say what is wrong
+        var key = new StorageKey(name);
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            if (await ObjectReader.StatAsync(storage, key, ct).ConfigureAwait(false) is not { } stat) return null;
+            var result = await new LogTarget(storage, key, stat.Length, 0).ClaimAsync(ct).ConfigureAwait(false);
+            if (result.IsStored) return key;
+            if (result.Outcome == PutOutcome.Held)
+                throw new OpsLogException(OpsLogError.Locked, $"The store is open for writing elsewhere{(result.Detail is { } who ? $": {who}" : "")}. Close it there, or open it read-only.");
+        }
+
+        throw new OpsLogException(OpsLogError.Locked, $"Another writer is writing to '{key}'. Close it there, or open the store read-only.");
+    }
+
+    private async ValueTask<OpenedStore> LoadAsync(ManifestRegister register, StorePlan plan, long started, CancellationToken ct)
+    {
+        var load = new StoreLoad(storage, settings, plan);
+        await load.RunAsync(ct).ConfigureAwait(false);
+        var report = new RecoveryReport
+        {
+            Notes = load.Notes,
+            Skipped = load.Skipped,
+            SnapshotRecords = load.SnapshotRecords,
+            ReplayedOperations = load.Operations,
+            StoredSchemaVersion = load.StoredSchema,
+            Duration = settings.Time.GetElapsedTime(started),
+        };
+        var log = load.LastLog;
+        var opened = new OpenedStore(register, load.State, report, load.Migration, load.SchemaVersion)
+        {
+            LogExtent = log?.Extent,
+            LogOperations = log?.Operations ?? 0,
+            LogLength = log?.Length ?? 0,
+            LogEnd = log?.End ?? LogEnd.Clean,
+            LogTaken = log?.Position ?? 0,
+            LogClock = log?.Clock ?? 0,
+            Logs = load.Logs,
+            LogIsOurs = load.ForeignOperations == 0,
+            SnapshotBytes = load.SnapshotBytes,
+            Read = load.History,
+            NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
+        };
+        if (settings.ReadOnly) return opened;
+        var target = log is null
+            ? new LogTarget(storage, new StorageKey(plan.Logs[0].Entry.Name), 0, 0)
+            : new LogTarget(storage, log.Key, log.Length, log.Pieces);
+        return opened with { Target = target, Buffer = new LogBuffer(log?.Extent ?? load.State.Extents.Add(new Extent("", [StampSource.SingleWriter])), log?.Length ?? 0) };
+    }
+
+    // A store is new only if no log holds a line: failing to find the manifest must never turn a store into an empty one.
+    private async ValueTask RefuseLeftoversAsync(CancellationToken ct)
+    {
+        foreach (var folder in (StorageKey[])[StoreKeys.Logs, StoreKeys.ArchiveFolder, StoreKeys.Snapshots])
+        {
+            await foreach (var entry in storage.ListAsync(folder, null, ct).ConfigureAwait(false))
+            {
+                if (entry.Length == 0 || !StoreKeys.TryParse(entry.Key, out var name)) continue;
+                if (name.Kind == StoredKind.Snapshot && !await HasRecordsAsync(entry.Key, ct).ConfigureAwait(false)) continue;
+                throw LogScanner.Refused(new Damage(
+                    DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, $"there is no manifest, but '{entry.Key}' holds data"));
+            }
+        }
+    }
+
+    private async ValueTask<bool> HasRecordsAsync(StorageKey snapshot, CancellationToken ct)
+    {
+        if (await ObjectReader.ReadAllAsync(storage, snapshot, ct).ConfigureAwait(false) is not { } found) return false;
+        if (SnapshotCodec.IsJsonLayout(found.Bytes, isWhole: true) == true)
+            return !JsonSnapshotReader.TryOpen(found.Bytes, out var reader, out _) || reader.Read(out _);
+        var newline = found.Bytes.AsSpan().IndexOf((byte)'\n');
+        return newline >= 0 && !JsonLines.IsBlank(found.Bytes.AsSpan(newline));
+    }
+
+    private async ValueTask<long> HighestRevisionAsync(CancellationToken ct)
+    {
+        long highest = 0;
+        await foreach (var entry in storage.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
+            highest = Math.Max(highest, StoreKeys.RevisionOf(entry.Key));
+        return highest;
+    }
+}

@@ -1,0 +1,89 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>A log to be read on opening.</summary>
+/// <param name="Entry">What the manifest says of it, or what follows from the package's members.</param>
+/// <param name="IsTimeless">Its lines carry no clock and come before every agent's: the single writer's log of a store that agents took over.</param>
+internal sealed record PlannedLog(LogEntry Entry, bool IsTimeless = false)
+{
+    /// <summary>How far it was read, once it was.</summary>
+    public long Length { get; init; }
+
+    /// <summary>It is damaged: its doubtful lines were not taken.</summary>
+    public bool RefuseDoubtful { get; init; }
+
+    public StampSource Source => Entry.Agent.Length == 0 ? StampSource.SingleWriter : new StampSource(Entry.Agent, Entry.Name);
+}
+
+/// <summary>
+/// What a manifest asks a reader to read, whoever wrote it: our own, the package's, or ours with the package's changes on top
+/// (docs/format.md, Manifest: the echo).
+/// </summary>
+internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIsVouched, IReadOnlyList<PlannedLog> Logs, bool IsOurs)
+{
+    /// <summary>Several logs are merged by stamp; a single one is a sequence.</summary>
+    public bool Merges => Logs.Count > 1 || Logs.Any(l => l.Entry.Agent.Length > 0);
+
+    public static StorePlan Of(ManifestReadResult read, long highestRevision, NonceSource nonces)
+    {
+        return read.Verdict switch
+        {
+            ManifestVerdict.Ours => OfOurs(read.Manifest!),
+            ManifestVerdict.PeerWroteSince => OfChanged(read.Manifest!, read.Package!),
+            _ => OfPeer(read.Package!, highestRevision, nonces),
+        };
+    }
+
+    private static StorePlan OfOurs(Manifest manifest) =>
+        new(manifest, manifest.Snapshot.Name, true, [.. manifest.Logs.Select(l => new PlannedLog(l))], true);
+
+    private static StorePlan OfChanged(Manifest ours, PackageMembers package)
+    {
+        var isOurSnapshot = string.Equals(ours.Snapshot.Name, package.CurrentSnapshot, StringComparison.Ordinal);
+        var clock = ours.Logs.Select(l => l.Clock).Append(ours.Snapshot.Clock).Max();
+        var logs = isOurSnapshot ? ours.Logs.Select(l => new PlannedLog(l)).ToList() : [];
+        foreach (var log in PackageLogs(package, clock))
+            if (!logs.Any(l => string.Equals(l.Entry.Name, log.Entry.Name, StringComparison.Ordinal))) logs.Add(log);
+        return new StorePlan(ours with { Package = package, Adopted = true }, package.CurrentSnapshot, isOurSnapshot, logs, false);
+    }
+
+    private static StorePlan OfPeer(PackageMembers package, long highestRevision, NonceSource nonces)
+    {
+        var manifest = new Manifest
+        {
+            Package = package,
+            Revision = highestRevision,
+            Incarnation = nonces.NextIncarnation(),
+            Snapshot = new SnapshotEntry(package.CurrentSnapshot, 0, 0, 0, 0, 0),
+            Archives = PackageArchives(package),
+            Adopted = true,
+        };
+        return new StorePlan(manifest, package.CurrentSnapshot, false, PackageLogs(package, 0), false);
+    }
+
+    private static List<PlannedLog> PackageLogs(PackageMembers package, long startClock)
+    {
+        var logs = new List<PlannedLog>();
+        foreach (var agent in package.ActiveAgentOps ?? [])
+            logs.Add(new PlannedLog(new LogEntry(agent.Log, agent.Agent, startClock, package.Version, 0, startClock, false)));
+        if (logs.Any(l => string.Equals(l.Entry.Name, package.ActiveOps, StringComparison.Ordinal))) return logs;
+        logs.Insert(0, new PlannedLog(new LogEntry(package.ActiveOps, "", startClock, package.Version, 0, startClock, false), logs.Count > 0));
+        return logs;
+    }
+
+    // The package names a segment archive/archive-<period>.json; the period is what it was given, unencoded.
+    private static List<ArchiveEntry> PackageArchives(PackageMembers package)
+    {
+        var archives = new List<ArchiveEntry>();
+        foreach (var name in package.ArchiveSegments)
+        {
+            var file = name[(name.LastIndexOf('/') + 1)..];
+            if (file.StartsWith("archive-", StringComparison.Ordinal) && file.EndsWith(".json", StringComparison.Ordinal))
+                archives.Add(new ArchiveEntry(file["archive-".Length..^".json".Length], [new ArchiveObject(name, 0)]));
+        }
+
+        return archives;
+    }
+}

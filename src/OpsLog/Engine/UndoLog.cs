@@ -1,0 +1,118 @@
+using System.Buffers;
+using OpsLog.Format;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Undo and redo of a single writer: walks its log back to the newest unit that still stands, and appends the inverse. Nothing is kept for
+/// it in memory; consecutive undos go on where the last one stopped. All members are called with the writer held exclusively.
+/// </summary>
+internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog)
+{
+    /// <summary>For lines that were checked when they were read into memory: their checksum's seed does not matter any more.</summary>
+    public const long NoOffset = -1;
+
+    private Cursor? _cursor;
+    private Cursor? _offered;
+
+    /// <summary>A write that is no undo came in: the next undo starts at the end of the log again.</summary>
+    public void Forget() => _cursor = null;
+
+    /// <summary>The undo that was offered last is written: the next one goes on behind it.</summary>
+    public void Confirm() => _cursor = _offered;
+
+    /// <summary>The inverse of the newest unit that stands; null if there is none as far as history is retained.</summary>
+    public async ValueTask<List<BatchItem>?> NextUndoAsync()
+    {
+        var cursor = _cursor ?? new Cursor(openLog);
+        _cursor = null;
+        while (await cursor.NextAsync().ConfigureAwait(false) is { } unit)
+        {
+            var first = cursor.Read(unit[0]);
+            if (first.Mark != UndoMark.None)
+            {
+                foreach (var operation in unit)
+                {
+                    var mark = cursor.Read(operation);
+                    cursor.Marks.TryAdd(mark.MarkOf().Clock, mark.Mark);
+                }
+
+                continue;
+            }
+
+            if (cursor.Marks.TryGetValue(unit[0].Clock, out var newest) && newest == UndoMark.Undo) continue;
+            _offered = cursor;
+            return Inverse(cursor, unit, UndoMark.Undo);
+        }
+
+        return null;
+    }
+
+    /// <summary>The inverse of the newest undo that still stands, if nothing else was written since; else null.</summary>
+    public async ValueTask<List<BatchItem>?> NextRedoAsync()
+    {
+        _cursor = null;
+        var cursor = new Cursor(openLog);
+        while (await cursor.NextAsync().ConfigureAwait(false) is { } unit)
+        {
+            var first = cursor.Read(unit[0]);
+            if (first.Mark == UndoMark.None) return null;
+            var isNewest = cursor.Marks.TryAdd(first.MarkOf().Clock, first.Mark);
+            if (isNewest && first.Mark == UndoMark.Undo) return Inverse(cursor, unit, UndoMark.Redo);
+        }
+
+        return null;
+    }
+
+    // What takes a unit back: its operations in reverse, each to the value before it.
+    private static List<BatchItem> Inverse(Cursor cursor, UnitOperation[] unit, UndoMark mark)
+    {
+        var items = new List<BatchItem>(unit.Length);
+        for (var i = unit.Length - 1; i >= 0; i--)
+        {
+            var line = cursor.Read(unit[i]);
+            var of = mark == UndoMark.Undo ? new Stamp(unit[i].Clock, "", "") : line.MarkOf();
+            items.Add(new BatchItem(line.Id(), Previous(line), mark, of));
+        }
+
+        return items;
+    }
+
+    /// <summary>The value before an operation, delta resolved; null if there was none.</summary>
+    public static byte[]? Previous(in OperationLine line)
+    {
+        var previous = line.Line[line.PrevStart..line.PrevEnd];
+        if (!line.PrevIsDelta) return line.Kind == OperationKind.Set && previous.SequenceEqual("null"u8) ? null : previous.ToArray();
+        var restored = new ArrayBufferWriter<byte>(line.DataEnd - line.DataStart + previous.Length);
+        if (!ReversePatch.TryApply(line.Line[line.DataStart..line.DataEnd], previous, restored))
+            throw new OpsLogException(OpsLogError.Damaged, $"The value before an operation on '{line.Id()}' cannot be restored: its delta does not fit.");
+        return restored.WrittenSpan.ToArray();
+    }
+
+    private sealed class Cursor(Func<int, ValueTask<UndoUnits?>> openLog)
+    {
+        private int _logsBack;
+        private UndoUnits? _units;
+
+        public Dictionary<long, UndoMark> Marks { get; } = [];
+
+        public OperationLine Read(UnitOperation operation)
+        {
+            var line = _units!.Extent.LineFrom(operation.Offset);
+            if (OperationCodec.TryRead(line, NoOffset, operation.Offset == 0, out var read, out var fault) is LineVerdict.Operation or LineVerdict.Doubtful) return read;
+            throw new OpsLogException(OpsLogError.Damaged, $"A line of '{_units.Extent.Name}' at offset {operation.Offset} cannot be read: {fault}");
+        }
+
+        public async ValueTask<UnitOperation[]?> NextAsync()
+        {
+            while (true)
+            {
+                _units ??= await openLog(_logsBack).ConfigureAwait(false);
+                if (_units is null) return null;
+                if (_units.Previous() is { } unit) return unit;
+                _units = null;
+                _logsBack++;
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Commits groups of requests to one log: encodes, appends once, syncs once, then lets memory show it. What the log does not hold at the
+/// chosen level is never shown. After a failure it cannot undo, the store is read-only until it is opened again.
+/// </summary>
+internal sealed class Writer : IGroupCommitter
+{
+    // Behind an unfinished line it voids that line; on a line of its own it voids an unfinished batch (docs/format.md, Spoiled lines).
+    public static readonly byte[] Spoil = "#\n"u8.ToArray();
+
+    private readonly StoreState _state;
+    private readonly Durability _durability;
+    private readonly CommitGroup _group;
+    private readonly Action _committed;
+    private readonly SemaphoreSlim _flushing = new(1, 1);
+    private LogTarget _target;
+    private LogBuffer _buffer;
+    private long _flushedTo;
+    private OpsLogException? _failure;
+
+    public Writer(StoreState state, LogTarget target, LogBuffer buffer, EngineSettings settings, Action committed)
+    {
+        (_state, _target, _buffer, _durability, _committed) = (state, target, buffer, settings.Durability, committed);
+        _group = new CommitGroup(state, settings.Time) { Buffer = buffer };
+        _flushedTo = Acknowledged = buffer.Position;
+        Queue = new CommitQueue(this, settings.Time, gathers: settings.Durability == Durability.Disk);
+    }
+
+    public CommitQueue Queue { get; }
+
+    /// <summary>The log and its bytes in memory. Changed only by an exclusive request.</summary>
+    public LogTarget Target => _target;
+
+    public LogBuffer Buffer => _buffer;
+
+    /// <summary>The log offset up to which everything is acknowledged at the chosen level.</summary>
+    public long Acknowledged { get; private set; }
+
+    /// <summary>The log offset up to which the log in the storage holds everything.</summary>
+    public long Flushed => Volatile.Read(ref _flushedTo);
+
+    public bool HasUnflushed => Flushed < _buffer.Position;
+
+    /// <summary>Operations in the log, and acknowledged by this opening.</summary>
+    public long LogOperations { get; set; }
+
+    public long Operations { get; private set; }
+
+    public long Appends { get; private set; }
+
+    public OpsLogException? Failure => _failure;
+
+    public void ThrowIfFailed()
+    {
+        if (_failure is { } failure)
+            throw new OpsLogException(OpsLogError.ReadOnly, $"The store is read-only since a write failed: {failure.Message} Close it and open it again.", failure);
+    }
+
+    /// <summary>Turns the store read-only.</summary>
+    public OpsLogException Poison(OpsLogException failure) => _failure ??= failure;
+
+    /// <summary>Goes on in another log. Only from an exclusive request, with nothing unflushed.</summary>
+    public void SwitchTo(LogTarget target, LogBuffer buffer, long operations)
+    {
+        lock (_state.Gate)
+        {
+            (_target, _buffer, _group.Buffer) = (target, buffer, buffer);
+            LogOperations = operations;
+            Acknowledged = buffer.Position;
+        }
+
+        Volatile.Write(ref _flushedTo, buffer.Position);
+    }
+
+    public async ValueTask CommitAsync(List<CommitRequest> requests)
+    {
+        _group.Begin();
+        _group.ChecksumBase = !_target.IsNumbered ? 0 : _durability == Durability.Buffered ? Flushed : _buffer.GroupStart;
+        foreach (var request in requests) Prepare(request);
+        if (_group.Lines.IsEmpty) return;
+        if (_durability == Durability.Buffered)
+        {
+            _buffer.Close();
+            Show(requests, long.MaxValue);
+            return;
+        }
+
+        var bytes = _buffer.Group;
+        try
+        {
+            var result = await _target.AppendAsync(bytes, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
+            if (!result.IsStored) throw Fenced(result);
+            _buffer.Close();
+            Volatile.Write(ref _flushedTo, _buffer.Position);
+            Show(requests, long.MaxValue);
+        }
+        catch (Exception e)
+        {
+            await AfterFailureAsync(requests, bytes, e).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Brings what is buffered into the log. At the other levels there is nothing to do.</summary>
+    public async ValueTask FlushAsync(Flush flush, CancellationToken ct)
+    {
+        await _flushing.WaitAsync(ct).ConfigureAwait(false);
+        try
+        {
+            ThrowIfFailed();
+            long from = 0, to = 0;
+            var cut = new ExclusiveRequest(() =>
+            {
+                (from, to) = (Flushed, _buffer.Position);
+                Volatile.Write(ref _flushedTo, to); // the next lines belong to the next piece
+                return ValueTask.CompletedTask;
+            });
+            await Queue.SubmitAsync(cut, CancellationToken.None).ConfigureAwait(false);
+            cut.ThrowIfFailed();
+            await FlushRangeAsync(from, to, flush).ConfigureAwait(false);
+        }
+        finally
+        {
+            _flushing.Release();
+        }
+    }
+
+    /// <summary>Keeps flushes away until it is disposed: taken before an exclusive request that changes the log.</summary>
+    public async ValueTask<FlushHold> HoldFlushesAsync(CancellationToken ct)
+    {
+        await _flushing.WaitAsync(ct).ConfigureAwait(false);
+        return new FlushHold(_flushing);
+    }
+
+    /// <summary>The log has got bytes behind its end that are no lines of ours. Only from an exclusive request, or before the first commit.</summary>
+    public void Skip(byte[] bytes)
+    {
+        lock (_state.Gate)
+        {
+            _buffer.Skip(bytes);
+            Acknowledged = _buffer.Position;
+        }
+
+        Volatile.Write(ref _flushedTo, _buffer.Position);
+    }
+
+    private async ValueTask FlushRangeAsync(long from, long to, Flush flush)
+    {
+        if (from >= to) return;
+        var bytes = new byte[to - from];
+        for (var at = from; at < to;)
+        {
+            var span = _buffer.Extent.From(at);
+            span = span[..(int)Math.Min(span.Length, to - at)];
+            span.CopyTo(bytes.AsSpan((int)(at - from)));
+            at += span.Length;
+        }
+
+        try
+        {
+            var result = await _target.AppendAsync(bytes, flush).ConfigureAwait(false);
+            Appends++;
+            if (!result.IsStored) throw Fenced(result);
+        }
+        catch (Exception e)
+        {
+            // It was acknowledged already and memory shows it: nothing may be built on it any more.
+            throw Poison(e as OpsLogException ?? Failed(e));
+        }
+    }
+
+    private void Prepare(CommitRequest request)
+    {
+        request.FirstLine = _group.Lines.Length;
+        try
+        {
+            ThrowIfFailed();
+            request.Prepare(_group);
+        }
+        catch (Exception e)
+        {
+            request.Fail(e);
+        }
+
+        request.LineCount = _group.Lines.Length - request.FirstLine;
+    }
+
+    // Lets memory show the lines that end at or before an offset; the requests whose lines do not are failed by the caller.
+    private void Show(List<CommitRequest> requests, long standing)
+    {
+        lock (_state.Gate)
+        {
+            var lines = _group.Lines;
+            foreach (var request in requests)
+            {
+                if (request.LineCount == 0) continue;
+                var own = lines.Slice(request.FirstLine, request.LineCount);
+                if (own[^1].End > standing) continue;
+                foreach (var line in own) Apply(line);
+            }
+
+            Acknowledged = standing == long.MaxValue ? _buffer.Position : standing;
+        }
+
+        Appends++;
+        _committed();
+    }
+
+    private void Apply(in CommitGroup.Line line)
+    {
+        _state.Set(line.Id, line.Location);
+        _state.Clock = line.Clock;
+        LogOperations++;
+        Operations++;
+    }
+
+    private async ValueTask AfterFailureAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)
+    {
+        var standing = _buffer.GroupStart;
+        try
+        {
+            if (cause is OpsLogException fenced) throw Poison(fenced);
+            if (cause is StorageException { Fault: StorageFault.Broken }) throw Poison(Failed(cause));
+            var found = await _target.ReadBackAsync(bytes).ConfigureAwait(false);
+            standing = Standing(_target.Length);
+            if (_target.Length > standing) await SpoilAsync().ConfigureAwait(false);
+            if (found == bytes.Length && _durability == Durability.Disk && !_target.IsNumbered) await SyncAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            Poison(e as OpsLogException ?? Failed(e));
+            standing = _buffer.GroupStart;
+        }
+
+        Show(requests, standing);
+        _buffer.Reset(standing, Math.Max(standing, _target.Length));
+        Volatile.Write(ref _flushedTo, _target.Length);
+        foreach (var request in requests)
+        {
+            if (request.LineCount == 0 || _group.Lines[request.FirstLine + request.LineCount - 1].End <= standing) continue;
+            request.Fail(_failure ?? new OpsLogException(OpsLogError.StorageFailed, $"Writing to the log '{_target.Key}' failed, and nothing was written: {cause.Message}", cause));
+        }
+    }
+
+    // The end of the last request that is wholly in the log.
+    private long Standing(long length)
+    {
+        var standing = _buffer.GroupStart;
+        foreach (var line in _group.Lines)
+            if (line.End <= length && line.IsUnitEnd) standing = line.End;
+        return standing;
+    }
+
+    private async ValueTask SpoilAsync()
+    {
+        var result = await _target.AppendAsync(Spoil, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
+        if (!result.IsStored) throw Fenced(result);
+    }
+
+    private async ValueTask SyncAsync()
+    {
+        var result = await _target.AppendAsync(ReadOnlyMemory<byte>.Empty, Flush.Synced).ConfigureAwait(false);
+        if (!result.IsStored) throw Fenced(result);
+    }
+
+    private OpsLogException Fenced(PutResult result) => new(
+        OpsLogError.Fenced,
+        $"Another writer has taken over the log '{_target.Key}'{(result.Detail is { } detail ? $" ({detail})" : "")}. Nothing was written; reopen the store.");
+
+    private OpsLogException Failed(Exception cause) => new(
+        OpsLogError.OutcomeUnknown, $"Writing to the log '{_target.Key}' failed, and it is not known how far it got: {cause.Message}", cause);
+}
+
+/// <summary>While it lives, nothing is flushed.</summary>
+internal readonly struct FlushHold(SemaphoreSlim flushing) : IDisposable
+{
+    public void Dispose() => flushing.Release();
+}

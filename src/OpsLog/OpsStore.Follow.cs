@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using OpsLog.Engine;
+
+namespace OpsLog;
+
+public sealed partial class OpsStore<T>
+{
+    /// <summary>
+    /// Takes in what others have written since the last refresh: for a store opened read-only, the living writer's operations. Costs what is
+    /// new. A store that writes alone has nothing to take in.
+    /// </summary>
+    /// <returns>How many operations were taken in.</returns>
+    /// <exception cref="OpsLogException">The storage failed, or stored bytes are damaged; the state stays as it was.</exception>
+    public ValueTask<int> RefreshAsync(CancellationToken cancellationToken = default) => _engine.RefreshAsync(cancellationToken);
+
+    /// <summary>The changes from now on, in order, each once; waits for more until it is cancelled. Refreshes the store as it goes.</summary>
+    /// <param name="cancellationToken">Ends the watch: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="OpsLogException">The storage failed, or stored bytes are damaged.</exception>
+    public IAsyncEnumerable<Change<T>> WatchAsync(CancellationToken cancellationToken = default) =>
+        WatchAsync(_engine.FeedEnd, cancellationToken);
+
+    /// <summary>The changes behind a position, then those to come: a consumer that keeps <see cref="Change{T}.Position"/> misses none.</summary>
+    /// <param name="since">Where to begin.</param>
+    /// <param name="cancellationToken">Ends the watch: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="OpsLogException">The position is no longer there (<see cref="OpsLogError.PositionLost"/>), the storage failed, or stored bytes are damaged.</exception>
+    public async IAsyncEnumerable<Change<T>> WatchAsync(FeedPosition since, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var position = since;
+        while (true)
+        {
+            var signal = _engine.NextChange();
+            await _engine.RefreshAsync(cancellationToken).ConfigureAwait(false);
+            await foreach (var operation in OperationsAsync(position, cancellationToken).ConfigureAwait(false))
+            {
+                position = operation.Position;
+                yield return new Change<T>(operation);
+            }
+
+            await _engine.WaitAsync(signal, cancellationToken).ConfigureAwait(false);
+        }
+    }
+}

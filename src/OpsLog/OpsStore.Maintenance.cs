@@ -1,0 +1,86 @@
+using OpsLog.Engine;
+using OpsLog.Storage;
+
+namespace OpsLog;
+
+public sealed partial class OpsStore<T>
+{
+    /// <summary>The archive periods there are, in ordinal order.</summary>
+    public IReadOnlyList<string> Archives => _engine.Archives;
+
+    /// <summary>
+    /// Makes a checkpoint now: a new snapshot of the state and a new log behind it. Reads and writes go on beside it. Also collects what
+    /// nothing refers to any more.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the checkpoint; the store stays as it was.</param>
+    /// <exception cref="OpsLogException">The storage failed; the store goes on with the snapshot it had.</exception>
+    public ValueTask CompactAsync(CancellationToken cancellationToken = default) => _engine.CompactAsync(cancellationToken);
+
+    /// <summary>Moves the records that a predicate holds for into an archive period; they are no longer in the store then.</summary>
+    /// <param name="predicate">Gets a fresh copy of each document; changing it changes nothing.</param>
+    /// <param name="period">The archive's name, such as <c>2026-Q4</c>; the current quarter (UTC) if <see langword="null"/>. An existing one is added to: a record archived twice keeps its later value.</param>
+    /// <param name="cancellationToken">Cancels the archive run; a record is then in the store or in both, never in neither.</param>
+    /// <returns>How many records were moved. A record that was written meanwhile stays in the store.</returns>
+    /// <exception cref="ArgumentException">The period is empty or too long.</exception>
+    /// <exception cref="OpsLogException">The storage failed.</exception>
+    public ValueTask<int> ArchiveAsync(Func<T, bool> predicate, string? period = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        return ArchiveAsync((_, document) => predicate(document), period, cancellationToken);
+    }
+
+    /// <param name="predicate">Gets each id and a fresh copy of its document.</param>
+    /// <param name="period">As there.</param>
+    /// <param name="cancellationToken">As there.</param>
+    /// <inheritdoc cref="ArchiveAsync(Func{T, bool}, string?, CancellationToken)"/>
+    public async ValueTask<int> ArchiveAsync(Func<string, T, bool> predicate, string? period = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        var view = _engine.View();
+        var ids = new List<string>();
+        foreach (var entry in view.Records)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var id = entry.Handle.IdText();
+            if (predicate(id, _documents.Decode(id, StoreState.Read(view.Extents, entry.Location).Document)!)) ids.Add(id);
+        }
+
+        return await _engine.ArchiveAsync(view, ids, period, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Moves records into an archive period by their ids; those that are not there are passed over.</summary>
+    /// <param name="ids">The ids.</param>
+    /// <param name="period">As there.</param>
+    /// <param name="cancellationToken">As there.</param>
+    /// <inheritdoc cref="ArchiveAsync(Func{T, bool}, string?, CancellationToken)"/>
+    public ValueTask<int> ArchiveAsync(IEnumerable<string> ids, string? period = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var distinct = ids.Distinct(StringComparer.Ordinal).ToList();
+        return _engine.ArchiveAsync(_engine.View(), distinct, period, cancellationToken);
+    }
+
+    /// <summary>Reads an archive period, migrated to the store's schema version. The records do not come back into the store.</summary>
+    /// <param name="period">The archive's name, exactly.</param>
+    /// <param name="cancellationToken">Cancels reading.</param>
+    /// <exception cref="OpsLogException">There is no such archive, or it is damaged.</exception>
+    public async ValueTask<IReadOnlyDictionary<string, T>> LoadArchiveAsync(string period, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(period);
+        var records = await _engine.LoadArchiveAsync(period, cancellationToken).ConfigureAwait(false);
+        var documents = new Dictionary<string, T>(records.Count, StringComparer.Ordinal);
+        foreach (var (id, json) in records) documents[id] = _documents.Decode(id, json)!;
+        return documents;
+    }
+
+    /// <summary>Copies the store as it is at one moment to an empty storage, while writers go on. Restore it with <see cref="OpsStore.RestoreAsync"/>.</summary>
+    /// <param name="target">An empty storage.</param>
+    /// <param name="progress">Told how far it has got, in bytes.</param>
+    /// <param name="cancellationToken">Cancels the backup; what was copied is no store.</param>
+    /// <exception cref="OpsLogException">The target is not empty, or a storage failed.</exception>
+    public ValueTask BackupAsync(IOpsStorage target, IProgress<StoreProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        return _engine.BackupAsync(target, progress, cancellationToken);
+    }
+}

@@ -1,0 +1,126 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace OpsLog.Storage;
+
+/// <summary>
+/// An object that this storage has claimed to append to: the lock beside it, and the open file with the length it is known to have. While
+/// the lock is held nobody else appends, so an append is one write. After any failure the file is closed and its length no longer known.
+/// </summary>
+internal sealed class FileAppender(StorageKey key, string path, FileLock claim, bool usesStoreLock) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private SafeFileHandle? _file;
+    private long _length;
+    private bool _released;
+
+    public StorageKey Key => key;
+
+    public bool UsesStoreLock => usesStoreLock;
+
+    /// <summary>The open file, for reading beside the appends; null if it is closed.</summary>
+    public SafeFileHandle? OpenFile => Volatile.Read(ref _file);
+
+    /// <summary>Opens the file if it is not open; false if there is none.</summary>
+    public bool TryOpen()
+    {
+        lock (_lock)
+        {
+            if (_file is not null) return true;
+            if (_released) return false;
+            SafeFileHandle file;
+            try
+            {
+                file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            }
+            catch (Exception e) when (FileFaults.IsAbsent(e))
+            {
+                return false;
+            }
+
+            try
+            {
+                _length = RandomAccess.GetLength(file);
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
+
+            _file = file;
+            return true;
+        }
+    }
+
+    /// <summary>Appends if the file is open; null if it is closed and has to be opened first.</summary>
+    public PutResult? TryAppend(ReadOnlySpan<byte> bytes, long expectedLength, Flush flush)
+    {
+        lock (_lock)
+        {
+            if (_file is null) return null;
+            if (_length != expectedLength)
+                return new PutResult(PutOutcome.Conflict, Detail: $"The object is {_length} bytes long, not {expectedLength}.");
+            try
+            {
+                if (!bytes.IsEmpty)
+                {
+                    RandomAccess.Write(_file, bytes, _length);
+                    _length += bytes.Length;
+                }
+
+                if (flush == Flush.Synced) RandomAccess.FlushToDisk(_file);
+                return default(PutResult);
+            }
+            catch (Exception e) when (FileFaults.IsFault(e))
+            {
+                var untouched = !bytes.IsEmpty && _length == expectedLength && IsStill(expectedLength);
+                Close();
+                throw FileFaults.Translate(e, "append to", path, outcomeUnknown: !untouched);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Runs an action that puts another file at the path, or none; what was open is then not the object any more. False, and nothing
+    /// done, if the claim has been given up.
+    /// </summary>
+    public bool TryReplace(Action action)
+    {
+        lock (_lock)
+        {
+            if (_released) return false;
+            Close();
+            action();
+            return true;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _released = true;
+            Close();
+            claim.Dispose();
+        }
+    }
+
+    private void Close()
+    {
+        _file?.Dispose();
+        Volatile.Write(ref _file, null);
+    }
+
+    // A write that failed (no room) has often written nothing; only a length that can be read says so.
+    private bool IsStill(long length)
+    {
+        try
+        {
+            return RandomAccess.GetLength(_file!) == length;
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            return false;
+        }
+    }
+}

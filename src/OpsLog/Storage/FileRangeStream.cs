@@ -1,0 +1,83 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace OpsLog.Storage;
+
+/// <summary>A part of a file as a stream of exactly that many bytes: a file that ends before them is a failure, not an end.</summary>
+internal sealed class FileRangeStream(SafeFileHandle handle, string path, long start, long length) : Stream
+{
+    private long _position;
+
+    public override bool CanRead => true;
+    public override bool CanSeek => true;
+    public override bool CanWrite => false;
+    public override long Length => length;
+
+    public override long Position
+    {
+        get => _position;
+        set => _position = Math.Max(0, value);
+    }
+
+    public override int Read(Span<byte> buffer)
+    {
+        var wanted = Wanted(buffer.Length);
+        if (wanted == 0) return 0;
+        try
+        {
+            return Advance(RandomAccess.Read(handle, buffer[..wanted], start + _position));
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            throw FileFaults.Translate(e, "read", path);
+        }
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        var wanted = Wanted(buffer.Length);
+        if (wanted == 0) return 0;
+        try
+        {
+            return Advance(await RandomAccess.ReadAsync(handle, buffer[..wanted], start + _position, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            throw FileFaults.Translate(e, "read", path);
+        }
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
+    {
+        SeekOrigin.Begin => offset,
+        SeekOrigin.Current => _position + offset,
+        _ => length + offset,
+    };
+
+    public override void Flush()
+    {
+    }
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) handle.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private int Wanted(int room) => (int)Math.Min(room, Math.Max(0, length - _position));
+
+    private int Advance(int count)
+    {
+        if (count == 0)
+            throw FileFaults.EndsEarly(path, start + _position, start + length);
+        _position += count;
+        return count;
+    }
+}

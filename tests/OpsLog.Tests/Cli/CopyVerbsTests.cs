@@ -1,0 +1,103 @@
+using System.Text.Json;
+using Xunit;
+
+namespace OpsLog.Tests.Cli;
+
+/// <summary>backup, restore, verify, repair, and what --recovery does.</summary>
+public class CopyVerbsTests
+{
+    [Fact]
+    public async Task A_backup_restores_to_the_same_state()
+    {
+        using var runner = await FilledAsync();
+        var backup = runner.PathOf("backup");
+        var restored = runner.PathOf("restored");
+        Assert.Equal(0, (await CliRunner.RunAsync("backup", runner.Store, "--to", backup)).Code);
+        var result = await CliRunner.RunAsync("restore", backup, "--to", restored, "--json");
+        Assert.Equal(0, result.Code);
+        Assert.Equal(restored, JsonDocument.Parse(result.Output).RootElement.GetProperty("restored").GetString());
+        Assert.Equal(await runner.ExportAsync(), (await CliRunner.RunAsync("export", restored)).Lines);
+        Assert.NotEqual(0, (await CliRunner.RunAsync("restore", backup, "--to", restored)).Code);
+    }
+
+    [Fact]
+    public async Task A_sound_store_verifies()
+    {
+        using var runner = await FilledAsync();
+        var text = await CliRunner.RunAsync("verify", runner.Store);
+        Assert.Equal((0, ""), (text.Code, text.Error));
+        Assert.Contains("result\tsound", text.Lines);
+        var report = JsonDocument.Parse((await CliRunner.RunAsync("verify", runner.Store, "--json")).Output).RootElement;
+        Assert.True(report.GetProperty("sound").GetBoolean());
+        Assert.Equal(20, report.GetProperty("records").GetInt64());
+        Assert.Equal(0, report.GetProperty("damages").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_torn_tail_is_a_note_to_verify_and_refused_only_when_strict()
+    {
+        using var runner = await FilledAsync();
+        await File.AppendAllTextAsync(Log(runner), "{\"ts\":\"2026", CancellationToken.None);
+        var report = await CliRunner.RunAsync("verify", runner.Store, "--json");
+        Assert.Equal(0, report.Code);
+        var note = JsonDocument.Parse(report.Output).RootElement.GetProperty("notes")[0];
+        Assert.Equal("tornTail", note.GetProperty("kind").GetString());
+        Assert.Equal(21, note.GetProperty("line").GetInt64());
+
+        var export = await CliRunner.RunAsync("export", runner.Store);
+        Assert.Equal((0, 20), (export.Code, export.Lines.Length));
+        Assert.Contains("note", export.Error, StringComparison.Ordinal);
+        Assert.Equal(4, (await CliRunner.RunAsync("export", runner.Store, "--recovery", "strict")).Code);
+    }
+
+    [Fact]
+    public async Task A_damaged_line_is_named_by_file_line_and_offset_skipped_on_demand_and_repaired_elsewhere()
+    {
+        using var runner = await FilledAsync();
+        var log = Log(runner);
+        var bytes = await File.ReadAllBytesAsync(log, CancellationToken.None);
+        var offset = Array.IndexOf(bytes, (byte)'\n') + 1;
+        bytes[offset + 20] ^= 1;
+        await File.WriteAllBytesAsync(log, bytes, CancellationToken.None);
+        var place = $"ops/{Path.GetFileName(log)}:2:{offset}";
+
+        var export = await CliRunner.RunAsync("export", runner.Store);
+        Assert.Equal((4, ""), (export.Code, export.Output));
+        Assert.Contains(place, export.Error, StringComparison.Ordinal);
+
+        var verify = await CliRunner.RunAsync("verify", runner.Store, "--json");
+        Assert.Equal(4, verify.Code);
+        var damage = JsonDocument.Parse(verify.Output).RootElement.GetProperty("damages")[0];
+        Assert.Equal((2L, (long)offset), (damage.GetProperty("line").GetInt64(), damage.GetProperty("offset").GetInt64()));
+        Assert.Contains(place, (await CliRunner.RunAsync("verify", runner.Store)).Output, StringComparison.Ordinal);
+
+        var skipping = await CliRunner.RunAsync("export", runner.Store, "--recovery", "skip-corrupt");
+        Assert.Equal((0, 19), (skipping.Code, skipping.Lines.Length));
+        Assert.Contains("skipped: " + place, skipping.Error, StringComparison.Ordinal);
+
+        var target = runner.PathOf("repaired");
+        var repair = await CliRunner.RunAsync("repair", runner.Store, "--to", target, "--json");
+        Assert.Equal(0, repair.Code);
+        Assert.Equal(1, JsonDocument.Parse(repair.Output).RootElement.GetProperty("losses").GetArrayLength());
+        Assert.Equal(skipping.Output, (await CliRunner.RunAsync("export", target)).Output);
+        Assert.Equal(bytes, await File.ReadAllBytesAsync(log, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Log_lines_without_a_manifest_are_damage_and_not_an_empty_store()
+    {
+        using var runner = await FilledAsync();
+        File.Delete(Path.Combine(runner.Store, "manifest.json"));
+        Assert.Equal(4, (await CliRunner.RunAsync("export", runner.Store)).Code);
+    }
+
+    private static async Task<CliRunner> FilledAsync()
+    {
+        var runner = new CliRunner();
+        var lines = Enumerable.Range(1, 20).Select(n => $$$"""{"id":"k{{{n}}}","data":{"n":{{{n}}}}}""").ToArray();
+        Assert.Equal(0, (await runner.ApplyAsync(lines)).Code);
+        return runner;
+    }
+
+    private static string Log(CliRunner runner) => Assert.Single(Directory.GetFiles(Path.Combine(runner.Store, "ops"), "ops-*.jsonl"));
+}

@@ -1,0 +1,70 @@
+using System.Text.Json;
+using Xunit;
+
+namespace OpsLog.Tests.Cli;
+
+public class UsageTests
+{
+    public static TheoryData<string> Mistakes => new(
+        "",
+        "frobnicate",
+        "get",
+        "get STORE",
+        "get STORE a b",
+        "get STORE a --frobnicate",
+        "export s3://bucket/prefix",
+        "ls STORE --where name",
+        "ls STORE --limit many",
+        "ls STORE --limit -1",
+        "tail STORE -n -1",
+        "log STORE --recovery hope",
+        "apply STORE no-such-file",
+        "apply STORE - --durability maybe",
+        "apply STORE - --concurrency 0",
+        "apply STORE - --concurrency 1025",
+        "set STORE a {",
+        "set STORE a 5",
+        "rm STORE",
+        "archive STORE --segment s",
+        "archive STORE --id a --where b=1",
+        "backup STORE",
+        "backup STORE --to STORE",
+        "restore STORE --to STORE/inside",
+        "repair STORE");
+
+    [Theory]
+    [MemberData(nameof(Mistakes))]
+    public async Task A_mistaken_command_line_is_exit_2_with_one_line_and_makes_nothing(string text)
+    {
+        using var runner = new CliRunner();
+        var arguments = text.Replace("STORE", runner.Store, StringComparison.Ordinal).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var result = await CliRunner.RunAsync(arguments);
+        Assert.Equal(2, result.Code);
+        Assert.Empty(result.Output);
+        Assert.Single(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.False(Directory.Exists(runner.Store));
+    }
+
+    [Fact]
+    public async Task With_json_a_mistake_is_told_as_JSON()
+    {
+        var result = await CliRunner.RunAsync("get", "--json");
+        Assert.Equal(2, result.Code);
+        using var error = JsonDocument.Parse(result.Error);
+        Assert.Equal("usage", error.RootElement.GetProperty("error").GetString());
+        Assert.Equal(2, error.RootElement.GetProperty("exit").GetInt32());
+    }
+
+    [Fact]
+    public async Task Help_names_every_verb()
+    {
+        var result = await CliRunner.RunAsync("--help");
+        Assert.Equal(0, result.Code);
+        string[] verbs =
+        [
+            "apply", "export", "log", "get", "set", "rm", "ls", "undo", "redo", "compact", "archive", "archives", "stats", "tail", "backup",
+            "restore", "verify", "repair",
+        ];
+        Assert.All(verbs, verb => Assert.Contains($"  {verb} ", result.Output, StringComparison.Ordinal));
+    }
+}
