@@ -262,7 +262,7 @@ internal sealed partial class StoreEngine
         await _checkpointer!.Background.ConfigureAwait(false);
         if (_writer!.Failure is { } failure)
         {
-            if (_settings.Durability == Durability.Buffered && _writer.HasUnflushed) throw failure;
+            if (_writer.HasLostAcknowledged || _writer.HasUnflushed) throw failure;
             return;
         }
 
