@@ -108,6 +108,13 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
+    /// <summary>Keeps checkpoints away until it is disposed: until then no object that the manifest names is deleted.</summary>
+    public async ValueTask<CheckpointHold> HoldAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct).ConfigureAwait(false);
+        return new CheckpointHold(_one);
+    }
+
     /// <summary>A clean end: the store is nobody's any more. Also strikes what was collected off the list.</summary>
     public async ValueTask SignOffAsync(CancellationToken ct)
     {
@@ -262,4 +269,10 @@ internal sealed class Checkpointer : IDisposable
 
     private static Manifest Strike(Manifest manifest, List<string> collected) =>
         collected.Count == 0 ? manifest : manifest with { Garbage = [.. manifest.Garbage.Where(g => !collected.Contains(g.Name))] };
+}
+
+/// <summary>While it lives, no checkpoint is made.</summary>
+internal readonly struct CheckpointHold(SemaphoreSlim one) : IDisposable
+{
+    public void Dispose() => one.Release();
 }

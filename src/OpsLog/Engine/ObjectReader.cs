@@ -8,7 +8,8 @@ namespace OpsLog.Engine;
 /// <param name="Memory">The bytes.</param>
 /// <param name="IsLast">Whether nothing follows at the moment.</param>
 /// <param name="Owner">What keeps the bytes alive.</param>
-internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOnlyMemory<byte> Memory, bool IsLast, object? Owner);
+/// <param name="Key">The stored object they lie in: of a numbered log, the piece.</param>
+internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOnlyMemory<byte> Memory, bool IsLast, object? Owner, StorageKey Key);
 
 /// <summary>
 /// Reads objects in windows that end at a line, so that no line is ever split and objects may be larger than an array. The consumer says
@@ -57,7 +58,7 @@ internal static class ObjectReader
             if (found.Memory is null) await found.DisposeAsync().ConfigureAwait(false); // a stream was copied; memory lives as long as its owner
             var end = limit is { } cut ? Math.Min(cut, found.Length) : found.Length;
             var isLast = position - checksumBase + bytes.Length >= end;
-            var taken = take(new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found));
+            var taken = take(new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found, key));
             if (isLast || (oneWindow && taken > 0)) return found.Length;
             if (taken == 0)
             {

@@ -292,6 +292,4 @@ internal sealed partial class StoreEngine
         _checkpointer?.Dispose();
         if (_ownsStorage) await _storage.DisposeAsync().ConfigureAwait(false);
     }
-
-    public ValueTask BackupAsync(IOpsStorage target, IProgress<StoreProgress>? progress, CancellationToken ct) => throw new NotImplementedException();
 }

@@ -57,13 +57,13 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             var read = await register.ReadAsync(ct).ConfigureAwait(false);
             if (read is null)
             {
-                await RefuseLeftoversAsync(ct).ConfigureAwait(false);
+                await StoreListing.RefuseLeftoversAsync(storage, ct).ConfigureAwait(false);
                 if (!settings.CreateIfMissing) throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
                 await StoreCreator.TryCreateAsync(storage, register, settings, ct).ConfigureAwait(false);
                 continue; // whoever won the race: there is a manifest now
             }
 
-            var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await HighestRevisionAsync(ct).ConfigureAwait(false) : 0, settings.Nonces);
+            var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0, settings.Nonces);
             if (!plan.IsOurs) plan = await NamePeriodsAsync(plan, ct).ConfigureAwait(false);
             register.Adopt(plan.Base);
             var claimed = settings.ReadOnly ? null : await ClaimAsync(plan, ct).ConfigureAwait(false);
@@ -185,37 +185,5 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         }
 
         return plan with { Base = plan.Base with { Archives = archives } };
-    }
-
-    // A store is new only if no log holds a line: failing to find the manifest must never turn a store into an empty one.
-    private async ValueTask RefuseLeftoversAsync(CancellationToken ct)
-    {
-        foreach (var folder in (StorageKey[])[StoreKeys.Logs, StoreKeys.ArchiveFolder, StoreKeys.Snapshots])
-        {
-            await foreach (var entry in storage.ListAsync(folder, null, ct).ConfigureAwait(false))
-            {
-                if (entry.Length == 0 || !StoreKeys.TryParse(entry.Key, out var name)) continue;
-                if (name.Kind == StoredKind.Snapshot && !await HasRecordsAsync(entry.Key, ct).ConfigureAwait(false)) continue;
-                throw LogScanner.Refused(new Damage(
-                    DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, $"there is no manifest, but '{entry.Key}' holds data"));
-            }
-        }
-    }
-
-    private async ValueTask<bool> HasRecordsAsync(StorageKey snapshot, CancellationToken ct)
-    {
-        if (await ObjectReader.ReadAllAsync(storage, snapshot, ct).ConfigureAwait(false) is not { } found) return false;
-        if (SnapshotCodec.IsJsonLayout(found.Bytes, isWhole: true) == true)
-            return !JsonSnapshotReader.TryOpen(found.Bytes, out var reader, out _) || reader.Read(out _);
-        var newline = found.Bytes.AsSpan().IndexOf((byte)'\n');
-        return newline >= 0 && !JsonLines.IsBlank(found.Bytes.AsSpan(newline));
-    }
-
-    private async ValueTask<long> HighestRevisionAsync(CancellationToken ct)
-    {
-        long highest = 0;
-        await foreach (var entry in storage.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
-            highest = Math.Max(highest, StoreKeys.RevisionOf(entry.Key));
-        return highest;
     }
 }
