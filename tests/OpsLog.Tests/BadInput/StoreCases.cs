@@ -81,7 +81,8 @@ internal static class StoreCases
         var own = whole["opslog"]!.AsObject();
         (own["format"], own["reader"]) = (99, 99);
         own.Remove("crc");
-        own["crc"] = JsonLines.Checksum(Encoding.UTF8.GetBytes(own.ToJsonString())).ToString("x8", CultureInfo.InvariantCulture);
+        // The checksum is over the object as far as the comma before it.
+        own["crc"] = JsonLines.Checksum(Encoding.UTF8.GetBytes(own.ToJsonString()[..^1])).ToString("x8", CultureInfo.InvariantCulture);
         return whole.ToJsonString();
     }
 
