@@ -40,12 +40,13 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             var entry = register.Current.Archives.FirstOrDefault(a => string.Equals(a.Period, period, StringComparison.Ordinal));
             RefuseCaseTwin(period);
             var records = entry is null ? [] : await LoadAsync(entry, Migration.None, ct).ConfigureAwait(false);
+            var before = records.Count;
             var moved = Take(view, ids, period, records);
             if (moved.Count == 0) return moved;
             var bytes = Encode(period, records);
             var key = entry?.Objects is [var only] ? new StorageKey(only.Name) : StoreKeys.Archive(period);
             await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.Always, ct).ConfigureAwait(false);
-            await checkpointer.SwapAsync(m => Listed(m, period, key, records.Count, moved.Count), ct).ConfigureAwait(false);
+            await checkpointer.SwapAsync(m => Listed(m, period, key, records.Count, records.Count - before), ct).ConfigureAwait(false);
             return moved;
         }
         finally

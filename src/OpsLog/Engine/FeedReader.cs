@@ -18,6 +18,9 @@ internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClo
     /// <summary>Lines without a clock have clock 0.</summary>
     public bool IsTimeless { get; init; }
 
+    /// <summary>It ended for good.</summary>
+    public bool IsClosed { get; init; }
+
     /// <summary>The log is damaged: doubtful lines are not taken.</summary>
     public bool RefuseDoubtful { get; init; }
 }
@@ -45,7 +48,7 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
         for (var i = first; i < logs.Count; i++, offset = 0)
         {
             var log = logs[i];
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful };
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed };
             var found = new Collector(log, incarnation, id, offset);
             // Where lines carry no clock it is derived from the lines before, from the first on.
             var position = log.EveryLineHasAClock ? offset : 0;
@@ -100,10 +103,11 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             var offset = since.Offset;
             // A checkpoint carries what lies behind the snapshot over to the start of the next log, byte for byte as long.
             for (; i < logs.Count - 1 && offset > logs[i].Length; i++) offset -= logs[i].Length;
+            if (offset > logs[i].Length) break; // the store was put back to an earlier state
             return (i, offset);
         }
 
-        throw new OpsLogException(OpsLogError.PositionLost, $"What lies behind the position ('{since.Log}') is no longer retained. Read the state and start from there.");
+        throw new OpsLogException(OpsLogError.PositionLost, $"What lies behind the position ('{since.Log}@{since.Offset}') is not there: no longer retained, or the store was put back to an earlier state. Read the state and start from there.");
     }
 
     private sealed class Collector(FeedLog log, string incarnation, string? id, long from) : IOperationSink

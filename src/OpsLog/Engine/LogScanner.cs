@@ -48,6 +48,9 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     /// <summary>The log may be growing: what is unfinished at its end is left for the next scan, without a report.</summary>
     public bool WaitsForMore { get; init; }
 
+    /// <summary>The log ended for good where it is read to: an unfinished end is damage.</summary>
+    public bool IsClosed { get; init; }
+
     public bool SawDoubtful { get; private set; }
 
     /// <summary>How the log ends, once its last bytes were scanned.</summary>
@@ -213,6 +216,12 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     private void Note(DamageKind kind, in ObjectPart part, int start, int length, string detail, long line)
     {
         var damage = new Damage(kind, log.Name, line, part.Start + start - part.ChecksumBase, length, detail);
+        if (IsClosed && kind == DamageKind.TornTail)
+        {
+            Corrupt(damage.Offset, length, "the log ended behind a whole line once, and does so no longer");
+            return;
+        }
+
         if (recovery == Recovery.Strict && kind == DamageKind.TornTail) throw Refused(damage);
         Notes.Add(damage);
     }

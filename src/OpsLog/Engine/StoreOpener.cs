@@ -34,6 +34,12 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
     /// <summary>Other programs' logs, agents' logs, another schema version, or skipped damage: a checkpoint brings all of it into one snapshot and a new log.</summary>
     public bool NeedsAdoption { get; init; }
 
+    /// <summary>The logs kept for history.</summary>
+    public IReadOnlyList<HistoryLog> History { get; init; } = [];
+
+    /// <summary>The log is not there; its damage was skipped.</summary>
+    public bool LogIsMissing { get; init; }
+
     /// <summary>The logs that were read, for history.</summary>
     public IReadOnlyList<HistoryLog> Read { get; init; } = [];
 }
@@ -105,10 +111,12 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
     {
         var load = new StoreLoad(storage, settings, plan);
         await load.RunAsync(ct).ConfigureAwait(false);
+        var skipped = load.Skipped.ToList();
+        var history = await ReadHistoryAsync(plan.Base, skipped, ct).ConfigureAwait(false);
         var report = new RecoveryReport
         {
             Notes = load.Notes,
-            Skipped = load.Skipped,
+            Skipped = skipped,
             SnapshotRecords = load.SnapshotRecords,
             ReplayedOperations = load.Operations,
             StoredSchemaVersion = load.StoredSchema,
@@ -127,7 +135,9 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             LogIsOurs = load.ForeignOperations == 0,
             SnapshotBytes = load.SnapshotBytes,
             Read = load.History,
-            NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
+            History = history,
+            LogIsMissing = log is null,
+            NeedsAdoption = !plan.IsOurs || plan.Merges || skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
         };
         if (settings.ReadOnly) return opened;
         var target = log is null
@@ -142,6 +152,20 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         }
 
         return opened with { Target = target, Buffer = new LogBuffer(log?.Extent ?? load.State.Extents.Add(new Extent("", [StampSource.SingleWriter])), log?.Length ?? 0) };
+    }
+
+    // Without its index history starts over; nothing else depends on it.
+    private async ValueTask<IReadOnlyList<HistoryLog>> ReadHistoryAsync(Manifest manifest, List<Damage> skipped, CancellationToken ct)
+    {
+        try
+        {
+            return await new HistoryKeeper(storage, settings).ReadAsync(manifest, ct).ConfigureAwait(false);
+        }
+        catch (OpsLogException e) when (settings.Recovery == Recovery.SkipCorrupt && e.Damage is not null)
+        {
+            skipped.Add(e.Damage);
+            return [];
+        }
     }
 
     // The package keeps an archive that we named, but not the period the name was encoded from: the archive itself says it.
