@@ -21,6 +21,9 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         return string.Create(CultureInfo.InvariantCulture, $"{now.Year:D4}-Q{(now.Month + 2) / 3}");
     }
 
+    /// <summary>The period a segment says it is of; null if it cannot be read.</summary>
+    public static string? PeriodOf(byte[] segment) => ArchiveReader.TryOpen(segment, out var reader, out _) ? reader.Header.Period : null;
+
     /// <exception cref="ArgumentException">The period is not one.</exception>
     public static void CheckPeriod(string period)
     {

@@ -73,7 +73,11 @@ internal sealed class Checkpointer : IDisposable
 
         var log = _writer.Target.Key.Value;
         if (string.Equals(_register.Current.Exclusive, log, StringComparison.Ordinal)) return;
-        await SwapAsync(m => m with { Exclusive = log }, ct).ConfigureAwait(false);
+        await SwapAsync(
+            m => m.Exclusive is null || (_storage.Capabilities & StorageCapabilities.HoldsWriters) != 0
+                ? m with { Exclusive = log }
+                : throw new OpsLogException(OpsLogError.Conflict, "Another writer opened the store at the same moment. Open it again."),
+            ct).ConfigureAwait(false);
     }
 
     /// <summary>Runs a checkpoint if the log has grown enough. Called after each commit; must cost next to nothing.</summary>

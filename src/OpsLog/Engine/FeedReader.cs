@@ -53,27 +53,40 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             {
                 found.Operations.Clear();
                 long next = position;
-                bool any;
+                LogExtent? extent;
                 try
                 {
-                    any = await LogReader.ReadAsync(storage, log.Key, position, log.Length, part =>
+                    extent = await LogReader.ReadAsync(storage, log.Key, position, log.Length, part =>
                     {
                         var taken = scanner.Scan(part, found);
                         next = part.Start + taken;
                         return taken;
-                    }, ct, Window, oneWindow: true).ConfigureAwait(false) is not null;
+                    }, ct, Window, oneWindow: true).ConfigureAwait(false);
                 }
                 catch (StorageException e)
                 {
                     throw new OpsLogException(OpsLogError.StorageFailed, $"The log '{log.Key}' cannot be read: {e.Message}", e);
                 }
 
-                if (!any) throw new OpsLogException(OpsLogError.PositionLost, $"The log '{log.Key}' is no longer retained. Read the state and start from there.");
                 foreach (var operation in found.Operations) yield return operation;
-                if (next <= position) break;
+                if (next <= position || extent is null)
+                {
+                    CheckLength(log, extent);
+                    break;
+                }
+
                 position = next;
             }
         }
+    }
+
+    /// <exception cref="OpsLogException">A log that ended there once is shorter now, or gone.</exception>
+    public static void CheckLength(FeedLog log, LogExtent? found)
+    {
+        if (found is null) throw new OpsLogException(OpsLogError.PositionLost, $"The log '{log.Key}' is no longer retained. Read the state and start from there.");
+        if (found.Value.Length >= log.Length) return;
+        throw LogScanner.Refused(new Damage(
+            DamageKind.CorruptObject, log.Key.Value, 0, found.Value.Length, log.Length - found.Value.Length, $"the log has {found.Value.Length} bytes, {log.Length} were written"));
     }
 
     private static (int Log, long Offset) Locate(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since)

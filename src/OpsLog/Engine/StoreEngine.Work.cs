@@ -202,12 +202,13 @@ internal sealed partial class StoreEngine
     {
         var extent = new Extent(log.Key.Value, [log.Source]);
         var collector = new UndoUnits.Collector();
-        var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.SkipCorrupt);
-        await LogReader.ReadAsync(_storage, log.Key, 0, log.Length, part =>
+        var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.TolerateTornTail);
+        var found = await LogReader.ReadAsync(_storage, log.Key, 0, log.Length, part =>
         {
             if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
             return scanner.Scan(part, collector);
         }, CancellationToken.None).ConfigureAwait(false);
+        FeedReader.CheckLength(log, found);
         return new UndoUnits.Collected(extent, collector.Units);
     }
 
@@ -234,7 +235,15 @@ internal sealed partial class StoreEngine
 
     private async ValueTask ReleaseAsync()
     {
-        if (_writer is not null) await _writer.Target.ReleaseAsync().ConfigureAwait(false);
+        try
+        {
+            if (_writer is not null) await _writer.Target.ReleaseAsync().ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            EngineLog.SignOffFailed(_settings.Logger, e);
+        }
+
         _checkpointer?.Dispose();
         if (_ownsStorage) await _storage.DisposeAsync().ConfigureAwait(false);
     }
