@@ -140,7 +140,9 @@ public sealed class CrashableStorage : IOpsStorage
             };
             if (!refused) _objects[key] = current = new Content(buffer.ToArray(), ++_versions, _time.GetUtcNow());
             if (crashes) throw Dead();
-            return refused ? new PutResult(PutOutcome.Conflict, Detail: "The condition does not hold.") : new PutResult(PutOutcome.Stored, current!.Version);
+            return refused
+                ? new PutResult(PutOutcome.Conflict, Detail: "The condition does not hold.")
+                : new PutResult(PutOutcome.Stored, current!.Version);
         }
     }
 
@@ -156,7 +158,11 @@ public sealed class CrashableStorage : IOpsStorage
             Begin(out var chance, out var crashes);
             if (crashes && _crashMoment == FaultMoment.Before) throw Dead();
             if (!_objects.TryGetValue(key, out var content) || content.Length != expectedLength)
-                return crashes ? throw Dead() : new(new PutResult(PutOutcome.Conflict, Detail: content is null ? "There is no such object." : $"The object is {content.Length} bytes long."));
+            {
+                var found = content is null ? "There is no such object." : $"The object is {content.Length} bytes long.";
+                return crashes ? throw Dead() : new(new PutResult(PutOutcome.Conflict, Detail: found));
+            }
+
             var partial = crashes && _crashMoment == FaultMoment.During;
             content.Append(partial ? bytes.Span[..(int)(chance * bytes.Length)] : bytes.Span, ++_versions, _time.GetUtcNow());
             if (flush == Flush.Synced && !partial) content.Sync();

@@ -168,7 +168,8 @@ public sealed class FaultyStorage : IOpsStorage
             foreach (var armed in _armed)
                 if (armed.Matches(call, key, synced) && hit is null) hit = new Hit(armed.Fault, _random.NextDouble());
             if (hit is null && FaultRate > 0 && (FaultRateCalls & call) != 0 && _random.NextDouble() < FaultRate) hit = ByChance();
-            if (hit is { } found) _faults.Add($"{call} {number} of '{key}': {found.Fault.Outcome?.ToString() ?? found.Fault.Fault.ToString()}, {found.Fault.Moment}");
+            if (hit is { Fault: var fault })
+                _faults.Add($"{call} {number} of '{key}': {fault.Outcome?.ToString() ?? fault.Fault.ToString()}, {fault.Moment}");
         }
 
         if (hit is { } delayed && delayed.Fault.Delay > TimeSpan.Zero)

@@ -48,7 +48,8 @@ public abstract partial class StorageContract
         for (var round = 0; round < 5; round++)
         {
             var seen = version;
-            var results = await RaceAsync(8, i => PutAsync(i % 2 == 0 ? Storage : other, "manifest.json", Bytes(50, (round * 8) + i + 1), PutCondition.IfVersion(seen)));
+            var results = await RaceAsync(8, i => PutAsync(
+                i % 2 == 0 ? Storage : other, "manifest.json", Bytes(50, (round * 8) + i + 1), PutCondition.IfVersion(seen)));
             var winner = Assert.Single(Enumerable.Range(0, 8), i => results[i].IsStored);
             Assert.All(results.Where(result => !result.IsStored), result => Assert.Equal(PutOutcome.Conflict, result.Outcome));
             await HoldsAsync(Storage, "manifest.json", Bytes(50, (round * 8) + winner + 1));
@@ -71,6 +72,7 @@ public abstract partial class StorageContract
                 var found = await client.ReadAsync(Key("manifest.json"), ByteRange.All, Token);
                 var next = (byte)((await found!.ReadToEndAsync(Token)).Span[0] + 1);
                 await found.DisposeAsync();
+                await Task.Yield(); // give the others a chance to come between
                 if ((await PutAsync(client, "manifest.json", [next], PutCondition.IfVersion(found.Version))).IsStored) done++;
             }
 

@@ -155,13 +155,13 @@ public abstract partial class StorageContract
     {
         await StoreAsync(Storage, "ops/x", [1]);
         var cancelled = new CancellationToken(canceled: true);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Storage.ReadAsync(Key("ops/x"), ByteRange.All, cancelled));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Storage.PutAsync(Key("ops/x"), new MemoryStream([2]), PutCondition.Always, cancelled));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Storage.PutAsync(Key("ops/y"), new MemoryStream([2]), PutCondition.IfAbsent, cancelled));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Storage.DeleteAsync(Key("ops/x"), cancelled));
-        if (CanAppend)
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Storage.AppendAsync(Key("ops/x"), new byte[] { 2 }, 1, Flush.Written, cancelled));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        var (key, two) = (Key("ops/x"), new byte[] { 2 });
+        await CancelledAsync(async () => await Storage.ReadAsync(key, ByteRange.All, cancelled));
+        await CancelledAsync(async () => await Storage.PutAsync(key, new MemoryStream(two), PutCondition.Always, cancelled));
+        await CancelledAsync(async () => await Storage.PutAsync(Key("ops/y"), new MemoryStream(two), PutCondition.IfAbsent, cancelled));
+        await CancelledAsync(async () => await Storage.DeleteAsync(key, cancelled));
+        if (CanAppend) await CancelledAsync(async () => await Storage.AppendAsync(key, two, 1, Flush.Written, cancelled));
+        await CancelledAsync(async () =>
         {
             await foreach (var _ in Storage.ListAsync(StorageKey.Root, null, cancelled)) Assert.Fail("A cancelled listing yielded.");
         });
@@ -177,11 +177,13 @@ public abstract partial class StorageContract
         await StoreAsync(Storage, "kept", Bytes(10));
         using var source = new CancellationTokenSource();
         var content = new CancellingStream(Bytes(600_000), source);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await Storage.PutAsync(Key("kept"), content, PutCondition.Always, source.Token));
+        await CancelledAsync(async () => await Storage.PutAsync(Key("kept"), content, PutCondition.Always, source.Token));
         var left = await LoadAsync(Storage, "kept");
         Assert.True(left!.Length is 10 or 600_000);
         Assert.Equal(["kept"], await NamesAsync(Storage));
     }
+
+    private static Task<OperationCanceledException> CancelledAsync(Func<Task> call) => Assert.ThrowsAnyAsync<OperationCanceledException>(call);
 
     /// <summary>A stream that cancels a token when half of it is read.</summary>
     private sealed class CancellingStream(byte[] content, CancellationTokenSource source) : MemoryStream(content)

@@ -97,8 +97,12 @@ public abstract partial class StorageContract : IAsyncLifetime
         await using (found) return (await found.ReadToEndAsync(Token)).ToArray();
     }
 
-    private static async Task HoldsAsync(IOpsStorage storage, string key, IEnumerable<byte> expected) =>
-        Assert.Equal(expected, (IEnumerable<byte>?)await LoadAsync(storage, key));
+    private static async Task HoldsAsync(IOpsStorage storage, string key, params IEnumerable<byte> expected)
+    {
+        var found = await LoadAsync(storage, key);
+        var wanted = expected.ToArray();
+        if (found is null || !found.AsSpan().SequenceEqual(wanted)) Assert.Equal(wanted, found); // shows where they differ
+    }
 
     private static async Task<StorageVersion?> VersionAsync(IOpsStorage storage, string key)
     {

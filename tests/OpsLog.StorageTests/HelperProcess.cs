@@ -37,8 +37,12 @@ internal sealed class HelperProcess : IAsyncDisposable
     {
         await _process.StandardInput.WriteLineAsync(command);
         await _process.StandardInput.FlushAsync();
-        return await _process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The helper ended.");
+        return await ListenAsync();
     }
+
+    /// <summary>Reads another line of its output.</summary>
+    public async Task<string> ListenAsync() =>
+        await _process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("The helper ended.");
 
     /// <summary>Ends it as a crash would (SIGKILL), and waits until it is gone.</summary>
     public async Task KillAsync()
@@ -62,8 +66,8 @@ internal sealed class HelperProcess : IAsyncDisposable
         var storage = new FileStorage(root);
         while (Console.ReadLine() is { } line)
         {
+            if (line.Split(' ') is ["put-for-ever", var key, var length]) PutForEver(storage, key, length);
             Console.WriteLine(Answer(storage, line.Split(' ')));
-            Console.Out.Flush();
         }
 
         Environment.Exit(0);
@@ -92,6 +96,19 @@ internal sealed class HelperProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>A text that is one number all over.</summary>
+    public static string Numbered(int number, int times) => string.Concat(Enumerable.Repeat($"{number:d10}", times));
+
+    // Until it is killed: says each time what it has stored.
+    private static void PutForEver(FileStorage storage, string key, string length)
+    {
+        for (var n = 1; ; n++)
+        {
+            Put(storage, key, Numbered(n, int.Parse(length, CultureInfo.InvariantCulture)), PutCondition.Always);
+            Console.WriteLine(n);
+        }
+    }
+
     private static string Append(FileStorage storage, string key, string length, byte[] bytes) => storage
         .AppendAsync(new StorageKey(key), bytes, long.Parse(length, CultureInfo.InvariantCulture), Flush.Written, default)
         .AsTask().GetAwaiter().GetResult().Outcome.ToString();
@@ -109,6 +126,8 @@ internal sealed class HelperProcess : IAsyncDisposable
     private static string ExhaustThenRead(FileStorage storage, string key)
     {
         var open = new List<FileStream>();
+        Answer(storage, ["append", "x.lock", "0"]); // loads what a failing
+        storage.ReadAsync(new StorageKey(key), ByteRange.All, default).AsTask().GetAwaiter().GetResult(); // and a succeeding call need
         try
         {
             while (true) open.Add(File.OpenRead("/dev/null"));

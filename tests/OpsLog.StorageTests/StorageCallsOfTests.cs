@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using OpsLog.Storage;
 
 namespace OpsLog.StorageTests;
@@ -27,5 +28,24 @@ internal static class StorageCallsOfTests
         var names = new List<string>();
         await foreach (var entry in storage.ListAsync(StorageKey.Root, null, default)) names.Add(entry.Key.Value);
         return names;
+    }
+
+    /// <summary>Lets time pass until a call that waits on it has ended.</summary>
+    public static async Task<T> DriveAsync<T>(this FakeTimeProvider time, Task<T> call)
+    {
+        await time.DriveAsync((Task)call);
+        return await call;
+    }
+
+    /// <summary>Lets time pass until a call that waits on it has ended.</summary>
+    public static async Task DriveAsync(this FakeTimeProvider time, Task call)
+    {
+        while (!call.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(20));
+            await Task.Yield();
+        }
+
+        await call;
     }
 }

@@ -137,7 +137,7 @@ public sealed class StoreLockTests : IDisposable
         await File.WriteAllTextAsync(LockFile, text);
         time.SetUtcNow(File.GetLastWriteTimeUtc(LockFile));
         var started = time.GetUtcNow();
-        Assert.Equal(PutOutcome.Held, (await DriveAsync(storage.Append(Log, 0), time)).Outcome);
+        Assert.Equal(PutOutcome.Held, (await time.DriveAsync(storage.Append(Log, 0))).Outcome);
         Assert.True(time.GetUtcNow() - started >= TimeSpan.FromSeconds(1));
         Assert.Equal(text, await File.ReadAllTextAsync(LockFile));
         time.Advance(TimeSpan.FromSeconds(5));
@@ -155,7 +155,7 @@ public sealed class StoreLockTests : IDisposable
         var append = storage.Append(Log, 0);
         Assert.False(append.IsCompleted);
         await File.WriteAllTextAsync(LockFile, other.Id.ToString(CultureInfo.InvariantCulture));
-        Assert.Equal(PutOutcome.Held, (await DriveAsync(append, time)).Outcome);
+        Assert.Equal(PutOutcome.Held, (await time.DriveAsync(append)).Outcome);
     }
 
     [Fact]
@@ -192,17 +192,6 @@ public sealed class StoreLockTests : IDisposable
         }
 
         await writing;
-    }
-
-    private static async Task<PutResult> DriveAsync(Task<PutResult> call, FakeTimeProvider time)
-    {
-        while (!call.IsCompleted)
-        {
-            time.Advance(TimeSpan.FromMilliseconds(20));
-            await Task.Yield();
-        }
-
-        return await call;
     }
 }
 

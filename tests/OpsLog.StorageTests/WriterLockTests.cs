@@ -1,5 +1,6 @@
 // Goal: an object that is appended to has one living writer, whatever dies when (F19, F22; bugs 49, 52, 54 of the npm package).
 // Method: real processes that are killed, and many instances in this one that take and release as fast as they can.
+using Microsoft.Extensions.Time.Testing;
 using OpsLog.Storage;
 using Xunit;
 
@@ -54,7 +55,7 @@ public sealed class WriterLockTests : IDisposable
         var helpers = Enumerable.Range(0, 4).Select(_ => HelperProcess.Start(_folder.Path)).ToList();
         foreach (var helper in helpers) await helper.AskAsync("warm up");
         var dead = await DeadProcessAsync();
-        string?[] left = [null, dead.ToString(System.Globalization.CultureInfo.InvariantCulture), $"{dead} 0123456789abcdef-1", $"{Environment.ProcessId} 0123456789abcdef-9"];
+        string?[] left = [null, $"{dead}", $"{dead} 0123456789abcdef-1", $"{Environment.ProcessId} 0123456789abcdef-9"];
         for (var round = 0; round < 40; round++)
         {
             if (left[round % left.Length] is { } text) await File.WriteAllTextAsync(_folder.File(".lock"), text);
@@ -139,9 +140,10 @@ public sealed class WriterLockTests : IDisposable
         await using var storage = Open();
         await storage.Put(Log, "abc");
         Assert.True((await storage.Append(Log, 3)).IsStored);
-        await using var other = Open();
-        Assert.Equal(PutOutcome.Held, (await other.Put(Log, "no")).Outcome);
-        var refused = await Assert.ThrowsAsync<StorageException>(() => other.Delete(Log));
+        var time = new FakeTimeProvider();
+        await using var other = new FileStorage(_folder.Path, new FileStorageOptions { TimeProvider = time });
+        Assert.Equal(PutOutcome.Held, (await time.DriveAsync(other.Put(Log, "no"))).Outcome);
+        var refused = await Assert.ThrowsAsync<StorageException>(() => time.DriveAsync(other.Delete(Log)));
         Assert.Equal(StorageFault.Unavailable, refused.Fault);
         Assert.Equal("abc", await other.Read(Log));
     }
@@ -164,10 +166,10 @@ public sealed class WriterLockTests : IDisposable
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 
-    internal static async Task<int> DeadProcessAsync()
+    private async Task<int> DeadProcessAsync()
     {
-        using var process = System.Diagnostics.Process.Start("dotnet", "--version");
-        await process.WaitForExitAsync();
-        return process.Id;
+        await using var helper = HelperProcess.Start(_folder.Path);
+        await helper.KillAsync();
+        return helper.Id;
     }
 }

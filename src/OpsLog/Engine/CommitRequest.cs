@@ -67,6 +67,10 @@ internal sealed class ExclusiveRequest(Func<ValueTask> work) : CommitRequest
         {
             await work().ConfigureAwait(false);
         }
+        catch (Storage.StorageException e)
+        {
+            Fail(new OpsLogException(OpsLogError.StorageFailed, $"The storage failed: {e.Message}", e));
+        }
         catch (Exception e)
         {
             Fail(e); // reported to the caller by ThrowIfFailed or its task

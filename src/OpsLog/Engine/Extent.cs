@@ -46,27 +46,31 @@ internal sealed class Extent(string name, StampSource[] sources)
         return end < 0 ? rest : rest[..end];
     }
 
-    /// <summary>The bytes from an offset to the end of its chunk.</summary>
+    /// <summary>The bytes from an offset on that lie in one piece: to the end of its chunk, or to where the next one takes over.</summary>
     public ReadOnlySpan<byte> From(long offset)
     {
-        var chunk = Find(offset);
-        return chunk.Memory.Span[(int)(offset - chunk.Start)..];
+        var (chunks, index, count) = Find(offset);
+        var bytes = chunks[index].Memory.Span[(int)(offset - chunks[index].Start)..];
+        if (index + 1 == count) return bytes;
+        var length = chunks[index + 1].Start - offset;
+        return length < bytes.Length ? bytes[..(int)length] : bytes;
     }
 
     /// <summary>The chunk that holds the byte before an offset, cut at that offset: for walking backwards.</summary>
     public ReadOnlySpan<byte> Before(long offset, out long start)
     {
-        var chunk = Find(offset - 1);
-        start = chunk.Start;
-        return chunk.Memory.Span[..(int)(offset - chunk.Start)];
+        var (chunks, index, _) = Find(offset - 1);
+        start = chunks[index].Start;
+        return chunks[index].Memory.Span[..(int)(offset - start)];
     }
 
-    private Chunk Find(long offset)
+    // A later chunk takes over from an earlier one where they overlap (a group that was moved, an end that was voided).
+    private (Chunk[] Chunks, int Index, int Count) Find(long offset)
     {
         var count = Volatile.Read(ref _count);
         var chunks = Volatile.Read(ref _chunks);
         int low = 0, high = count - 1;
-        if (chunks[high].Start <= offset) return chunks[high];
+        if (chunks[high].Start <= offset) return (chunks, high, count);
         while (low < high)
         {
             var middle = (low + high + 1) >> 1;
@@ -74,7 +78,7 @@ internal sealed class Extent(string name, StampSource[] sources)
             else high = middle - 1;
         }
 
-        return chunks[low];
+        return (chunks, low, count);
     }
 
     private readonly record struct Chunk(long Start, ReadOnlyMemory<byte> Memory, object? Owner);

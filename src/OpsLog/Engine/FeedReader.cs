@@ -17,6 +17,9 @@ internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClo
 
     /// <summary>Lines without a clock have clock 0.</summary>
     public bool IsTimeless { get; init; }
+
+    /// <summary>The log is damaged: doubtful lines are not taken.</summary>
+    public bool RefuseDoubtful { get; init; }
 }
 
 /// <summary>An operation as it was read from a log, not yet of any document type.</summary>
@@ -42,7 +45,7 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
         for (var i = first; i < logs.Count; i++, offset = 0)
         {
             var log = logs[i];
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery);
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful };
             var found = new Collector(log, incarnation, id, offset);
             // Where lines carry no clock it is derived from the lines before, from the first on.
             var position = log.EveryLineHasAClock ? offset : 0;
@@ -50,13 +53,22 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             {
                 found.Operations.Clear();
                 long next = position;
-                var any = await LogReader.ReadAsync(storage, log.Key, position, log.Length, part =>
+                bool any;
+                try
                 {
-                    var taken = scanner.Scan(part, found);
-                    next = part.Start + taken;
-                    return taken;
-                }, ct, Window, oneWindow: true).ConfigureAwait(false);
-                if (any is null) throw new OpsLogException(OpsLogError.PositionLost, $"The log '{log.Key}' is no longer retained. Read the state and start from there.");
+                    any = await LogReader.ReadAsync(storage, log.Key, position, log.Length, part =>
+                    {
+                        var taken = scanner.Scan(part, found);
+                        next = part.Start + taken;
+                        return taken;
+                    }, ct, Window, oneWindow: true).ConfigureAwait(false) is not null;
+                }
+                catch (StorageException e)
+                {
+                    throw new OpsLogException(OpsLogError.StorageFailed, $"The log '{log.Key}' cannot be read: {e.Message}", e);
+                }
+
+                if (!any) throw new OpsLogException(OpsLogError.PositionLost, $"The log '{log.Key}' is no longer retained. Read the state and start from there.");
                 foreach (var operation in found.Operations) yield return operation;
                 if (next <= position) break;
                 position = next;

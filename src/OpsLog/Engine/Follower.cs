@@ -34,7 +34,7 @@ internal sealed class Follower
     public long Operations => _place?.Operations ?? 0;
 
     /// <summary>The logs behind the snapshot, and how far each was read.</summary>
-    public IReadOnlyList<PlannedLog> Logs => _place is { } place ? [new PlannedLog(place.Entry) { Length = place.Position }] : _logs;
+    public IReadOnlyList<PlannedLog> Logs => _place is { } place ? [(_logs is [var read] && string.Equals(read.Entry.Name, place.Key.Value, StringComparison.Ordinal) ? read : new PlannedLog(place.Entry)) with { Length = place.Position }] : _logs;
 
     /// <summary>Every line of the log is ours.</summary>
     public bool IsOurs { get; private set; }

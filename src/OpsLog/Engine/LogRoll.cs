@@ -49,9 +49,17 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         // Nothing keeps another writer from the old log: an empty line behind its end makes that writer's next append fail.
         if (writer.HasUnflushed) return; // its end is not known to the storage; the swap is the fence then
         var newline = "\n"u8.ToArray();
-        var seal = await _old.AppendAsync(newline, Flush.Synced).ConfigureAwait(false);
-        if (!seal.IsStored) throw writer.Poison(new OpsLogException(OpsLogError.Fenced, $"Another writer has written to '{_old.Key}'. Reopen the store."));
-        writer.Skip(newline);
+        try
+        {
+            var seal = await _old.AppendAsync(newline, Flush.Synced).ConfigureAwait(false);
+            if (!seal.IsStored) throw writer.Poison(new OpsLogException(OpsLogError.Fenced, $"Another writer has written to '{_old.Key}'. Reopen the store."));
+            writer.Skip(newline);
+        }
+        catch (StorageException e)
+        {
+            await AfterFailedSealAsync(newline, e).ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>The swap is in: the writer goes on in the new log.</summary>
@@ -89,6 +97,20 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         {
             foreach (var extent in view.Extents)
                 if (extent is not null) state.Extents.Remove(extent);
+        }
+    }
+
+    // The roll is given up, and the writer goes on in the old log: it has to know whether the seal is there.
+    private async ValueTask AfterFailedSealAsync(byte[] newline, StorageException failure)
+    {
+        try
+        {
+            if (failure.Fault == StorageFault.Broken) throw failure;
+            if (await _old.ReadBackAsync(newline).ConfigureAwait(false) > 0) writer.Skip(newline);
+        }
+        catch (Exception e) when (e is StorageException or OpsLogException)
+        {
+            throw writer.Poison(new OpsLogException(OpsLogError.OutcomeUnknown, $"Ending the log '{_old.Key}' failed, and it is not known how far it got: {failure.Message}", failure));
         }
     }
 

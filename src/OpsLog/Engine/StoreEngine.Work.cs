@@ -159,7 +159,7 @@ internal sealed partial class StoreEngine
         }
 
         foreach (var planned in _follower!.Logs)
-            yield return new FeedLog(new StorageKey(planned.Entry.Name), planned.Source, planned.Entry.Start, planned.Entry.Schema, planned.Length) { EveryLineHasAClock = _follower.IsOurs, IsTimeless = planned.IsTimeless };
+            yield return new FeedLog(new StorageKey(planned.Entry.Name), planned.Source, planned.Entry.Start, planned.Entry.Schema, planned.Length) { EveryLineHasAClock = _follower.IsOurs, IsTimeless = planned.IsTimeless, RefuseDoubtful = planned.RefuseDoubtful };
     }
 
     private async ValueTask<bool> TakeBackAsync(Func<ValueTask<List<BatchItem>?>> next, Action? confirm, CancellationToken ct)

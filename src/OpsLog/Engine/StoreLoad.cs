@@ -105,7 +105,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _skipped.AddRange(scanner.Skipped);
         Operations += scanner.Operations;
         LastLog = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock);
-        _logs.Add(log with { Length = scanner.Position });
+        _logs.Add(log with { Length = scanner.Position, RefuseDoubtful = _refuseDoubtful });
         _history.Add(new HistoryLog(
             key.Value, log.Entry.Agent, scanner.Position, log.Entry.Schema, log.Entry.Start, scanner.Clock, scanner.Operations, times.First, times.Last, length.Value.Pieces));
         return true;

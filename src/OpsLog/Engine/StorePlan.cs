@@ -11,6 +11,9 @@ internal sealed record PlannedLog(LogEntry Entry, bool IsTimeless = false)
     /// <summary>How far it was read, once it was.</summary>
     public long Length { get; init; }
 
+    /// <summary>It is damaged: its doubtful lines were not taken.</summary>
+    public bool RefuseDoubtful { get; init; }
+
     public StampSource Source => Entry.Agent.Length == 0 ? StampSource.SingleWriter : new StampSource(Entry.Agent, Entry.Name);
 }
 

@@ -226,7 +226,7 @@ internal sealed class Writer : IGroupCommitter
             var found = await _target.ReadBackAsync(bytes).ConfigureAwait(false);
             standing = Standing(_target.Length);
             if (_target.Length > standing) await SpoilAsync().ConfigureAwait(false);
-            if (found == bytes.Length && _durability == Durability.Disk) await SyncAsync().ConfigureAwait(false);
+            if (found == bytes.Length && _durability == Durability.Disk && !_target.IsNumbered) await SyncAsync().ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -60,6 +60,10 @@ internal static class FileFaults
         return new StorageException(fault, $"Could not {doing} '{path}': {exception.Message} {advice}", exception) { OutcomeUnknown = outcomeUnknown };
     }
 
+    /// <summary>The exception for a file that ends before bytes that it had.</summary>
+    public static StorageException EndsEarly(string path, long end, long wanted) =>
+        new(StorageFault.Broken, $"Could not read '{path}': it ends at {end}, before the {wanted} bytes it had. Something cut it.");
+
     private static StorageFault FaultOf(Exception exception, string path) => exception switch
     {
         UnauthorizedAccessException => Directory.Exists(path) ? StorageFault.BadName : StorageFault.Denied,

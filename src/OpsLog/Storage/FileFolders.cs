@@ -26,7 +26,9 @@ internal sealed class FileFolders(string root, FileStorageOptions options)
     {
         for (var part = path; part.Length > root.Length; part = Path.GetDirectoryName(part)!)
             if (new FileInfo(part).LinkTarget is not null)
-                throw new StorageException(StorageFault.BadName, $"'{part}' is a symbolic link. Nothing is written through links below a store's root; replace it by the file or folder itself.");
+                throw new StorageException(
+                    StorageFault.BadName,
+                    $"'{part}' is a symbolic link. Nothing is written through links below a store's root; replace it by the file or folder itself.");
     }
 
     /// <summary>Makes the names in a file's folder durable.</summary>

@@ -76,7 +76,7 @@ internal sealed class FileRangeStream(SafeFileHandle handle, string path, long s
     private int Advance(int count)
     {
         if (count == 0)
-            throw new StorageException(StorageFault.Broken, $"Could not read '{path}': it ends at {start + _position}, before the {start + length} bytes it had. Something cut it.");
+            throw FileFaults.EndsEarly(path, start + _position, start + length);
         _position += count;
         return count;
     }

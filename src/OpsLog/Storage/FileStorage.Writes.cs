@@ -191,11 +191,14 @@ public sealed partial class FileStorage
             if (replaced) return refused ?? Stored(file, path);
         }
 
-        using var claim = await TakeObjectLockAsync(path, cancellationToken).ConfigureAwait(false);
-        if (claim is null) return new PutResult(PutOutcome.Held, Detail: FileLock.Describe(path + FileNames.LockSuffix));
-        if (PrepareReplacement(path, file, condition) is { } refusal) return refusal;
-        await file.ReplaceAsync(path, _options.TimeProvider).ConfigureAwait(false);
-        return Stored(file, path);
+        using (var claim = await TakeObjectLockAsync(path, cancellationToken).ConfigureAwait(false))
+        {
+            if (claim is null) return new PutResult(PutOutcome.Held, Detail: FileLock.Describe(path + FileNames.LockSuffix));
+            if (PrepareReplacement(path, file, condition) is { } refusal) return refusal;
+            await file.ReplaceAsync(path, _options.TimeProvider).ConfigureAwait(false);
+        }
+
+        return Stored(file, path); // the sync, outside the lock: nobody waits for the disk
     }
 
     private PutResult? PrepareReplacement(string path, TemporaryFile file, PutCondition condition)
@@ -268,7 +271,8 @@ public sealed partial class FileStorage
     private string PathToWrite(StorageKey key) => Path.Join(
         _root,
         FileNames.RelativePath(key)
-        ?? throw new StorageException(StorageFault.BadName, $"'{key}' can't be an object: names ending in '.lock', and temporary ones, are the storage's own."));
+        ?? throw new StorageException(
+            StorageFault.BadName, $"'{key}' can't be an object: names ending in '.lock', and temporary ones, are the storage's own."));
 
     /// <summary>The log of a single writer, which the npm package guards by the lock file of the whole store.</summary>
     private static bool IsSingleWriterLog(StorageKey key) =>

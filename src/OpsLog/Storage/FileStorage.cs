@@ -117,7 +117,9 @@ public sealed partial class FileStorage : IOpsStorage
             _folders.RefuseLinks(path);
             await ReleaseAsync(key, cancellationToken).ConfigureAwait(false);
             using var claim = await TakeObjectLockAsync(path, cancellationToken).ConfigureAwait(false)
-                ?? throw new StorageException(StorageFault.Unavailable, $"'{key}' is not deleted: a living writer appends to it. {FileLock.Describe(path + FileNames.LockSuffix)}");
+                ?? throw new StorageException(
+                    StorageFault.Unavailable,
+                    $"'{key}' is not deleted: a living writer appends to it. {FileLock.Describe(path + FileNames.LockSuffix)}");
             File.Delete(path);
             FileFolders.SyncFolderOf(path);
         }
@@ -148,7 +150,8 @@ public sealed partial class FileStorage : IOpsStorage
 
     private StoredObject? Read(StorageKey key, string path, ByteRange range)
     {
-        if (_appenders.TryGetValue(key, out var appender) && appender.OpenFile is { } open && TryReadOpen(open, path, range) is { } found) return found;
+        if (_appenders.TryGetValue(key, out var appender) && appender.OpenFile is { } open && TryReadOpen(open, path, range) is { } found)
+            return found;
         var handle = FileBytes.Open(path);
         if (handle is null) return null;
         var keep = false;

@@ -50,7 +50,7 @@ internal static class FileBytes
         {
             var read = RandomAccess.Read(handle, bytes.AsSpan(done), offset + done);
             if (read == 0)
-                throw new StorageException(StorageFault.Broken, $"Could not read '{path}': it ends at {offset + done}, before the {offset + count} bytes it had. Something cut it.");
+                throw FileFaults.EndsEarly(path, offset + done, offset + count);
             done += read;
         }
 

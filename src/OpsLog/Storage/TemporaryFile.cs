@@ -76,7 +76,7 @@ internal sealed class TemporaryFile : IDisposable
                 _moved = true;
                 return;
             }
-            catch (Exception e) when (OperatingSystem.IsWindows() && attempt < 10 && e is IOException or UnauthorizedAccessException && File.Exists(target))
+            catch (Exception e) when (OperatingSystem.IsWindows() && attempt < 10 && FileFaults.IsFault(e) && File.Exists(target))
             {
                 // A scanner or a reader without delete sharing holds the target for a moment (Windows only).
                 await Task.Delay(TimeSpan.FromMilliseconds(10 * attempt), time).ConfigureAwait(false);

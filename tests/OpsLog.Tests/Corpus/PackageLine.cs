@@ -25,6 +25,21 @@ internal static class PackageLine
         }
     }
 
+    /// <summary>Whether the package's own reader takes a sound line.</summary>
+    public static bool IsReadByThePackage(ReadOnlySpan<byte> line)
+    {
+        var o = (Dictionary<string, object?>)JsonTree.Parse(s_strict.GetString(line).Trim('\uFEFF', ' ', '\t', '\r'))!;
+        var previous = o["prev"];
+        return o["id"] is not "" && (previous is null || previous is Dictionary<string, object?>)
+            && ((string)o["op"]! == "set" ? o["data"] is not null : previous is not null);
+    }
+
+    /// <summary>The lines of a file that end in a newline.</summary>
+    public static IEnumerable<byte[]> LinesOf(byte[] file)
+    {
+        for (int start = 0, end; (end = Array.IndexOf(file, (byte)'\n', start)) >= 0; start = end + 1) yield return file[start..end];
+    }
+
     private static bool IsOperation(Dictionary<string, object?> o) =>
         o.GetValueOrDefault("ts") is string { Length: > 0 }
         && o.GetValueOrDefault("op") is "set" or "delete"

@@ -37,6 +37,9 @@ internal sealed class StorageRig : IOpsStorage
     /// <summary>Lets the process die at a call: neither that call nor a later one returns anything.</summary>
     public void CrashAt(int call, FaultMoment moment) => _disk.CrashAtCall(call, moment);
 
+    /// <summary>From here on nothing fails: for looking at what is there.</summary>
+    public StorageRig Healed() => new(_disk);
+
     /// <summary>Lets one call fail.</summary>
     public void FailAt(int call, FaultMoment moment, StorageFault fault) =>
         _faults.Inject(InjectedFault.AtCall(call - _calls.Count, Counted, moment, fault));
