@@ -78,7 +78,7 @@ public sealed class CheckpointOptions
     /// <summary>Whether closing makes a checkpoint if one is due. Default true.</summary>
     public bool OnClose { get; set; } = true;
 
-    /// <summary>How long superseded objects stay for readers that still use them. Default 60 s. They go earlier when they outweigh the store itself.</summary>
+    /// <summary>How long superseded objects stay for readers that still use them. Default 60 s. They go earlier when they weigh more than half of the store itself.</summary>
     public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(60);
 }
 

@@ -118,7 +118,7 @@ internal sealed class Checkpointer : IDisposable
     /// <summary>A clean end: the store is nobody's any more. Also strikes what was collected off the list.</summary>
     public async ValueTask SignOffAsync(CancellationToken ct)
     {
-        _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes, ct).ConfigureAwait(false));
+        _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes / 2, ct).ConfigureAwait(false));
         await SwapAsync(m => m with { Exclusive = null }, ct).ConfigureAwait(false);
     }
 
@@ -171,6 +171,7 @@ internal sealed class Checkpointer : IDisposable
     {
         var before = _register.Current;
         if (_writer.HasUnflushed) await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
+        await MakeRoomAsync(before, ct).ConfigureAwait(false);
         var view = StoreView.Of(_state, _writer);
         using var stream = new SnapshotStream(view, _schemaVersion, _settings.SnapshotFormat, IsoTime.ToText(_settings.Time.GetUtcNow()));
         var snapshot = await WriteSnapshotAsync(stream, view, before.Revision, ct).ConfigureAwait(false);
@@ -204,8 +205,21 @@ internal sealed class Checkpointer : IDisposable
         Volatile.Write(ref _snapshotBytes, snapshot.Length);
         await roll.RepointAsync(view, stream, snapshot).ConfigureAwait(false);
         await roll.ReleaseOldAsync().ConfigureAwait(false);
-        _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes, ct).ConfigureAwait(false));
+        _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes / 2, ct).ConfigureAwait(false));
         await _garbage.CollectOrphansAsync(_register.Current, History, ct).ConfigureAwait(false);
+    }
+
+    // Until the swap the old snapshot and log and the new ones lie side by side.
+    private async ValueTask MakeRoomAsync(Manifest before, CancellationToken ct)
+    {
+        try
+        {
+            _collected.AddRange(await _garbage.CollectAsync(before, SnapshotBytes / 4, ct).ConfigureAwait(false));
+        }
+        catch (StorageException e)
+        {
+            EngineLog.CollectFailed(_settings.Logger, e); // what cannot be deleted now (a file that is mapped, on Windows) is tried again behind the swap
+        }
     }
 
     private async ValueTask<SnapshotEntry> WriteSnapshotAsync(SnapshotStream stream, StoreView view, long revision, CancellationToken ct)

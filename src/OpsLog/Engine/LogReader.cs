@@ -11,11 +11,14 @@ internal readonly record struct LogExtent(long Length, long Pieces);
 /// <summary>Reads a log in either form: one object that grows, or an empty one followed by numbered pieces.</summary>
 internal static class LogReader
 {
+    /// <summary>A log is read into memory: in windows that are still in the processor's caches when their lines are looked at.</summary>
+    public const long DefaultWindow = 8 << 20;
+
     /// <summary>Reads from an offset to the end, or to <paramref name="limit"/>.</summary>
     /// <returns>How far it reaches; null if the log is absent.</returns>
     public static async ValueTask<LogExtent?> ReadAsync(
         IOpsStorage storage, StorageKey log, long from, long? limit, Func<ObjectPart, int> take, CancellationToken ct,
-        long window = ObjectReader.DefaultWindow, bool oneWindow = false)
+        long window = DefaultWindow, bool oneWindow = false)
     {
         if ((storage.Capabilities & StorageCapabilities.Append) != 0)
         {

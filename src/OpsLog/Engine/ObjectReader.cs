@@ -54,7 +54,7 @@ internal static class ObjectReader
             var wanted = limit is { } l ? Math.Min(size, l - (position - checksumBase)) : size;
             var found = await storage.ReadAsync(key, new ByteRange(position - checksumBase, wanted), ct).ConfigureAwait(false);
             if (found is null) return null;
-            var bytes = await found.ReadToEndAsync(ct).ConfigureAwait(false);
+            var bytes = await BytesAsync(found, ct).ConfigureAwait(false);
             if (found.Memory is null) await found.DisposeAsync().ConfigureAwait(false); // a stream was copied; memory lives as long as its owner
             var end = limit is { } cut ? Math.Min(cut, found.Length) : found.Length;
             var isLast = position - checksumBase + bytes.Length >= end;
@@ -68,5 +68,14 @@ internal static class ObjectReader
 
             position += taken;
         }
+    }
+
+    // Into an array of the right size at once: growing one would copy a large log several times over.
+    private static async ValueTask<ReadOnlyMemory<byte>> BytesAsync(StoredObject found, CancellationToken ct)
+    {
+        if (found.Memory is not null || !found.Content.CanSeek) return await found.ReadToEndAsync(ct).ConfigureAwait(false);
+        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)found.Content.Length));
+        var read = await found.Content.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct).ConfigureAwait(false);
+        return bytes.AsMemory(0, read);
     }
 }
