@@ -73,7 +73,6 @@ internal sealed class EngineSettings
 /// <summary>The random parts of names: from the system, or from a source that a simulation seeds.</summary>
 internal sealed class NonceSource(Random? random)
 {
-    private readonly Lock _gate = new();
 
     /// <summary>Eight hexadecimal digits.</summary>
     public string Next() => Hex(4);
@@ -95,7 +94,7 @@ internal sealed class NonceSource(Random? random)
             return bytes;
         }
 
-        lock (_gate) random.NextBytes(bytes);
+        lock (random) random.NextBytes(bytes); // the storage may draw from the same source
         return bytes;
     }
 }

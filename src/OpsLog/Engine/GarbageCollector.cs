@@ -4,23 +4,26 @@ using OpsLog.Storage;
 namespace OpsLog.Engine;
 
 /// <summary>
-/// Deletes what a manifest of ours stopped naming, after the grace period that readers get, or sooner when it outweighs the store itself;
+/// Deletes what a manifest of ours stopped naming, after the grace period that readers get, or sooner when it would outweigh half the store itself;
 /// and what never got into a manifest. Only names of our own pattern, and never on the word of a listing alone.
 /// </summary>
 internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings settings)
 {
+    // The piece that seals a log is its writer's fence, for as long as that writer may be paused: it is never collected.
+    private const int SealLength = 1;
+
     /// <summary>Deletes what is due; returns what is gone, to be struck off the manifest's list at the next swap.</summary>
     /// <param name="manifest">The manifest that lists the garbage.</param>
-    /// <param name="liveBytes">What the store itself weighs: garbage up to that much may wait out the grace period.</param>
+    /// <param name="allowed">Garbage up to that many bytes may wait out the grace period.</param>
     /// <param name="ct">Cancels between two deletes.</param>
-    public async ValueTask<List<string>> CollectAsync(Manifest manifest, long liveBytes, CancellationToken ct)
+    public async ValueTask<List<string>> CollectAsync(Manifest manifest, long allowed, CancellationToken ct)
     {
         var gone = new List<string>();
         var now = settings.Time.GetUtcNow();
         var waiting = manifest.Garbage.Sum(g => g.Bytes);
         foreach (var entry in manifest.Garbage.OrderBy(g => g.Since))
         {
-            if (now - entry.Since < settings.GracePeriod && waiting <= liveBytes) continue;
+            if (now - entry.Since < settings.GracePeriod && waiting <= allowed) continue;
             waiting -= entry.Bytes;
             await DeleteAsync(new StorageKey(entry.Name), ct).ConfigureAwait(false);
             gone.Add(entry.Name);
@@ -41,7 +44,7 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
         await foreach (var entry in storage.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
         {
             if (!StoreKeys.TryParse(entry.Key, out var name) || !name.IsOurs || name.Revision >= manifest.Revision) continue;
-            if (!named.Contains(name.LogKey.Value)) orphans.Add(entry.Key);
+            if (!named.Contains(name.LogKey.Value) && !(name.Kind == StoredKind.Piece && entry.Length <= SealLength)) orphans.Add(entry.Key);
         }
 
         foreach (var orphan in orphans) await storage.DeleteAsync(orphan, ct).ConfigureAwait(false);
@@ -68,8 +71,8 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
             for (long number = 1; ; number++)
             {
                 var piece = StoreKeys.Piece(key, number);
-                if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is null) break;
-                await storage.DeleteAsync(piece, ct).ConfigureAwait(false);
+                if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is not { } stat) break;
+                if (stat.Length > SealLength) await storage.DeleteAsync(piece, ct).ConfigureAwait(false);
             }
         }
     }

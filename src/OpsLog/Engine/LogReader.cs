@@ -11,22 +11,20 @@ internal readonly record struct LogExtent(long Length, long Pieces);
 /// <summary>Reads a log in either form: one object that grows, or an empty one followed by numbered pieces.</summary>
 internal static class LogReader
 {
+    /// <summary>A log is read into memory: in windows that are still in the processor's caches when their lines are looked at.</summary>
+    public const long DefaultWindow = 8 << 20;
+
     /// <summary>Reads from an offset to the end, or to <paramref name="limit"/>.</summary>
     /// <returns>How far it reaches; null if the log is absent.</returns>
     public static async ValueTask<LogExtent?> ReadAsync(
         IOpsStorage storage, StorageKey log, long from, long? limit, Func<ObjectPart, int> take, CancellationToken ct,
-        long window = ObjectReader.DefaultWindow, bool oneWindow = false)
+        long window = DefaultWindow, bool oneWindow = false)
     {
-        var length = from;
-        int Count(ObjectPart part)
+        if ((storage.Capabilities & StorageCapabilities.Append) != 0)
         {
-            length = Math.Max(length, part.Start + part.Memory.Length);
-            return take(part);
+            var length = await ObjectReader.ReadAsync(storage, log, from, limit, 0, take, window, ct, oneWindow).ConfigureAwait(false);
+            return length is { } bytes ? new LogExtent(bytes, 0) : null;
         }
-
-        var isNumbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
-        if (!isNumbered)
-            return await ObjectReader.ReadAsync(storage, log, from, limit, 0, Count, window, ct, oneWindow).ConfigureAwait(false) ? new LogExtent(length, 0) : null;
 
         if (await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is null) return null;
         long start = 0, pieces = 0;
@@ -35,7 +33,7 @@ internal static class LogReader
             var piece = StoreKeys.Piece(log, pieces + 1);
             if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is not { } stat) break;
             if (start + stat.Length > from)
-                await ObjectReader.ReadAsync(storage, piece, Math.Max(start, from), null, start, Count, window, ct, oneWindow).ConfigureAwait(false);
+                await ObjectReader.ReadAsync(storage, piece, Math.Max(start, from), null, start, take, window, ct, oneWindow).ConfigureAwait(false);
             start += stat.Length;
             if (oneWindow && start > from) break;
         }

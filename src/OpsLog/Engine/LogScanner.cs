@@ -50,6 +50,9 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     /// <summary>The log may be growing: what is unfinished at its end is left for the next scan, without a report.</summary>
     public bool WaitsForMore { get; init; }
 
+    /// <summary>The log ended for good where it is read to: an unfinished end is damage.</summary>
+    public bool IsClosed { get; init; }
+
     /// <summary>
     /// Whether a whole operation that stands behind an unfinished one on the same line is taken (a program appended without looking at the
     /// end of the log). The line is reported as damaged all the same. For repair only: no reader shows such lines.
@@ -229,6 +232,12 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     private void Note(DamageKind kind, in ObjectPart part, int start, int length, string detail, long line)
     {
         var damage = new Damage(kind, part.Key.Value, line, part.Start + start - part.ChecksumBase, length, detail);
+        if (IsClosed && kind == DamageKind.TornTail)
+        {
+            Corrupt(part, start, start + length, "the log ended behind a whole line once, and does so no longer");
+            return;
+        }
+
         if (recovery == Recovery.Strict && kind == DamageKind.TornTail) throw Refused(damage);
         Notes.Add(damage);
     }

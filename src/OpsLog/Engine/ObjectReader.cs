@@ -43,8 +43,8 @@ internal static class ObjectReader
     /// Reads an object from an offset to its end (or to <paramref name="limit"/>). <paramref name="take"/> gets each window and returns how many bytes
     /// of it it took; bytes it leaves come again at the start of a longer window, unless the window was the last.
     /// </summary>
-    /// <returns>False if the object is absent.</returns>
-    public static async ValueTask<bool> ReadAsync(
+    /// <returns>The object's length; null if it is absent.</returns>
+    public static async ValueTask<long?> ReadAsync(
         IOpsStorage storage, StorageKey key, long from, long? limit, long checksumBase, Func<ObjectPart, int> take, long window, CancellationToken ct, bool oneWindow = false)
     {
         var position = from;
@@ -53,13 +53,13 @@ internal static class ObjectReader
         {
             var wanted = limit is { } l ? Math.Min(size, l - (position - checksumBase)) : size;
             var found = await storage.ReadAsync(key, new ByteRange(position - checksumBase, wanted), ct).ConfigureAwait(false);
-            if (found is null) return false;
-            var bytes = await found.ReadToEndAsync(ct).ConfigureAwait(false);
+            if (found is null) return null;
+            var bytes = await BytesAsync(found, ct).ConfigureAwait(false);
             if (found.Memory is null) await found.DisposeAsync().ConfigureAwait(false); // a stream was copied; memory lives as long as its owner
             var end = limit is { } cut ? Math.Min(cut, found.Length) : found.Length;
             var isLast = position - checksumBase + bytes.Length >= end;
             var taken = take(new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found, key));
-            if (isLast || (oneWindow && taken > 0)) return true;
+            if (isLast || (oneWindow && taken > 0)) return found.Length;
             if (taken == 0)
             {
                 size = checked(size * 2); // a line longer than the window
@@ -68,5 +68,14 @@ internal static class ObjectReader
 
             position += taken;
         }
+    }
+
+    // Into an array of the right size at once: growing one would copy a large log several times over.
+    private static async ValueTask<ReadOnlyMemory<byte>> BytesAsync(StoredObject found, CancellationToken ct)
+    {
+        if (found.Memory is not null || !found.Content.CanSeek) return await found.ReadToEndAsync(ct).ConfigureAwait(false);
+        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)found.Content.Length));
+        var read = await found.Content.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct).ConfigureAwait(false);
+        return bytes.AsMemory(0, read);
     }
 }

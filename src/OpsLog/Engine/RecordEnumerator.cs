@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace OpsLog.Engine;
@@ -29,6 +30,8 @@ internal struct RecordEnumerator
     private readonly RecordSegment[] _directory;
     private readonly bool _withTombstones;
     private RecordSegment _segment;
+    private ulong _occupied;
+    private int _word;
     private int _index;
     private RecordLocation _location;
     private object? _value;
@@ -39,7 +42,7 @@ internal struct RecordEnumerator
         _directory = directory;
         _withTombstones = withTombstones;
         _segment = RecordReader.SegmentOf(directory, 0);
-        _index = -1;
+        _occupied = _segment.Occupied(0);
     }
 
     /// <summary>The record of the last <see cref="MoveNext"/> that returned true.</summary>
@@ -58,8 +61,10 @@ internal struct RecordEnumerator
         do
         {
             RecordSegment segment = _segment;
-            for (int index = _index + 1; index < segment.Capacity; index++)
+            while (_occupied != 0)
             {
+                int index = (_word * RecordSegment.WordBits) + BitOperations.TrailingZeroCount(_occupied);
+                _occupied &= _occupied - 1;
                 if (segment.TryRead(index, out RecordLocation location, out object? value) && (_withTombstones || location.IsLive))
                 {
                     _index = index;
@@ -68,20 +73,27 @@ internal struct RecordEnumerator
                     return true;
                 }
             }
-
-            _index = segment.Capacity;
         }
-        while (NextSegment());
+        while (NextWord());
         return false;
     }
 
-    private bool NextSegment()
+    private bool NextWord()
     {
-        ulong next = _segment.End;
-        if (next == 0)
-            return false;
-        _segment = RecordReader.SegmentOf(_table is null ? _directory : _table.Directory, next);
-        _index = -1;
+        if (++_word * RecordSegment.WordBits >= _segment.Capacity)
+        {
+            ulong next = _segment.End;
+            if (next == 0)
+            {
+                _word--;
+                return false;
+            }
+
+            _segment = RecordReader.SegmentOf(_table is null ? _directory : _table.Directory, next);
+            _word = 0;
+        }
+
+        _occupied = _segment.Occupied(_word);
         return true;
     }
 }

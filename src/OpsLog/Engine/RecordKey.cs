@@ -46,9 +46,11 @@ internal readonly struct RecordKey(ulong id0, ulong id1, ulong hash)
             return new RecordKey(id0, id1, hash.OfWords(id0, id1));
         if (id.Length > MaxIdLength)
             throw new ArgumentException($"An id has {id.Length} bytes; the limit is {MaxIdLength}.", nameof(id));
-        ulong whole = hash.OfBytes(id);
-        return new RecordKey(whole, LongMark | ((ulong)id.Length << LengthShift), whole);
+        return OfLong(hash.OfBytes(id), id.Length);
     }
+
+    /// <summary>The key of a long id.</summary>
+    public static RecordKey OfLong(ulong hash, int length) => new(hash, LongMark | ((ulong)length << LengthShift), hash);
 
     /// <summary>Whether the second word of a slot is that of a long id.</summary>
     public static bool IsLongWord(ulong id1) => (byte)id1 == 0 && id1 != 0;

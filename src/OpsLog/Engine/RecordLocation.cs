@@ -83,7 +83,7 @@ internal readonly record struct RecordLocation(ulong Packed)
         if (length == 0)
             return 0;
         int exponent = Math.Max(0, BitOperations.Log2((uint)length) - MantissaBits);
-        int mantissa = (length + (1 << exponent) - 1) >> exponent;
+        int mantissa = (int)(((long)length + (1L << exponent) - 1) >> exponent);
         return mantissa <= 8 ? Math.Max(1, exponent << MantissaBits) : (exponent << MantissaBits) + (mantissa - 8);
     }
 

@@ -7,7 +7,7 @@ namespace OpsLog.Engine;
 /// <summary>The lookups, over one directory: that of the live table at the start of a call, or that of a view.</summary>
 internal readonly struct RecordReader(RecordSegment[] directory, in RecordHash hash)
 {
-    private const int StackBytes = 512;
+    private const int StackChars = 128;
     private readonly RecordSegment[] _directory = directory;
     private readonly RecordHash _hash = hash;
 
@@ -34,6 +34,18 @@ internal readonly struct RecordReader(RecordSegment[] directory, in RecordHash h
         return TryRead(segment, segment.Find(key, idWtf8), out location, out value, out handle);
     }
 
+    /// <summary>Finds the document of a short id, if it has been made.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGetReady(ulong id0, ulong id1, out object? value, out RecordHandle handle)
+    {
+        ulong hash = _hash.OfWords(id0, id1);
+        RecordSegment segment = SegmentOf(_directory, hash);
+        int index = segment.FindShort(id0, id1, hash);
+        handle = new RecordHandle(segment, index);
+        value = index < 0 ? null : segment.ValueAt(index);
+        return value is not null;
+    }
+
     private static bool TryRead(
         RecordSegment segment, int index, out RecordLocation location, out object? value, out RecordHandle handle)
     {
@@ -49,20 +61,25 @@ internal readonly struct RecordReader(RecordSegment[] directory, in RecordHash h
         return false;
     }
 
+    /// <summary>Finds a record whose id <see cref="RecordKey.TryPack(string, out ulong, out ulong)"/> did not take.</summary>
     [SkipLocalsInit]
-    private bool TryGetText(string id, out RecordLocation location, out object? value, out RecordHandle handle)
+    public bool TryGetText(string id, out RecordLocation location, out object? value, out RecordHandle handle)
     {
-        int most = RecordIdText.MaxWtf8(id.Length);
-        byte[]? rented = most > StackBytes ? ArrayPool<byte>.Shared.Rent(most) : null;
-        Span<byte> bytes = rented ?? stackalloc byte[StackBytes];
-        try
-        {
+        if (id.Length > StackChars)
+            return TryGetLongText(id, out location, out value, out handle);
+        Span<byte> bytes = stackalloc byte[StackChars * 3];
+        if (id.Length <= RecordKey.MaxShortLength || !_hash.TryOfAscii(id, bytes, out ulong hash))
             return TryGet(bytes[..RecordIdText.ToWtf8(id, bytes)], out location, out value, out handle);
-        }
-        finally
-        {
-            if (rented is not null)
-                ArrayPool<byte>.Shared.Return(rented);
-        }
+        RecordSegment segment = SegmentOf(_directory, hash);
+        int index = segment.Find(RecordKey.OfLong(hash, id.Length), bytes[..id.Length]);
+        return TryRead(segment, index, out location, out value, out handle);
+    }
+
+    private bool TryGetLongText(string id, out RecordLocation location, out object? value, out RecordHandle handle)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(RecordIdText.MaxWtf8(id.Length));
+        bool found = TryGet(rented.AsSpan(0, RecordIdText.ToWtf8(id, rented)), out location, out value, out handle);
+        ArrayPool<byte>.Shared.Return(rented);
+        return found;
     }
 }

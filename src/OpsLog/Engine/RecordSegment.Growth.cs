@@ -10,6 +10,7 @@ internal sealed partial class RecordSegment
     public const int SmallestCapacity = 64;
 
     private const int FirstArena = 256;
+    private const int PinnedArena = 4096;
 
     /// <summary>Records of any kind that are not erased.</summary>
     public int Entries => _used - _erased;
@@ -30,20 +31,25 @@ internal sealed partial class RecordSegment
     public void Insert(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location) => Insert(key, id, location.Packed, null);
 
     /// <summary>The same records in the same slots, for another epoch.</summary>
-    public RecordSegment Clone(long epoch) =>
-
-        // The arena is shared: bytes are only ever added, and only by the newest segment, behind all that older ones refer to.
-        new(Start, Depth, epoch, _slots.AsSpan().ToArray(), _arena)
+    public RecordSegment Clone(long epoch)
+    {
+        RecordSegment clone = new(Start, Depth, epoch, Capacity, 0)
         {
+            // Shared: bytes are only ever added, and only by the newest segment, behind all that older ones refer to.
+            _arena = _arena,
             _arenaUsed = _arenaUsed,
             _used = _used,
             _erased = _erased,
         };
+        _slots.CopyTo(clone._slots, 0);
+        _occupied.CopyTo(clone._occupied, 0);
+        return clone;
+    }
 
     /// <summary>The same records, without the erased ones, in a segment of another size.</summary>
     public RecordSegment Resize(int capacity, long epoch, in RecordHash hash)
     {
-        RecordSegment copy = new(Start, Depth, epoch, new RecordSlot[capacity], NewArena(_arenaUsed));
+        RecordSegment copy = new(Start, Depth, epoch, capacity, _arenaUsed);
         for (int index = 0; index < Capacity; index++)
         {
             if (!LocationAt(index).IsNone)
@@ -57,16 +63,12 @@ internal sealed partial class RecordSegment
     public (RecordSegment Low, RecordSegment High) Split(long epoch, in RecordHash hash)
     {
         ulong middle = Start | (1UL << (63 - Depth));
-        int highEntries = 0;
-        for (int index = 0; index < Capacity; index++)
-        {
-            if (!LocationAt(index).IsNone && KeyAt(index, hash).Hash >= middle)
-                highEntries++;
-        }
 
-        byte[] Arena() => NewArena((_arenaUsed / 2) + (_arenaUsed / 8));
-        RecordSegment low = new(Start, Depth + 1, epoch, new RecordSlot[CapacityFor(Entries - highEntries)], Arena());
-        RecordSegment high = new(middle, Depth + 1, epoch, new RecordSlot[CapacityFor(highEntries)], Arena());
+        // Room for all in one half, should their hashes want it.
+        int capacity = CapacityFor(Entries / 2);
+        int arena = (_arenaUsed / 2) + (_arenaUsed / 8);
+        RecordSegment low = new(Start, Depth + 1, epoch, capacity, arena);
+        RecordSegment high = new(middle, Depth + 1, epoch, capacity, arena);
         for (int index = 0; index < Capacity; index++)
         {
             if (LocationAt(index).IsNone)
@@ -80,7 +82,9 @@ internal sealed partial class RecordSegment
 
     private static int Limit(int capacity) => capacity / 4 * 3;
 
-    private static byte[] NewArena(int capacity) => capacity == 0 ? [] : new byte[capacity];
+    // Pinned: large blocks that live long are not worth copying from generation to generation, which is what pauses a growing table.
+    private static T[] NewBlock<T>(int length, int pinnedFrom) =>
+        length == 0 ? [] : GC.AllocateArray<T>(length, pinned: length >= pinnedFrom);
 
     // A document that a reader adds meanwhile may be missed: it is made once more.
     private void Take(RecordSegment from, int index, in RecordKey key) =>
@@ -97,6 +101,8 @@ internal sealed partial class RecordSegment
         slot.Value = value;
         _used++;
         Volatile.Write(ref slot.Location, location);
+        ref ulong word = ref _occupied[index / WordBits];
+        Volatile.Write(ref word, word | (1UL << (index % WordBits)));
     }
 
     private int AddToArena(ReadOnlySpan<byte> id)
@@ -108,8 +114,8 @@ internal sealed partial class RecordSegment
         {
             if (needed > Array.MaxLength)
                 throw new InvalidOperationException("The ids of one segment of the index exceed 2 GB.");
-            long capacity = Math.Max(needed, Math.Max(FirstArena, arena.Length + ((long)arena.Length / 2)));
-            byte[] larger = new byte[(int)Math.Min(capacity, Array.MaxLength)];
+            long capacity = Math.Max(needed, Math.Max(FirstArena, arena.Length + ((long)arena.Length / 4)));
+            byte[] larger = NewBlock<byte>((int)Math.Min(capacity, Array.MaxLength), PinnedArena);
             arena.AsSpan(0, offset).CopyTo(larger);
             arena = larger;
         }

@@ -6,7 +6,8 @@ namespace OpsLog.Engine;
 
 /// <summary>
 /// The records whose hash begins with the same bits: an open-addressing table with linear probing that is never rebuilt in place. When
-/// it is full, or must change while a view holds it, another segment takes its place and this one stays as it is, for whoever still reads it.
+/// it is full, or must change while a view holds it, another segment takes its place and this one stays as it is, for whoever still
+/// reads it.
 /// </summary>
 /// <remarks>
 /// One thread at a time changes a segment; readers never wait. A slot's key is written before its location is published, and never
@@ -16,10 +17,14 @@ namespace OpsLog.Engine;
 /// </remarks>
 internal sealed partial class RecordSegment
 {
+    /// <summary>Slots to a word of <see cref="Occupied"/>.</summary>
+    public const int WordBits = 64;
+
     private const int ReadAttempts = 4;
 
     private readonly RecordSlot[] _slots;
     private readonly int _mask;
+    private readonly ulong[] _occupied;
     private readonly Lock _gate = new();
     private byte[] _arena;
     private int _arenaUsed;
@@ -27,14 +32,15 @@ internal sealed partial class RecordSegment
     private int _erased;
     private int _sequence;
 
-    private RecordSegment(ulong start, int depth, long epoch, RecordSlot[] slots, byte[] arena)
+    private RecordSegment(ulong start, int depth, long epoch, int capacity, int arena)
     {
         Start = start;
         Depth = depth;
         Epoch = epoch;
-        _slots = slots;
-        _mask = slots.Length - 1;
-        _arena = arena;
+        _slots = NewBlock<RecordSlot>(capacity, NormalCapacity);
+        _mask = capacity - 1;
+        _occupied = new ulong[capacity / WordBits];
+        _arena = NewBlock<byte>(arena, PinnedArena);
     }
 
     /// <summary>The smallest hash of this segment's range.</summary>
@@ -53,8 +59,10 @@ internal sealed partial class RecordSegment
     public int Capacity => _mask + 1;
 
     /// <summary>A segment without records.</summary>
-    public static RecordSegment Create(ulong start, int depth, long epoch, int capacity) =>
-        new(start, depth, epoch, new RecordSlot[capacity], []);
+    public static RecordSegment Create(ulong start, int depth, long epoch, int capacity) => new(start, depth, epoch, capacity, 0);
+
+    /// <summary>Which of 64 slots were ever used, one bit each: a scan need not guess slot by slot.</summary>
+    public ulong Occupied(int word) => Volatile.Read(ref _occupied[word]);
 
     /// <summary>The slot of a key, whatever its location says, or -1.</summary>
     public int Find(in RecordKey key, ReadOnlySpan<byte> id) =>
@@ -110,7 +118,7 @@ internal sealed partial class RecordSegment
         ref RecordSlot slot = ref SlotAt(index);
         ulong id1 = slot.Id.Id1;
         if (RecordKey.IsLongWord(id1))
-            return Volatile.Read(ref _arena).AsSpan(RecordKey.OffsetOf(id1), RecordKey.LengthOf(id1));
+            return new ReadOnlySpan<byte>(Volatile.Read(ref _arena), RecordKey.OffsetOf(id1), RecordKey.LengthOf(id1));
         int length = RecordKey.ShortLength(slot.Id.Id0, id1);
         return MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<RecordWords, byte>(ref slot.Id), length);
     }
@@ -124,14 +132,14 @@ internal sealed partial class RecordSegment
 
     /// <summary>
     /// Keeps the document made from <paramref name="seen"/> if the record still lies there and has none; returns the one that is kept for
-    /// that location, or <paramref name="value"/> when the record has changed.
+    /// that location, or <paramref name="value"/> when the record has changed. A tombstone keeps none.
     /// </summary>
     public object TryCache(int index, RecordLocation seen, object value)
     {
         ref RecordSlot slot = ref SlotAt(index);
         lock (_gate)
         {
-            if (slot.Location != seen.Packed)
+            if (slot.Location != seen.Packed || !seen.IsLive)
                 return value;
             if (slot.Value is { } first)
                 return first;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace OpsLog.Engine;
@@ -7,8 +8,9 @@ namespace OpsLog.Engine;
 /// 32 KiB, so that no insertion ever pays for the size of the table.
 /// </summary>
 /// <remarks>
-/// <para>One caller at a time may use what changes the table (<see cref="Set(ReadOnlySpan{byte}, RecordLocation)"/>, <see cref="SetMany"/>,
-/// <see cref="Remove"/>, <see cref="Repoint(RecordHandle, RecordLocation, RecordLocation)"/>, <see cref="Presize"/>) and <see cref="View"/>.
+/// <para>One caller at a time may use what changes the table (<see cref="Set(ReadOnlySpan{byte}, RecordLocation)"/>,
+/// <see cref="SetMany"/>, <see cref="Remove"/>, <see cref="Presize"/> and
+/// <see cref="Repoint(RecordHandle, RecordLocation, RecordLocation)"/>) and <see cref="View"/>.
 /// Everything else may be called by any thread at any time, never waits, and sees the table as it is at some moment during the call.</para>
 /// <para>Memory of erased records is given back when their segment is next rebuilt; the directory never shrinks.</para>
 /// </remarks>
@@ -56,25 +58,28 @@ internal sealed partial class RecordTable
 
     /// <summary>
     /// The shortest way to a live record's document. Returns it if it has been made; null with <paramref name="found"/> if the record is
-    /// there and its bytes must be read (take the location from <see cref="TryGet(string, out RecordLocation, out object?, out RecordHandle)"/>).
+    /// there and its bytes must be read; their location is told by
+    /// <see cref="TryGet(string, out RecordLocation, out object?, out RecordHandle)"/>.
     /// </summary>
     public object? TryGetValueFast(string id, out RecordHandle handle, out bool found)
     {
-        if (RecordKey.TryPack(id, out ulong id0, out ulong id1))
+        RecordReader reader = new(Directory, _hash);
+        RecordLocation location;
+        object? value;
+        if (!RecordKey.TryPack(id, out ulong id0, out ulong id1))
         {
-            ulong hash = _hash.OfWords(id0, id1);
-            RecordSegment segment = RecordReader.SegmentOf(Directory, hash);
-            int index = segment.FindShort(id0, id1, hash);
-            if (index >= 0 && segment.ValueAt(index) is { } ready)
-            {
-                // A document that is there was, at that moment, the one of the newest version: a change clears it first.
-                handle = new RecordHandle(segment, index);
-                found = true;
-                return ready;
-            }
+            found = reader.TryGetText(id, out location, out value, out handle) && location.IsLive;
+            return value;
         }
 
-        found = TryGet(id, out RecordLocation location, out object? value, out handle) && location.IsLive;
+        // A document that is there was, at that moment, the one of the newest version: a change clears it first.
+        if (reader.TryGetReady(id0, id1, out value, out handle))
+        {
+            found = true;
+            return value;
+        }
+
+        found = reader.TryGet(id, out location, out value, out handle) && location.IsLive;
         return value;
     }
 
@@ -86,7 +91,7 @@ internal sealed partial class RecordTable
     /// A location names bytes that never change, so that a document made from them is right whenever the record lies there: it does not
     /// matter whether the record was elsewhere in between.
     /// </remarks>
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Performance", "CA1822", Justification = "Part of the table's surface")]
+    [SuppressMessage("Performance", "CA1822", Justification = "Reads as what it is: a change of the table")]
     public object TryCache(RecordHandle handle, RecordLocation seen, object value) =>
         handle.Segment.TryCache(handle.Index, seen, value);
 

@@ -34,6 +34,12 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
     /// <summary>Other programs' logs, agents' logs, another schema version, or skipped damage: a checkpoint brings all of it into one snapshot and a new log.</summary>
     public bool NeedsAdoption { get; init; }
 
+    /// <summary>The logs kept for history.</summary>
+    public IReadOnlyList<HistoryLog> History { get; init; } = [];
+
+    /// <summary>The log is not there; its damage was skipped.</summary>
+    public bool LogIsMissing { get; init; }
+
     /// <summary>The logs that were read, for history.</summary>
     public IReadOnlyList<HistoryLog> Read { get; init; } = [];
 }
@@ -58,13 +64,14 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             }
 
             var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0, settings.Nonces);
+            if (!plan.IsOurs) plan = await NamePeriodsAsync(plan, ct).ConfigureAwait(false);
             register.Adopt(plan.Base);
             var claimed = settings.ReadOnly ? null : await ClaimAsync(plan, ct).ConfigureAwait(false);
             try
             {
                 // Nobody else appends from here on; but what was claimed may no longer be what the manifest names.
                 if (claimed is not null && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) continue;
-                var opened = await LoadAsync(register, plan, started, ct).ConfigureAwait(false);
+                if (await LoadAsync(register, plan, started, ct).ConfigureAwait(false) is not { } opened) continue;
                 claimed = null;
                 return opened;
             }
@@ -99,14 +106,17 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         throw new OpsLogException(OpsLogError.Locked, $"Another writer is writing to '{key}'. Close it there, or open the store read-only.");
     }
 
-    private async ValueTask<OpenedStore> LoadAsync(ManifestRegister register, StorePlan plan, long started, CancellationToken ct)
+    /// <returns>Null if another writer wrote meanwhile: it has to be read again.</returns>
+    private async ValueTask<OpenedStore?> LoadAsync(ManifestRegister register, StorePlan plan, long started, CancellationToken ct)
     {
         var load = new StoreLoad(storage, settings, plan);
         await load.RunAsync(ct).ConfigureAwait(false);
+        var skipped = load.Skipped.ToList();
+        var history = await ReadHistoryAsync(plan.Base, skipped, ct).ConfigureAwait(false);
         var report = new RecoveryReport
         {
             Notes = load.Notes,
-            Skipped = load.Skipped,
+            Skipped = skipped,
             SnapshotRecords = load.SnapshotRecords,
             ReplayedOperations = load.Operations,
             StoredSchemaVersion = load.StoredSchema,
@@ -125,12 +135,55 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             LogIsOurs = load.ForeignOperations == 0,
             SnapshotBytes = load.SnapshotBytes,
             Read = load.History,
-            NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
+            History = history,
+            LogIsMissing = log is null,
+            NeedsAdoption = !plan.IsOurs || plan.Merges || skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
         };
         if (settings.ReadOnly) return opened;
         var target = log is null
             ? new LogTarget(storage, new StorageKey(plan.Logs[0].Entry.Name), 0, 0)
             : new LogTarget(storage, log.Key, log.Length, log.Pieces);
+        if (target.IsNumbered && plan.Base.Exclusive is not null)
+        {
+            // Its writer did not sign off and may only be paused. The piece it would write next is taken, for good: it can never acknowledge again.
+            var seal = await target.AppendAsync("\n"u8.ToArray(), Flush.Synced).ConfigureAwait(false);
+            if (!seal.IsStored) return null;
+            opened = opened with { NeedsAdoption = true };
+        }
+
         return opened with { Target = target, Buffer = new LogBuffer(log?.Extent ?? load.State.Extents.Add(new Extent("", [StampSource.SingleWriter])), log?.Length ?? 0) };
+    }
+
+    // Without its index history starts over; nothing else depends on it.
+    private async ValueTask<IReadOnlyList<HistoryLog>> ReadHistoryAsync(Manifest manifest, List<Damage> skipped, CancellationToken ct)
+    {
+        try
+        {
+            return await new HistoryKeeper(storage, settings).ReadAsync(manifest, ct).ConfigureAwait(false);
+        }
+        catch (OpsLogException e) when (settings.Recovery == Recovery.SkipCorrupt && e.Damage is not null)
+        {
+            skipped.Add(e.Damage);
+            return [];
+        }
+    }
+
+    // The package keeps an archive that we named, but not the period the name was encoded from: the archive itself says it.
+    private async ValueTask<StorePlan> NamePeriodsAsync(StorePlan plan, CancellationToken ct)
+    {
+        var archives = new List<ArchiveEntry>();
+        foreach (var archive in plan.Base.Archives)
+        {
+            var period = archive.Period;
+            if (period.AsSpan().ContainsAny('%', '~') && archive.Objects is [var only] && StorageKey.IsValid(only.Name) &&
+                await ObjectReader.ReadAllAsync(storage, new StorageKey(only.Name), ct).ConfigureAwait(false) is { } found)
+            {
+                period = Archiver.PeriodOf(found.Bytes) ?? period;
+            }
+
+            archives.Add(archive with { Period = period });
+        }
+
+        return plan with { Base = plan.Base with { Archives = archives } };
     }
 }

@@ -142,7 +142,7 @@ internal sealed partial class Verifier
             _progress.Add(part.Memory.Length);
             return part.Memory.Length;
         }, Window, ct).ConfigureAwait(false);
-        if (isThere) Count(length);
+        if (isThere is not null) Count(length);
         return (length, checksum.Value);
     }
 }

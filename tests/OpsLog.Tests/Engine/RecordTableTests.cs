@@ -1,4 +1,3 @@
-using System.Text;
 using OpsLog.Engine;
 using Xunit;
 
@@ -84,4 +83,10 @@ public sealed class RecordTableTests
     }
 
     internal static RecordLocation At(long offset, bool tombstone = false) => RecordLocation.Create(1, offset, 0, tombstone);
+
+    internal static byte[] Wtf8(string id)
+    {
+        byte[] bytes = new byte[RecordIdText.MaxWtf8(id.Length)];
+        return bytes[..RecordIdText.ToWtf8(id, bytes)];
+    }
 }

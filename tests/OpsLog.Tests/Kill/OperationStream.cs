@@ -18,9 +18,9 @@ internal sealed class OperationStream
         for (var line = 1; line <= count; line++)
         {
             var kind = random.Next(100);
-            var ids = Enumerable.Range(0, kind < 70 ? 1 : random.Next(2, 12)).Select(_ => $"key-{random.Next(60)}").Distinct(StringComparer.Ordinal);
+            var ids = Enumerable.Range(0, kind < 70 ? 1 : random.Next(2, 12)).Select(_ => $"key-{random.Next(60)}").Distinct(StringComparer.Ordinal).ToList();
             if (kind == 99) Add("""{"op":"compact"}""", []);
-            else if (kind is >= 60 and < 70) Add(Delete(ids.First()), [(ids.First(), null)]);
+            else if (kind is >= 60 and < 70) Add(Delete(ids[0]), [(ids[0], null)]);
             else AddSets(line, [.. ids], isBatch: kind >= 70, padding: random.Next(kind == 98 ? 20_000 : 200));
         }
     }
