@@ -46,14 +46,16 @@ internal static class BackupCopy
     public static async ValueTask CopyStoredAsync(IOpsStorage source, IOpsStorage target, Func<Manifest, Manifest> change, ProgressMeter progress, CancellationToken ct)
     {
         await RequireEmptyAsync(target, ct).ConfigureAwait(false);
+        var nonces = new NonceSource(null);
         for (var tries = 0; tries < MostTries; tries++)
         {
             using var register = new ManifestRegister(source);
             var read = await register.ReadAsync(ct).ConfigureAwait(false) ?? throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
+            register.Adopt(StorePlan.Of(read, 0, nonces).Base);
             var writer = new BackupWriter(source, target, progress);
             try
             {
-                if (await FixAsync(source, read, ct).ConfigureAwait(false) is not { } contents) continue;
+                if (await FixAsync(source, read, nonces, ct).ConfigureAwait(false) is not { } contents) continue;
                 await writer.WriteAsync(contents, change, ct).ConfigureAwait(false);
                 return;
             }
@@ -68,9 +70,8 @@ internal static class BackupCopy
     }
 
     // Null if another snapshot or log took over meanwhile.
-    private static async ValueTask<BackupContents?> FixAsync(IOpsStorage source, ManifestReadResult read, CancellationToken ct)
+    private static async ValueTask<BackupContents?> FixAsync(IOpsStorage source, ManifestReadResult read, NonceSource nonces, CancellationToken ct)
     {
-        var nonces = new NonceSource(null);
         var plan = StorePlan.Of(read, 0, nonces);
         var logs = new List<(StorageKey, LogExtent)>();
         foreach (var log in plan.Logs) logs.Add(await EndOfAsync(source, log, ct).ConfigureAwait(false));

@@ -76,6 +76,7 @@ internal sealed class BackupWriter(IOpsStorage source, IOpsStorage target, Progr
             return;
         }
 
+        // A log kept for history may end within a piece: what follows there is in the next log as well.
         long position = 0;
         for (long number = 1; position < extent.Length; number++)
         {
@@ -84,7 +85,7 @@ internal sealed class BackupWriter(IOpsStorage source, IOpsStorage target, Progr
         }
 
         if (!_toPieces) await target.ReleaseAsync(log, ct).ConfigureAwait(false);
-        if (position != extent.Length) throw Damaged(log, DamageKind.CorruptObject, position, $"the pieces of the log have {position} bytes, {extent.Length} were written");
+        if (position < extent.Length) throw Damaged(log, DamageKind.CorruptObject, position, $"the pieces of the log have {position} bytes, {extent.Length} were written");
     }
 
     private async ValueTask<long> AppendPieceAsync(StorageKey log, StorageKey piece, long position, CancellationToken ct)

@@ -170,9 +170,10 @@ internal sealed class Checkpointer : IDisposable
     private async ValueTask CheckpointAsync(CancellationToken ct)
     {
         var before = _register.Current;
-        if (_writer.HasUnflushed) await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
         await MakeRoomAsync(before, ct).ConfigureAwait(false);
         var view = StoreView.Of(_state, _writer);
+        // The old log must hold all that the view does: kept for history, it ends there.
+        if (_writer.HasUnflushed) await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
         using var stream = new SnapshotStream(view, _schemaVersion, _settings.SnapshotFormat, IsoTime.ToText(_settings.Time.GetUtcNow()));
         var snapshot = await WriteSnapshotAsync(stream, view, before.Revision, ct).ConfigureAwait(false);
         var roll = new LogRoll(_storage, _settings, _state, _writer, view.LogPosition) { OldIsMissing = _logIsMissing };

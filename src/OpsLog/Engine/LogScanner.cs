@@ -242,18 +242,41 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         Notes.Add(damage);
     }
 
-    // The last whole operation on a damaged line, if there is one: nothing behind it can belong to the unfinished one before it.
+    // Every whole operation on a damaged line: a torn one may stand before it, or one that only lacks its newline.
     private void Unglue(in ObjectPart part, ReadOnlySpan<byte> bytes, int start, int end, IOperationSink sink)
     {
-        var from = bytes[start..end].LastIndexOf("{\"ts\":\""u8);
-        for (; from > 0; from = bytes.Slice(start, from).LastIndexOf("{\"ts\":\""u8))
+        var line = bytes[start..end];
+        for (var from = 0; from >= 0;)
         {
-            var offset = part.Start + start + from;
-            var verdict = OperationCodec.TryRead(bytes[(start + from)..end], offset - part.ChecksumBase, false, out var operation, out _);
-            if (verdict != LineVerdict.Operation || operation.BatchSize > 1) continue;
-            Stand(operation, offset, part.Start + end + 1, _line, sink);
-            return;
+            var taken = TakeGlued(part, line, start, from, part.Start + end + 1, sink);
+            var next = taken > from ? taken : NextHead(line, from + 1);
+            from = next < line.Length ? next : -1;
         }
+    }
+
+    // Returns the end of the operation that starts at a place in a line; that place if none does.
+    private int TakeGlued(in ObjectPart part, ReadOnlySpan<byte> line, int start, int from, long next, IOperationSink sink)
+    {
+        var offset = part.Start + start + from;
+        for (var to = NextHead(line, from + 1); from > 0 || to < line.Length; to = NextHead(line, to + 1))
+        {
+            var verdict = OperationCodec.TryRead(line[from..to], offset - part.ChecksumBase, offset == 0, out var operation, out _);
+            if (verdict == LineVerdict.Operation && operation.BatchSize <= 1)
+            {
+                Stand(operation, offset, next, _line, sink);
+                return to;
+            }
+
+            if (to == line.Length) break;
+        }
+
+        return from;
+    }
+
+    private static int NextHead(ReadOnlySpan<byte> line, int from)
+    {
+        var next = line[Math.Min(from, line.Length)..].IndexOf("{\"ts\":\""u8);
+        return next < 0 ? line.Length : from + next;
     }
 
     private void Corrupt(in ObjectPart part, int start, int end, string fault)

@@ -92,14 +92,12 @@ internal sealed class Repairer
         {
             if (!StoreKeys.TryParse(entry.Key, out var name) || name.Kind is not (StoredKind.Archive or StoredKind.ArchiveSegment)) continue;
             if (await ObjectReader.ReadAllAsync(_source, entry.Key, ct).ConfigureAwait(false) is not { } bytes) continue;
-            found.Add((Period(bytes.Bytes) ?? name.Data, new ArchiveObject(entry.Key.Value, 0)));
+            found.Add((Archiver.PeriodOf(bytes.Bytes) ?? name.Data, new ArchiveObject(entry.Key.Value, 0)));
         }
 
         if (found.Count > 0) _assumptions.Add("Without a manifest, every archive there is was taken to belong to the store.");
         return [.. found.GroupBy(f => f.Period, StringComparer.Ordinal).Select(g => new ArchiveEntry(g.Key, [.. g.Select(f => f.Object)]))];
     }
-
-    private static string? Period(byte[] archive) => ArchiveReader.TryOpen(archive, out var reader, out _) ? reader.Header.Period : null;
 
     // Byte for byte, under names that are nobody's: whoever knows better may still find something in them.
     private async ValueTask QuarantineAsync(CancellationToken ct)

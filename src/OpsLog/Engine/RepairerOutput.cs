@@ -21,10 +21,15 @@ internal sealed class RepairerOutput(IOpsStorage source, IOpsStorage target, Eng
         foreach (var entry in archives)
         {
             var kept = new List<ArchiveObject>();
+            var period = entry.Period;
             foreach (var part in entry.Objects)
-                if (await CopyAsync(entry.Period, part, ct).ConfigureAwait(false) is { } copied)
-                    kept.Add(copied);
-            if (kept.Count > 0) _archives.Add(new ArchiveEntry(entry.Period, kept));
+            {
+                if (await ReadAsync(entry.Period, part, ct).ConfigureAwait(false) is not { } bytes) continue;
+                period = Archiver.PeriodOf(bytes) ?? period;
+                kept.Add(await CopyAsync(part, bytes, ct).ConfigureAwait(false));
+            }
+
+            if (kept.Count > 0) _archives.Add(new ArchiveEntry(period, kept));
         }
 
         progress.End();
@@ -63,7 +68,8 @@ internal sealed class RepairerOutput(IOpsStorage source, IOpsStorage target, Eng
         progress.End();
     }
 
-    private async ValueTask<ArchiveObject?> CopyAsync(string period, ArchiveObject part, CancellationToken ct)
+    // Null, and a loss, if it is not whole.
+    private async ValueTask<byte[]?> ReadAsync(string period, ArchiveObject part, CancellationToken ct)
     {
         if (!StorageKey.IsValid(part.Name))
         {
@@ -71,8 +77,7 @@ internal sealed class RepairerOutput(IOpsStorage source, IOpsStorage target, Eng
             return null;
         }
 
-        var key = new StorageKey(part.Name);
-        if (await ObjectReader.ReadAllAsync(source, key, ct).ConfigureAwait(false) is not { } found)
+        if (await ObjectReader.ReadAllAsync(source, new StorageKey(part.Name), ct).ConfigureAwait(false) is not { } found)
         {
             Losses.Add(new Damage(DamageKind.Missing, part.Name, 0, 0, 0, "the manifest lists this archive, but it is not there"));
             return null;
@@ -84,10 +89,16 @@ internal sealed class RepairerOutput(IOpsStorage source, IOpsStorage target, Eng
             return null;
         }
 
-        await PutAsync(key, new MemoryStream(found.Bytes), ct).ConfigureAwait(false);
-        progress.Add(found.Bytes.Length);
+        return found.Bytes;
+    }
+
+    private async ValueTask<ArchiveObject> CopyAsync(ArchiveObject part, byte[] bytes, CancellationToken ct)
+    {
+        var key = new StorageKey(part.Name);
+        await PutAsync(key, new MemoryStream(bytes), ct).ConfigureAwait(false);
+        progress.Add(bytes.Length);
         _revision = Math.Max(_revision, StoreKeys.RevisionOf(key) + 1);
-        return new ArchiveObject(part.Name, RecordsOf(found.Bytes));
+        return new ArchiveObject(part.Name, RecordsOf(bytes));
     }
 
     private static long RecordsOf(byte[] archive)

@@ -95,6 +95,7 @@ internal sealed class Salvage
         {
             TakesGluedLines = true,
             RefuseDoubtful = _refusesDoubtful,
+            IsClosed = (_storage.Capabilities & StorageCapabilities.Append) == 0,
         };
         var sink = new AboveFloor(_builder, floor);
         var read = await LogReader.ReadAsync(_storage, key, 0, null, part =>

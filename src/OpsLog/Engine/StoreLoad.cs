@@ -84,7 +84,11 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         var extent = State.Extents.Add(new Extent(key.Value, [log.Source]));
         _builder.EnterLog(extent, log.Source, log.Entry.Schema);
         var source = new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless);
-        var scanner = new LogScanner(source, settings.Recovery) { RefuseDoubtful = _refuseDoubtful };
+        var scanner = new LogScanner(source, settings.Recovery)
+        {
+            RefuseDoubtful = _refuseDoubtful,
+            IsClosed = (storage.Capabilities & StorageCapabilities.Append) == 0, // a piece of a numbered log is written whole
+        };
         var times = new TimeRange(_builder);
         var length = await LogReader.ReadAsync(storage, key, 0, null, part =>
         {

@@ -52,6 +52,7 @@ internal sealed partial class Verifier
             if (manifest is null) throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
             var revision = manifest.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0;
             var plan = StorePlan.Of(manifest, revision, settings.Nonces);
+            register.Adopt(plan.Base);
             var report = await RunAsync(storage, settings, plan, new ProgressMeter(progress), ct).ConfigureAwait(false);
             if (report.IsSound || await register.IsCurrentAsync(ct).ConfigureAwait(false)) return report;
         }

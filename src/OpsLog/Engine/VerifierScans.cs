@@ -16,7 +16,7 @@ internal sealed partial class Verifier
         var key = new StorageKey(log.Name);
         var extent = state.Extents.Add(new Extent(log.Name, [source]));
         builder.EnterLog(extent, source, schema);
-        var scanner = new LogScanner(log, Recovery.SkipCorrupt) { RefuseDoubtful = _refusesDoubtful };
+        var scanner = new LogScanner(log, Recovery.SkipCorrupt) { RefuseDoubtful = _refusesDoubtful, IsClosed = IsNumbered || limit is not null };
         var lines = new VerifierLines(state, builder, scanner, checksPrevious) { IsPartial = _isPartial, Start = log.StartClock };
         long done = 0;
         var read = await LogReader.ReadAsync(_storage, key, 0, limit, part =>
@@ -31,19 +31,12 @@ internal sealed partial class Verifier
         if (read is not { } found) return null;
 
         _objects += 1 + found.Pieces;
-        _bytes += found.Length;
+        _bytes += Math.Min(found.Length, limit ?? found.Length);
         _operations += scanner.Operations;
         _mustRefuseDoubtful |= !_refusesDoubtful && scanner.Skipped.Count > 0 && scanner.SawDoubtful;
         _damages.AddRange(scanner.Skipped);
         _damages.AddRange(lines.Damages);
-        foreach (var note in scanner.Notes)
-        {
-            // A piece of a numbered log was written whole, and a log kept for history ended behind a line: what is cut there was acknowledged.
-            var isCut = note.Kind == DamageKind.TornTail && (IsNumbered || limit is not null);
-            if (isCut) _damages.Add(note with { Kind = DamageKind.CorruptLine, Detail = "the line or batch is cut, though it was written whole" });
-            else _notes.Add(note);
-        }
-
+        _notes.AddRange(scanner.Notes);
         return found;
     }
 
@@ -122,7 +115,9 @@ internal sealed partial class Verifier
         if (reader.Header.Format > FormatVersion.Current)
             throw new OpsLogException(OpsLogError.TooNew, $"The archive '{part.Name}' has format {reader.Header.Format}. Update the program.");
         if (reader.Header.Format is null) return "";
-        if (!string.Equals(reader.Header.Period, period, StringComparison.Ordinal)) return $"it is an archive of '{reader.Header.Period}', listed for '{period}'";
+        // The package keeps no periods, only the names made of them.
+        var isListed = string.Equals(reader.Header.Period, period, StringComparison.Ordinal) || string.Equals(StoreKeys.Archive(reader.Header.Period).Value, part.Name, StringComparison.Ordinal);
+        if (!isListed) return $"it is an archive of '{reader.Header.Period}', listed for '{period}'";
 
         // More than listed is no damage: an archive run was interrupted before it could list them, and they are in the store as well.
         long records = 0;
