@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -97,6 +98,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
 
         public long Records { get; private set; }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public int Take(ObjectPart part)
         {
             var bytes = part.Memory.Span;
@@ -129,6 +131,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
                 throw Damaged(key.Value, DamageKind.CorruptObject, "the snapshot's header is not the one that was written");
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Line(in ObjectPart part, ReadOnlySpan<byte> line, long offset)
         {
             if (Header is null)
