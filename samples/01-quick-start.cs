@@ -6,22 +6,17 @@ using OpsLog;
 
 await using var store = await OpsStore<TaskItem>.OpenAsync("./.demo/quick-start");
 
-await store.SetAsync("task-1", new TaskItem("Build the API", "active"));       // returns when it is on stable storage
-await store.SetAsync("task-2", new TaskItem("Write the docs", "active"));
-await store.UpdateAsync("task-1", task => task with { Status = "done" });      // read, change, write: atomic
-
-foreach (var (id, task) in store.Where(record => record.Value.Status == "active"))
-    Console.WriteLine($"to do: {id}, {task.Title}");
-
-await store.BatchAsync(batch =>                                               // all of it or nothing
+await store.SetAsync("task-1", new TaskItem("Build the API", "active"));    // returns when it is on stable storage
+await store.UpdateAsync("task-1", task => task with { Status = "done" });   // read, change, write: atomic
+await store.BatchAsync(batch =>                                             // all of it or nothing
 {
+    batch.Set("task-2", new TaskItem("Write the docs", "active"));
     batch.Set("task-3", new TaskItem("Ship", "active"));
-    batch.Delete("task-2");
 });
-await store.UndoAsync();                                                      // takes the whole batch back
-Console.WriteLine($"after the undo: {string.Join(", ", store.Keys.Order(StringComparer.Ordinal))}");
 
+await store.UndoAsync();                                                    // takes the whole batch back
+Console.WriteLine($"{store.Count(record => record.Value.Status == "done")} of {store.Count} done");
 await foreach (var operation in store.HistoryAsync("task-1"))
-    Console.WriteLine($"{operation.Time:u} {operation.Kind} task-1: {operation.Value?.Status}");
+    Console.WriteLine($"{operation.Time:u} {operation.Kind}: {operation.Value?.Status}");
 
 internal sealed record TaskItem(string Title, string Status);

@@ -90,15 +90,15 @@ public abstract partial class StorageContract
             var whole = Bytes(length);
             await StoreAsync(Storage, "snapshots/x", whole);
             foreach (var offset in (long[])[0, 1, length / 2, length - 1, length, length + 5, long.MaxValue])
-            foreach (var count in (long?[])[null, 0, 1, length / 2, length, length + 5, long.MaxValue])
-            {
-                if (offset < 0) continue;
-                await using var found = await Storage.ReadAsync(Key("snapshots/x"), new ByteRange(offset, count), Token);
-                var start = (int)Math.Min(offset, length);
-                var end = start + (int)Math.Min(count ?? long.MaxValue, length - start);
-                Assert.Equal(length, found!.Length);
-                Assert.True((await found.ReadToEndAsync(Token)).Span.SequenceEqual(whole.AsSpan(start..end)), $"[{offset}, {count}] of {length}");
-            }
+                foreach (var count in (long?[])[null, 0, 1, length / 2, length, length + 5, long.MaxValue])
+                {
+                    if (offset < 0) continue;
+                    await using var found = await Storage.ReadAsync(Key("snapshots/x"), new ByteRange(offset, count), Token);
+                    var start = (int)Math.Min(offset, length);
+                    var end = start + (int)Math.Min(count ?? long.MaxValue, length - start);
+                    Assert.Equal(length, found!.Length);
+                    Assert.True((await found.ReadToEndAsync(Token)).Span.SequenceEqual(whole.AsSpan(start..end)), $"[{offset}, {count}] of {length}");
+                }
         }
     }
 

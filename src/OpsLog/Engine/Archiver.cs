@@ -21,6 +21,9 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         return string.Create(CultureInfo.InvariantCulture, $"{now.Year:D4}-Q{(now.Month + 2) / 3}");
     }
 
+    /// <summary>The period a segment says it is of; null if it cannot be read.</summary>
+    public static string? PeriodOf(byte[] segment) => ArchiveReader.TryOpen(segment, out var reader, out _) ? reader.Header.Period : null;
+
     /// <exception cref="ArgumentException">The period is not one.</exception>
     public static void CheckPeriod(string period)
     {
@@ -37,12 +40,13 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             var entry = register.Current.Archives.FirstOrDefault(a => string.Equals(a.Period, period, StringComparison.Ordinal));
             RefuseCaseTwin(period);
             var records = entry is null ? [] : await LoadAsync(entry, Migration.None, ct).ConfigureAwait(false);
+            var before = records.Count;
             var moved = Take(view, ids, period, records);
             if (moved.Count == 0) return moved;
             var bytes = Encode(period, records);
             var key = entry?.Objects is [var only] ? new StorageKey(only.Name) : StoreKeys.Archive(period);
             await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.Always, ct).ConfigureAwait(false);
-            await checkpointer.SwapAsync(m => Listed(m, period, key, records.Count, moved.Count), ct).ConfigureAwait(false);
+            await checkpointer.SwapAsync(m => Listed(m, period, key, records.Count, records.Count - before), ct).ConfigureAwait(false);
             return moved;
         }
         finally

@@ -22,8 +22,8 @@ internal sealed class Checkpointer : IDisposable
     private readonly int _schemaVersion;
     private IReadOnlyList<HistoryLog> _readLogs;
     private List<string> _collected = [];
-    private Extent? _logExtent;
-    private LogEnd _logEnd;
+    private bool _logIsMissing;
+    private readonly LogEnd _logEnd;
     private long _snapshotBytes;
     private long _nextTry;
     private int _running;
@@ -31,11 +31,12 @@ internal sealed class Checkpointer : IDisposable
     public Checkpointer(IOpsStorage storage, EngineSettings settings, OpenedStore opened, Writer writer)
     {
         (_storage, _settings, _state, _writer, _register) = (storage, settings, opened.State, writer, opened.Register);
-        (_schemaVersion, _readLogs, _logExtent, _logEnd, _snapshotBytes) = (opened.SchemaVersion, opened.Read, opened.LogExtent, opened.LogEnd, opened.SnapshotBytes);
+        (_schemaVersion, _readLogs, _logEnd, _snapshotBytes) = (opened.SchemaVersion, opened.Read, opened.LogEnd, opened.SnapshotBytes);
         _garbage = new GarbageCollector(storage, settings);
         _history = new HistoryKeeper(storage, settings);
         LogIsOurs = opened.LogIsOurs;
-        History = [];
+        History = opened.History;
+        _logIsMissing = opened.LogIsMissing;
     }
 
     public long SnapshotBytes => Volatile.Read(ref _snapshotBytes);
@@ -57,7 +58,6 @@ internal sealed class Checkpointer : IDisposable
     /// <summary>Opening goes on in the log there is: voids what is unfinished, and registers as the one writer.</summary>
     public async ValueTask TakeOverAsync(CancellationToken ct)
     {
-        History = await _history.ReadAsync(_register.Current, ct).ConfigureAwait(false);
         var mend = _logEnd switch
         {
             LogEnd.Unfinished => Writer.Spoil,
@@ -73,7 +73,11 @@ internal sealed class Checkpointer : IDisposable
 
         var log = _writer.Target.Key.Value;
         if (string.Equals(_register.Current.Exclusive, log, StringComparison.Ordinal)) return;
-        await SwapAsync(m => m with { Exclusive = log }, ct).ConfigureAwait(false);
+        await SwapAsync(
+            m => m.Exclusive is null || (_storage.Capabilities & StorageCapabilities.HoldsWriters) != 0
+                ? m with { Exclusive = log }
+                : throw new OpsLogException(OpsLogError.Conflict, "Another writer opened the store at the same moment. Open it again."),
+            ct).ConfigureAwait(false);
     }
 
     /// <summary>Runs a checkpoint if the log has grown enough. Called after each commit; must cost next to nothing.</summary>
@@ -102,6 +106,13 @@ internal sealed class Checkpointer : IDisposable
         {
             _one.Release();
         }
+    }
+
+    /// <summary>Keeps checkpoints away until it is disposed: until then no object that the manifest names is deleted.</summary>
+    public async ValueTask<CheckpointHold> HoldAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct).ConfigureAwait(false);
+        return new CheckpointHold(_one);
     }
 
     /// <summary>A clean end: the store is nobody's any more. Also strikes what was collected off the list.</summary>
@@ -164,11 +175,11 @@ internal sealed class Checkpointer : IDisposable
         var view = StoreView.Of(_state, _writer);
         using var stream = new SnapshotStream(view, _schemaVersion, _settings.SnapshotFormat, IsoTime.ToText(_settings.Time.GetUtcNow()));
         var snapshot = await WriteSnapshotAsync(stream, view, before.Revision, ct).ConfigureAwait(false);
-        var roll = new LogRoll(_storage, _settings, _state, _writer, view.LogPosition);
+        var roll = new LogRoll(_storage, _settings, _state, _writer, view.LogPosition) { OldIsMissing = _logIsMissing };
         try
         {
             await roll.PrepareAsync(before.Revision, ct).ConfigureAwait(false);
-            var retired = await RetireAsync(before, view, ct).ConfigureAwait(false);
+            var retired = Retire(before, view);
             var history = await _history.WriteAsync(retired.Kept, before.Revision, ct).ConfigureAwait(false);
             var exclusive = new ExclusiveRequest(async () =>
             {
@@ -187,6 +198,7 @@ internal sealed class Checkpointer : IDisposable
         }
 
         _readLogs = [];
+        _logIsMissing = false;
         LogIsOurs = true;
         _nextTry = 0;
         Checkpoints++;
@@ -219,9 +231,9 @@ internal sealed class Checkpointer : IDisposable
     }
 
     // What becomes of the logs the new snapshot covers: kept for history, or garbage.
-    private async ValueTask<(List<HistoryLog> Kept, List<HistoryLog> Dropped)> RetireAsync(Manifest before, StoreView view, CancellationToken ct)
+    private (List<HistoryLog> Kept, List<HistoryLog> Dropped) Retire(Manifest before, StoreView view)
     {
-        var logs = new List<HistoryLog>(await _history.ReadAsync(before, ct).ConfigureAwait(false));
+        var logs = new List<HistoryLog>(History);
         if (_readLogs.Count > 0 && !(before.Logs is [var only] && _readLogs is [var read] && string.Equals(only.Name, read.Name, StringComparison.Ordinal))) logs.AddRange(_readLogs);
         else if (before.Logs is [var log]) logs.Add(new HistoryLog(log.Name, "", view.LogPosition, log.Schema, log.Start, view.Clock, view.LogOperations, "", IsoTime.ToText(_settings.Time.GetUtcNow()), _writer.Target.Pieces));
         return _history.Divide(logs);
@@ -271,4 +283,10 @@ internal sealed class Checkpointer : IDisposable
 
     private static Manifest Strike(Manifest manifest, List<string> collected) =>
         collected.Count == 0 ? manifest : manifest with { Garbage = [.. manifest.Garbage.Where(g => !collected.Contains(g.Name))] };
+}
+
+/// <summary>While it lives, no checkpoint is made.</summary>
+internal readonly struct CheckpointHold(SemaphoreSlim one) : IDisposable
+{
+    public void Dispose() => one.Release();
 }

@@ -18,6 +18,9 @@ internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClo
     /// <summary>Lines without a clock have clock 0.</summary>
     public bool IsTimeless { get; init; }
 
+    /// <summary>It ended for good.</summary>
+    public bool IsClosed { get; init; }
+
     /// <summary>The log is damaged: doubtful lines are not taken.</summary>
     public bool RefuseDoubtful { get; init; }
 }
@@ -45,7 +48,7 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
         for (var i = first; i < logs.Count; i++, offset = 0)
         {
             var log = logs[i];
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful };
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed };
             var found = new Collector(log, incarnation, id, offset);
             // Where lines carry no clock it is derived from the lines before, from the first on.
             var position = log.EveryLineHasAClock ? offset : 0;
@@ -53,27 +56,40 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             {
                 found.Operations.Clear();
                 long next = position;
-                bool any;
+                LogExtent? extent;
                 try
                 {
-                    any = await LogReader.ReadAsync(storage, log.Key, position, log.Length, part =>
+                    extent = await LogReader.ReadAsync(storage, log.Key, position, log.Length, part =>
                     {
                         var taken = scanner.Scan(part, found);
                         next = part.Start + taken;
                         return taken;
-                    }, ct, Window, oneWindow: true).ConfigureAwait(false) is not null;
+                    }, ct, Window, oneWindow: true).ConfigureAwait(false);
                 }
                 catch (StorageException e)
                 {
                     throw new OpsLogException(OpsLogError.StorageFailed, $"The log '{log.Key}' cannot be read: {e.Message}", e);
                 }
 
-                if (!any) throw new OpsLogException(OpsLogError.PositionLost, $"The log '{log.Key}' is no longer retained. Read the state and start from there.");
                 foreach (var operation in found.Operations) yield return operation;
-                if (next <= position) break;
+                if (next <= position || extent is null)
+                {
+                    CheckLength(log, extent);
+                    break;
+                }
+
                 position = next;
             }
         }
+    }
+
+    /// <exception cref="OpsLogException">A log that ended there once is shorter now, or gone.</exception>
+    public static void CheckLength(FeedLog log, LogExtent? found)
+    {
+        if (found is null) throw new OpsLogException(OpsLogError.PositionLost, $"The log '{log.Key}' is no longer retained. Read the state and start from there.");
+        if (found.Value.Length >= log.Length) return;
+        throw LogScanner.Refused(new Damage(
+            DamageKind.CorruptObject, log.Key.Value, 0, found.Value.Length, log.Length - found.Value.Length, $"the log has {found.Value.Length} bytes, {log.Length} were written"));
     }
 
     private static (int Log, long Offset) Locate(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since)
@@ -87,10 +103,11 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             var offset = since.Offset;
             // A checkpoint carries what lies behind the snapshot over to the start of the next log, byte for byte as long.
             for (; i < logs.Count - 1 && offset > logs[i].Length; i++) offset -= logs[i].Length;
+            if (offset > logs[i].Length) break; // the store was put back to an earlier state
             return (i, offset);
         }
 
-        throw new OpsLogException(OpsLogError.PositionLost, $"What lies behind the position ('{since.Log}') is no longer retained. Read the state and start from there.");
+        throw new OpsLogException(OpsLogError.PositionLost, $"What lies behind the position ('{since.Log}@{since.Offset}') is not there: no longer retained, or the store was put back to an earlier state. Read the state and start from there.");
     }
 
     private sealed class Collector(FeedLog log, string incarnation, string? id, long from) : IOperationSink

@@ -52,10 +52,10 @@ internal sealed class Follower
                     ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
                 if (read.Verdict != ManifestVerdict.Ours || _place is null) return await StartOverAsync(ct).ConfigureAwait(false);
                 _register.Adopt(read.Manifest!);
-                if (!await MoveOnAsync(state, read.Manifest!, n => taken += n, ct).ConfigureAwait(false)) return await StartOverAsync(ct).ConfigureAwait(false);
             }
 
             if (_place is null) return (0, null);
+            if (!await MoveOnAsync(state, _register.Current, n => taken += n, ct).ConfigureAwait(false)) return await StartOverAsync(ct).ConfigureAwait(false);
             var more = await ReadOnAsync(state, null, ct).ConfigureAwait(false);
             return more < 0 ? await StartOverAsync(ct).ConfigureAwait(false) : (taken + more, null);
         }
@@ -85,6 +85,7 @@ internal sealed class Follower
                 var operations = await ReadOnAsync(state, length, ct).ConfigureAwait(false);
                 if (operations < 0) return false;
                 took(operations);
+                if (_place.Position < length) return false; // it was longer once: what is missing is in the snapshot
             }
 
             var next = index + 1 < manifest.Retired.Count ? manifest.Retired[index + 1] : null;

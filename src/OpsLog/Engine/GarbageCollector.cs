@@ -9,6 +9,9 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings settings)
 {
+    // The piece that seals a log is its writer's fence, for as long as that writer may be paused: it is never collected.
+    private const int SealLength = 1;
+
     /// <summary>Deletes what is due; returns what is gone, to be struck off the manifest's list at the next swap.</summary>
     /// <param name="manifest">The manifest that lists the garbage.</param>
     /// <param name="allowed">Garbage up to that many bytes may wait out the grace period.</param>
@@ -41,7 +44,7 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
         await foreach (var entry in storage.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
         {
             if (!StoreKeys.TryParse(entry.Key, out var name) || !name.IsOurs || name.Revision >= manifest.Revision) continue;
-            if (!named.Contains(name.LogKey.Value)) orphans.Add(entry.Key);
+            if (!named.Contains(name.LogKey.Value) && !(name.Kind == StoredKind.Piece && entry.Length <= SealLength)) orphans.Add(entry.Key);
         }
 
         foreach (var orphan in orphans) await storage.DeleteAsync(orphan, ct).ConfigureAwait(false);
@@ -68,8 +71,8 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
             for (long number = 1; ; number++)
             {
                 var piece = StoreKeys.Piece(key, number);
-                if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is null) break;
-                await storage.DeleteAsync(piece, ct).ConfigureAwait(false);
+                if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is not { } stat) break;
+                if (stat.Length > SealLength) await storage.DeleteAsync(piece, ct).ConfigureAwait(false);
             }
         }
     }

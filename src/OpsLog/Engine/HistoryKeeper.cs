@@ -10,7 +10,16 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
     public async ValueTask<IReadOnlyList<HistoryLog>> ReadAsync(Manifest manifest, CancellationToken ct)
     {
         if (manifest.History is not { } reference) return [];
-        var found = await ObjectReader.ReadAllAsync(storage, new StorageKey(reference.Name), ct).ConfigureAwait(false);
+        (byte[] Bytes, StorageVersion Version)? found;
+        try
+        {
+            found = await ObjectReader.ReadAllAsync(storage, new StorageKey(reference.Name), ct).ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            throw new OpsLogException(OpsLogError.StorageFailed, $"The history index '{reference.Name}' cannot be read: {e.Message}", e);
+        }
+
         if (found is not { } index) throw LogScanner.Refused(new Damage(DamageKind.Missing, reference.Name, 0, 0, 0, "the manifest names this history index, but it is not there"));
         if (!HistoryIndexCodec.TryRead(index.Bytes, out var logs, out var fault))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, reference.Name, 0, 0, index.Bytes.Length, fault));

@@ -20,16 +20,11 @@ internal static class LogReader
         IOpsStorage storage, StorageKey log, long from, long? limit, Func<ObjectPart, int> take, CancellationToken ct,
         long window = DefaultWindow, bool oneWindow = false)
     {
-        var length = from;
-        int Count(ObjectPart part)
+        if ((storage.Capabilities & StorageCapabilities.Append) != 0)
         {
-            length = Math.Max(length, part.Start + part.Memory.Length);
-            return take(part);
+            var length = await ObjectReader.ReadAsync(storage, log, from, limit, 0, take, window, ct, oneWindow).ConfigureAwait(false);
+            return length is { } bytes ? new LogExtent(bytes, 0) : null;
         }
-
-        var isNumbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
-        if (!isNumbered)
-            return await ObjectReader.ReadAsync(storage, log, from, limit, 0, Count, window, ct, oneWindow).ConfigureAwait(false) ? new LogExtent(length, 0) : null;
 
         if (await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is null) return null;
         long start = 0, pieces = 0;
@@ -38,7 +33,7 @@ internal static class LogReader
             var piece = StoreKeys.Piece(log, pieces + 1);
             if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is not { } stat) break;
             if (start + stat.Length > from)
-                await ObjectReader.ReadAsync(storage, piece, Math.Max(start, from), null, start, Count, window, ct, oneWindow).ConfigureAwait(false);
+                await ObjectReader.ReadAsync(storage, piece, Math.Max(start, from), null, start, take, window, ct, oneWindow).ConfigureAwait(false);
             start += stat.Length;
             if (oneWindow && start > from) break;
         }

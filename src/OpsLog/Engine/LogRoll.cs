@@ -24,6 +24,9 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 
     public StorageKey Key { get; private set; }
 
+    /// <summary>There is no old log to end; its damage was skipped.</summary>
+    public bool OldIsMissing { get; init; }
+
     /// <summary>Makes the new log and copies all but the last few lines.</summary>
     public async ValueTask PrepareAsync(long revision, CancellationToken ct)
     {
@@ -44,10 +47,10 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     {
         writer.ThrowIfFailed();
         await CopyAsync(_oldBuffer.Position).ConfigureAwait(false);
-        if ((storage.Capabilities & StorageCapabilities.HoldsWriters) != 0) return;
+        if (OldIsMissing || _old.IsNumbered || (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0 || writer.HasUnflushed) return;
 
-        // Nothing keeps another writer from the old log: an empty line behind its end makes that writer's next append fail.
-        if (writer.HasUnflushed) return; // its end is not known to the storage; the swap is the fence then
+        // Nothing keeps another writer from the old log: an empty line behind its end makes that writer's next append fail. (A numbered log
+        // never has a second writer: who takes a store over seals the log first and starts one of its own.)
         var newline = "\n"u8.ToArray();
         try
         {

@@ -31,6 +31,8 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     private long _line;
     private long _clock = log.StartClock;
     private int _batchSize;
+    private long _batchLine;
+    private long _objectStart;
 
     /// <summary>Unfinished bytes that were never acknowledged.</summary>
     public List<Damage> Notes { get; } = [];
@@ -49,7 +51,19 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     /// <summary>The log may be growing: what is unfinished at its end is left for the next scan, without a report.</summary>
     public bool WaitsForMore { get; init; }
 
+    /// <summary>The log ended for good where it is read to: an unfinished end is damage.</summary>
+    public bool IsClosed { get; init; }
+
+    /// <summary>
+    /// Whether a whole operation that stands behind an unfinished one on the same line is taken (a program appended without looking at the
+    /// end of the log). The line is reported as damaged all the same. For repair only: no reader shows such lines.
+    /// </summary>
+    public bool TakesGluedLines { get; init; }
+
     public bool SawDoubtful { get; private set; }
+
+    /// <summary>The line of the operation that the sink is being given, from 1 in its object.</summary>
+    public long Line { get; private set; }
 
     /// <summary>How the log ends, once its last bytes were scanned.</summary>
     public LogEnd End { get; private set; }
@@ -64,13 +78,14 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         var bytes = part.Memory.Span;
         var position = 0;
         var taken = 0;
+        if (part.ChecksumBase != _objectStart) (_objectStart, _line) = (part.ChecksumBase, 0); // the next piece of a numbered log
         while (position < bytes.Length)
         {
             var length = bytes[position..].IndexOf((byte)'\n');
             if (length < 0) break;
             var end = position + length;
             _line++;
-            Line(part, bytes, position, end, sink);
+            TakeLine(part, bytes, position, end, sink);
             position = end + 1;
             if (_batch.Count == 0) taken = position;
         }
@@ -96,7 +111,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Line(in ObjectPart part, ReadOnlySpan<byte> bytes, int start, int end, IOperationSink sink)
+    private void TakeLine(in ObjectPart part, ReadOnlySpan<byte> bytes, int start, int end, IOperationSink sink)
     {
         var offset = part.Start + start;
         var verdict = OperationCodec.TryRead(bytes[start..end], offset - part.ChecksumBase, offset == 0, out var operation, out var fault);
@@ -112,7 +127,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
                 BatchLine(part, bytes, operation, start, end, sink);
                 break;
             case LineVerdict.Operation:
-                Stand(operation, offset, part.Start + end + 1, sink);
+                Stand(operation, offset, part.Start + end + 1, _line, sink);
                 break;
             case LineVerdict.Empty when _batch.Count == 0:
                 break;
@@ -121,7 +136,9 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
                 break;
             default:
                 AbandonBatch(part, bytes, verdict == LineVerdict.Corrupt && !JsonLines.HasChecksumTail(bytes[start..end]), sink);
-                if (verdict != LineVerdict.Empty) Corrupt(offset, end - start, fault);
+                if (verdict == LineVerdict.Empty) break;
+                Corrupt(part, start, end, fault);
+                if (TakesGluedLines) Unglue(part, bytes, start, end, sink);
                 break;
         }
     }
@@ -136,17 +153,17 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
 
         if (operation.BatchSize <= 1)
         {
-            Stand(operation, part.Start + start, part.Start + end + 1, sink);
+            Stand(operation, part.Start + start, part.Start + end + 1, _line, sink);
             return;
         }
 
         if (operation.BatchIndex != _batch.Count)
         {
-            Corrupt(part.Start + start, end - start, $"line {operation.BatchIndex + 1} of a batch of {operation.BatchSize} without the lines before it");
+            Corrupt(part, start, end, $"line {operation.BatchIndex + 1} of a batch of {operation.BatchSize} without the lines before it");
             return;
         }
 
-        _batchSize = operation.BatchSize;
+        if (_batch.Count == 0) (_batchSize, _batchLine) = (operation.BatchSize, _line);
         _batch.Add((start, end));
         if (_batch.Count == _batchSize) StandBatch(part, bytes, sink);
     }
@@ -154,10 +171,11 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void StandBatch(in ObjectPart part, ReadOnlySpan<byte> bytes, IOperationSink sink)
     {
+        var line = _batchLine;
         foreach (var (start, end) in _batch)
         {
             OperationCodec.TryRead(bytes[start..end], UndoLog.NoOffset, false, out var operation, out _); // its checksum was verified when it was held back
-            Stand(operation, part.Start + start, part.Start + end + 1, sink);
+            Stand(operation, part.Start + start, part.Start + end + 1, line++, sink);
         }
 
         _batch.Clear();
@@ -178,13 +196,14 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         _line -= _batch.Count;
         var count = _batch.Count;
         _batch.Clear();
-        Corrupt(part.Start + start, end - start, $"a batch of {_batchSize} operations has only {count}");
+        Corrupt(part, start, end, $"a batch of {_batchSize} operations has only {count}");
         _line += count;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Stand(in OperationLine operation, long offset, long next, IOperationSink sink)
+    private void Stand(in OperationLine operation, long offset, long next, long line, IOperationSink sink)
     {
+        Line = line;
         var clock = operation.Clock >= 0 ? operation.Clock : log.IsTimeless ? 0 : _clock + 1;
         _clock = Math.Max(_clock, clock);
         Operations++;
@@ -207,7 +226,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         if (End == LogEnd.Clean && !JsonLines.HasChecksumTail(rest) && log.Agent.Length == 0 &&
             (verdict == LineVerdict.Operation || (verdict == LineVerdict.Doubtful && !RefuseDoubtful)) && operation.BatchSize <= 1)
         {
-            Stand(operation, offset, offset + rest.Length, sink); // the package takes a whole last line without its newline
+            Stand(operation, offset, offset + rest.Length, _line, sink); // the package takes a whole last line without its newline
             End = LogEnd.MissingNewline;
             return;
         }
@@ -218,14 +237,34 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
 
     private void Note(DamageKind kind, in ObjectPart part, int start, int length, string detail, long line)
     {
-        var damage = new Damage(kind, log.Name, line, part.Start + start - part.ChecksumBase, length, detail);
+        var damage = new Damage(kind, part.Key.Value, line, part.Start + start - part.ChecksumBase, length, detail);
+        if (IsClosed && kind == DamageKind.TornTail)
+        {
+            Corrupt(part, start, start + length, "the log ended behind a whole line once, and does so no longer");
+            return;
+        }
+
         if (recovery == Recovery.Strict && kind == DamageKind.TornTail) throw Refused(damage);
         Notes.Add(damage);
     }
 
-    private void Corrupt(long offset, long length, string fault)
+    // The last whole operation on a damaged line, if there is one: nothing behind it can belong to the unfinished one before it.
+    private void Unglue(in ObjectPart part, ReadOnlySpan<byte> bytes, int start, int end, IOperationSink sink)
     {
-        var damage = new Damage(DamageKind.CorruptLine, log.Name, _line, offset, length, fault);
+        var from = bytes[start..end].LastIndexOf("{\"ts\":\""u8);
+        for (; from > 0; from = bytes.Slice(start, from).LastIndexOf("{\"ts\":\""u8))
+        {
+            var offset = part.Start + start + from;
+            var verdict = OperationCodec.TryRead(bytes[(start + from)..end], offset - part.ChecksumBase, false, out var operation, out _);
+            if (verdict != LineVerdict.Operation || operation.BatchSize > 1) continue;
+            Stand(operation, offset, part.Start + end + 1, _line, sink);
+            return;
+        }
+    }
+
+    private void Corrupt(in ObjectPart part, int start, int end, string fault)
+    {
+        var damage = new Damage(DamageKind.CorruptLine, part.Key.Value, _line, part.Start + start - part.ChecksumBase, end - start, fault);
         if (recovery != Recovery.SkipCorrupt) throw Refused(damage);
         Skipped.Add(damage);
     }

@@ -10,7 +10,8 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
 {
     private const int MostTries = 8;
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private StorageVersion _version;
+    private StorageVersion _version; // of Current
+    private StorageVersion _seen;    // of what was read last
 
     /// <summary>The manifest as it was last read or written here.</summary>
     public Manifest Current { get; private set; } = null!;
@@ -22,7 +23,7 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
         var found = await ObjectReader.ReadAllAsync(storage, StoreKeys.Manifest, ct).ConfigureAwait(false);
         if (found is not { } manifest) return null;
         var result = ManifestCodec.Read(manifest.Bytes);
-        _version = manifest.Version;
+        _seen = manifest.Version;
         return result.Verdict switch
         {
             ManifestVerdict.Corrupt => throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, 0, 0, manifest.Bytes.Length, result.Fault)),
@@ -32,7 +33,7 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
     }
 
     /// <summary>Takes a manifest as the base of the next swap: the one just read, in our form.</summary>
-    public void Adopt(Manifest manifest) => Current = manifest;
+    public void Adopt(Manifest manifest) => (Current, _version) = (manifest, _seen);
 
     /// <summary>Whether the stored manifest is still the one that was read.</summary>
     public async ValueTask<bool> IsCurrentAsync(CancellationToken ct)
@@ -48,7 +49,7 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
         var result = await PutAsync(bytes, PutCondition.IfAbsent, ct).ConfigureAwait(false);
         if (result is { } stored)
         {
-            (Current, _version) = (manifest, stored);
+            (Current, _version, _seen) = (manifest, stored, stored);
             return true;
         }
 
@@ -69,14 +70,14 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
                 var next = change(Current) with { Revision = Current.Revision + 1 };
                 if (await PutAsync(ManifestCodec.Write(next), PutCondition.IfVersion(_version), ct).ConfigureAwait(false) is { } stored)
                 {
-                    (Current, _version) = (next, stored);
+                    (Current, _version, _seen) = (next, stored, stored);
                     return next;
                 }
 
                 var now = await ReadAsync(ct).ConfigureAwait(false);
                 if (now?.Verdict != ManifestVerdict.Ours)
                     throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
-                Current = now.Manifest!;
+                Adopt(now.Manifest!);
             }
 
             throw new OpsLogException(OpsLogError.Conflict, $"The manifest was changed by others {MostTries} times in a row. Try again.");

@@ -8,7 +8,8 @@ namespace OpsLog.Engine;
 /// <param name="Memory">The bytes.</param>
 /// <param name="IsLast">Whether nothing follows at the moment.</param>
 /// <param name="Owner">What keeps the bytes alive.</param>
-internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOnlyMemory<byte> Memory, bool IsLast, object? Owner);
+/// <param name="Key">The stored object they lie in: of a numbered log, the piece.</param>
+internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOnlyMemory<byte> Memory, bool IsLast, object? Owner, StorageKey Key);
 
 /// <summary>
 /// Reads objects in windows that end at a line, so that no line is ever split and objects may be larger than an array. The consumer says
@@ -42,8 +43,8 @@ internal static class ObjectReader
     /// Reads an object from an offset to its end (or to <paramref name="limit"/>). <paramref name="take"/> gets each window and returns how many bytes
     /// of it it took; bytes it leaves come again at the start of a longer window, unless the window was the last.
     /// </summary>
-    /// <returns>False if the object is absent.</returns>
-    public static async ValueTask<bool> ReadAsync(
+    /// <returns>The object's length; null if it is absent.</returns>
+    public static async ValueTask<long?> ReadAsync(
         IOpsStorage storage, StorageKey key, long from, long? limit, long checksumBase, Func<ObjectPart, int> take, long window, CancellationToken ct, bool oneWindow = false)
     {
         var position = from;
@@ -52,13 +53,13 @@ internal static class ObjectReader
         {
             var wanted = limit is { } l ? Math.Min(size, l - (position - checksumBase)) : size;
             var found = await storage.ReadAsync(key, new ByteRange(position - checksumBase, wanted), ct).ConfigureAwait(false);
-            if (found is null) return false;
+            if (found is null) return null;
             var bytes = await BytesAsync(found, ct).ConfigureAwait(false);
             if (found.Memory is null) await found.DisposeAsync().ConfigureAwait(false); // a stream was copied; memory lives as long as its owner
             var end = limit is { } cut ? Math.Min(cut, found.Length) : found.Length;
             var isLast = position - checksumBase + bytes.Length >= end;
-            var taken = take(new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found));
-            if (isLast || (oneWindow && taken > 0)) return true;
+            var taken = take(new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found, key));
+            if (isLast || (oneWindow && taken > 0)) return found.Length;
             if (taken == 0)
             {
                 size = checked(size * 2); // a line longer than the window

@@ -15,6 +15,14 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
     /// <summary>Damage that was skipped.</summary>
     public IReadOnlyList<Damage> Skipped => _skipped;
 
+    /// <summary>
+    /// What to go by where a snapshot of ours in lines cannot be read in its first line: its records carry checksums of their own. Null: refuse.
+    /// </summary>
+    public SnapshotHeader? AssumedHeader { get; init; }
+
+    /// <summary>How many bytes are read at once.</summary>
+    public long Window { get; init; } = ObjectReader.DefaultWindow;
+
     /// <param name="name">The snapshot's name, as the manifest has it.</param>
     /// <param name="expected">What the manifest vouches for; null for the package's.</param>
     /// <param name="builderFor">Gives the builder once the schema version is known: it may refuse the store.</param>
@@ -27,7 +35,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             ?? throw Damaged(name, DamageKind.Missing, "the manifest names this snapshot, but it is not there");
         if (expected is not null && stat.Length != expected.Length)
             throw Damaged(name, DamageKind.CorruptObject, $"the snapshot has {stat.Length} bytes, {expected.Length} were written");
-        return await IsJsonLayoutAsync(key, stat.Length, ct).ConfigureAwait(false)
+        return AssumedHeader is null && await IsJsonLayoutAsync(key, stat.Length, ct).ConfigureAwait(false)
             ? await LoadJsonAsync(key, expected, builderFor, ct).ConfigureAwait(false)
             : await LoadLinesAsync(key, expected, builderFor, ct).ConfigureAwait(false);
     }
@@ -70,7 +78,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
     {
         var extent = state.Extents.Add(new Extent(key.Value, []));
         var lines = new Lines(this, key, extent, builderFor);
-        await ObjectReader.ReadAsync(storage, key, 0, null, 0, lines.Take, ObjectReader.DefaultWindow, ct).ConfigureAwait(false);
+        await ObjectReader.ReadAsync(storage, key, 0, null, 0, lines.Take, Window, ct).ConfigureAwait(false);
         lines.Finish(expected, state);
         var header = lines.Header!;
         if (header.Format is null) state.Extents.Remove(extent); // the package's lines were brought into our form
@@ -90,6 +98,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
     private sealed class Lines(SnapshotLoader owner, StorageKey key, Extent extent, Func<SnapshotHeader, StateBuilder> builderFor)
     {
         private StateBuilder _builder = null!;
+        private bool _isAssumed;
         private long _line;
 
         public SnapshotHeader? Header { get; private set; }
@@ -137,7 +146,13 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             if (Header is null)
             {
                 if (!SnapshotCodec.TryReadHeader(line, out var header, out var fault))
-                    throw LogScanner.Refused(new Damage(DamageKind.CorruptLine, key.Value, 1, 0, line.Length, fault));
+                {
+                    var damage = new Damage(DamageKind.CorruptLine, key.Value, 1, 0, line.Length, fault);
+                    header = owner.AssumedHeader ?? throw LogScanner.Refused(damage);
+                    owner.Skip(damage);
+                    _isAssumed = true;
+                }
+
                 if (header!.Format > FormatVersion.Current)
                     throw new OpsLogException(OpsLogError.TooNew, $"The snapshot '{key}' has format {header.Format}; this program reads up to {FormatVersion.Current}. Update the program.");
                 Header = header;
@@ -152,7 +167,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             var ours = Header.Format is not null;
             var verdict = SnapshotCodec.TryReadRecord(line, ours, out var record, out var problem);
             if (verdict == LineVerdict.Empty) return;
-            if (verdict == LineVerdict.Operation && ours && (record.LogIndex < 0 || record.LogIndex >= Header.Logs.Count))
+            if (verdict == LineVerdict.Operation && ours && !_isAssumed && (record.LogIndex < 0 || record.LogIndex >= Header.Logs.Count))
                 (verdict, problem) = (LineVerdict.Corrupt, "the record's log is not in the header's table");
             if (verdict != LineVerdict.Operation)
             {
@@ -161,8 +176,9 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             }
 
             Records++;
-            if (ours) _builder.SnapshotRecord(extent, record, line, offset, Header.SchemaVersion);
-            else _builder.ForeignRecord(record, Header.SchemaVersion);
+            if (_isAssumed) _builder.ForeignRecord(record, record.Clock, Header.SchemaVersion); // whose log it was stood in the header
+            else if (ours) _builder.SnapshotRecord(extent, record, line, offset, Header.SchemaVersion);
+            else _builder.ForeignRecord(record, 0, Header.SchemaVersion);
         }
     }
 

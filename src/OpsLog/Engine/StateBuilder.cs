@@ -80,8 +80,8 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         state.Records.Set(id, _own.Add(id, migration.Apply(Minified(data), schema), clock, source, false));
     }
 
-    /// <summary>Takes a record of the package's snapshot.</summary>
-    public void ForeignRecord(in SnapshotRecord record, int schema) => ForeignRecord(Id(record), record.Data, 0, StampSource.SingleWriter, schema);
+    /// <summary>Takes a record of the package's snapshot (clock 0), or of one whose log table is lost.</summary>
+    public void ForeignRecord(in SnapshotRecord record, long clock, int schema) => ForeignRecord(Id(record), record.Data, clock, StampSource.SingleWriter, schema);
 
     private ReadOnlySpan<byte> Minified(ReadOnlySpan<byte> json)
     {

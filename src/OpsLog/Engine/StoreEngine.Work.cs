@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -123,13 +124,35 @@ internal sealed partial class StoreEngine
         FeedCursor? cursor = null;
         if (since != FeedPosition.Start && !FeedCursor.TryParse(since.ToString(), out cursor)) throw new ArgumentException("That is no feed position.", nameof(since));
         if (_writer is { HasUnflushed: true }) await _writer.FlushAsync(Flush.Written, ct).ConfigureAwait(false);
-        var manifest = CurrentManifest;
-        var logs = new List<FeedLog>();
-        foreach (var log in await new HistoryKeeper(_storage, _settings).ReadAsync(manifest, ct).ConfigureAwait(false))
-            logs.Add(new FeedLog(new StorageKey(log.Name), SourceOf(log.Agent, log.Name), log.StartClock, log.Schema, log.Length));
-        logs.AddRange(CurrentLogs(manifest));
         var reader = new FeedReader(_storage, _settings.Recovery);
-        await foreach (var operation in reader.ReadAsync(logs, manifest.Incarnation, cursor, id, ct).ConfigureAwait(false)) yield return operation;
+        while (true)
+        {
+            var manifest = CurrentManifest;
+            ExceptionDispatchInfo? lost = null;
+            var feed = reader.ReadAsync(await FeedLogsAsync(manifest, ct).ConfigureAwait(false), manifest.Incarnation, cursor, id, ct).GetAsyncEnumerator(ct);
+            await using (feed.ConfigureAwait(false))
+            {
+                while (lost is null)
+                {
+                    try
+                    {
+                        if (!await feed.MoveNextAsync().ConfigureAwait(false)) yield break;
+                    }
+                    catch (OpsLogException e) when (e.Error is OpsLogError.PositionLost or OpsLogError.Damaged)
+                    {
+                        lost = ExceptionDispatchInfo.Capture(e);
+                        break;
+                    }
+
+                    cursor = feed.Current.Next;
+                    yield return feed.Current;
+                }
+            }
+
+            // Unless a checkpoint came in between: then what was being read is gone, or has moved, for a good reason.
+            var taken = await RefreshAsync(ct).ConfigureAwait(false);
+            if (taken == 0 && CurrentManifest.Revision == manifest.Revision) lost!.Throw();
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -148,6 +171,28 @@ internal sealed partial class StoreEngine
     private string CurrentLogName => _writer?.Target.Key.Value ?? (CurrentManifest.Logs is [.., var last] ? last.Name : CurrentManifest.Package.ActiveOps);
 
     private static StampSource SourceOf(string agent, string log) => agent.Length == 0 ? StampSource.SingleWriter : new StampSource(agent, log);
+
+    // History that a checkpoint of another process superseded while it was being read is looked up again from the newest manifest.
+    private async ValueTask<List<FeedLog>> FeedLogsAsync(Manifest manifest, CancellationToken ct)
+    {
+        while (true)
+        {
+            try
+            {
+                var history = _checkpointer?.History ?? await new HistoryKeeper(_storage, _settings).ReadAsync(manifest, ct).ConfigureAwait(false);
+                return [.. history.Select(Retired), .. CurrentLogs(manifest)];
+            }
+            catch (OpsLogException e) when (_follower is not null && e.Error == OpsLogError.Damaged)
+            {
+                await RefreshAsync(ct).ConfigureAwait(false);
+                if (CurrentManifest.Revision == manifest.Revision) throw;
+                manifest = CurrentManifest;
+            }
+        }
+    }
+
+    private static FeedLog Retired(HistoryLog log) =>
+        new(new StorageKey(log.Name), SourceOf(log.Agent, log.Name), log.StartClock, log.Schema, log.Length) { IsClosed = true };
 
     private IEnumerable<FeedLog> CurrentLogs(Manifest manifest)
     {
@@ -195,19 +240,20 @@ internal sealed partial class StoreEngine
         if (back > history.Count) return null;
         var log = history[^back];
         if (log.Agent.Length > 0) return null; // another writer's operations: not this one's to undo
-        return await CollectUnitsAsync(new FeedLog(new StorageKey(log.Name), StampSource.SingleWriter, log.StartClock, log.Schema, log.Length)).ConfigureAwait(false);
+        return await CollectUnitsAsync(Retired(log)).ConfigureAwait(false);
     }
 
     private async ValueTask<UndoUnits> CollectUnitsAsync(FeedLog log)
     {
         var extent = new Extent(log.Key.Value, [log.Source]);
         var collector = new UndoUnits.Collector();
-        var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.SkipCorrupt);
-        await LogReader.ReadAsync(_storage, log.Key, 0, log.Length, part =>
+        var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.TolerateTornTail) { IsClosed = log.IsClosed };
+        var found = await LogReader.ReadAsync(_storage, log.Key, 0, log.Length, part =>
         {
             if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
             return scanner.Scan(part, collector);
         }, CancellationToken.None).ConfigureAwait(false);
+        FeedReader.CheckLength(log, found);
         return new UndoUnits.Collected(extent, collector.Units);
     }
 
@@ -216,7 +262,7 @@ internal sealed partial class StoreEngine
         await _checkpointer!.Background.ConfigureAwait(false);
         if (_writer!.Failure is { } failure)
         {
-            if (_settings.Durability == Durability.Buffered && _writer.HasUnflushed) throw failure;
+            if (_writer.HasLostAcknowledged || _writer.HasUnflushed) throw failure;
             return;
         }
 
@@ -234,10 +280,16 @@ internal sealed partial class StoreEngine
 
     private async ValueTask ReleaseAsync()
     {
-        if (_writer is not null) await _writer.Target.ReleaseAsync().ConfigureAwait(false);
+        try
+        {
+            if (_writer is not null) await _writer.Target.ReleaseAsync().ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            EngineLog.SignOffFailed(_settings.Logger, e);
+        }
+
         _checkpointer?.Dispose();
         if (_ownsStorage) await _storage.DisposeAsync().ConfigureAwait(false);
     }
-
-    public ValueTask BackupAsync(IOpsStorage target, IProgress<StoreProgress>? progress, CancellationToken ct) => throw new NotImplementedException();
 }

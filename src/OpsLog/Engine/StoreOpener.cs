@@ -34,6 +34,12 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
     /// <summary>Other programs' logs, agents' logs, another schema version, or skipped damage: a checkpoint brings all of it into one snapshot and a new log.</summary>
     public bool NeedsAdoption { get; init; }
 
+    /// <summary>The logs kept for history.</summary>
+    public IReadOnlyList<HistoryLog> History { get; init; } = [];
+
+    /// <summary>The log is not there; its damage was skipped.</summary>
+    public bool LogIsMissing { get; init; }
+
     /// <summary>The logs that were read, for history.</summary>
     public IReadOnlyList<HistoryLog> Read { get; init; } = [];
 }
@@ -51,20 +57,21 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             var read = await register.ReadAsync(ct).ConfigureAwait(false);
             if (read is null)
             {
-                await RefuseLeftoversAsync(ct).ConfigureAwait(false);
+                await StoreListing.RefuseLeftoversAsync(storage, ct).ConfigureAwait(false);
                 if (!settings.CreateIfMissing) throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
                 await StoreCreator.TryCreateAsync(storage, register, settings, ct).ConfigureAwait(false);
                 continue; // whoever won the race: there is a manifest now
             }
 
-            var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await HighestRevisionAsync(ct).ConfigureAwait(false) : 0, settings.Nonces);
+            var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0, settings.Nonces);
+            if (!plan.IsOurs) plan = await NamePeriodsAsync(plan, ct).ConfigureAwait(false);
             register.Adopt(plan.Base);
             var claimed = settings.ReadOnly ? null : await ClaimAsync(plan, ct).ConfigureAwait(false);
             try
             {
                 // Nobody else appends from here on; but what was claimed may no longer be what the manifest names.
                 if (claimed is not null && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) continue;
-                var opened = await LoadAsync(register, plan, started, ct).ConfigureAwait(false);
+                if (await LoadAsync(register, plan, started, ct).ConfigureAwait(false) is not { } opened) continue;
                 claimed = null;
                 return opened;
             }
@@ -99,14 +106,17 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         throw new OpsLogException(OpsLogError.Locked, $"Another writer is writing to '{key}'. Close it there, or open the store read-only.");
     }
 
-    private async ValueTask<OpenedStore> LoadAsync(ManifestRegister register, StorePlan plan, long started, CancellationToken ct)
+    /// <returns>Null if another writer wrote meanwhile: it has to be read again.</returns>
+    private async ValueTask<OpenedStore?> LoadAsync(ManifestRegister register, StorePlan plan, long started, CancellationToken ct)
     {
         var load = new StoreLoad(storage, settings, plan);
         await load.RunAsync(ct).ConfigureAwait(false);
+        var skipped = load.Skipped.ToList();
+        var history = await ReadHistoryAsync(plan.Base, skipped, ct).ConfigureAwait(false);
         var report = new RecoveryReport
         {
             Notes = load.Notes,
-            Skipped = load.Skipped,
+            Skipped = skipped,
             SnapshotRecords = load.SnapshotRecords,
             ReplayedOperations = load.Operations,
             StoredSchemaVersion = load.StoredSchema,
@@ -125,44 +135,55 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             LogIsOurs = load.ForeignOperations == 0,
             SnapshotBytes = load.SnapshotBytes,
             Read = load.History,
-            NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
+            History = history,
+            LogIsMissing = log is null,
+            NeedsAdoption = !plan.IsOurs || plan.Merges || skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
         };
         if (settings.ReadOnly) return opened;
         var target = log is null
             ? new LogTarget(storage, new StorageKey(plan.Logs[0].Entry.Name), 0, 0)
             : new LogTarget(storage, log.Key, log.Length, log.Pieces);
+        if (target.IsNumbered && plan.Base.Exclusive is not null)
+        {
+            // Its writer did not sign off and may only be paused. The piece it would write next is taken, for good: it can never acknowledge again.
+            var seal = await target.AppendAsync("\n"u8.ToArray(), Flush.Synced).ConfigureAwait(false);
+            if (!seal.IsStored) return null;
+            opened = opened with { NeedsAdoption = true };
+        }
+
         return opened with { Target = target, Buffer = new LogBuffer(log?.Extent ?? load.State.Extents.Add(new Extent("", [StampSource.SingleWriter])), log?.Length ?? 0) };
     }
 
-    // A store is new only if no log holds a line: failing to find the manifest must never turn a store into an empty one.
-    private async ValueTask RefuseLeftoversAsync(CancellationToken ct)
+    // Without its index history starts over; nothing else depends on it.
+    private async ValueTask<IReadOnlyList<HistoryLog>> ReadHistoryAsync(Manifest manifest, List<Damage> skipped, CancellationToken ct)
     {
-        foreach (var folder in (StorageKey[])[StoreKeys.Logs, StoreKeys.ArchiveFolder, StoreKeys.Snapshots])
+        try
         {
-            await foreach (var entry in storage.ListAsync(folder, null, ct).ConfigureAwait(false))
-            {
-                if (entry.Length == 0 || !StoreKeys.TryParse(entry.Key, out var name)) continue;
-                if (name.Kind == StoredKind.Snapshot && !await HasRecordsAsync(entry.Key, ct).ConfigureAwait(false)) continue;
-                throw LogScanner.Refused(new Damage(
-                    DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, $"there is no manifest, but '{entry.Key}' holds data"));
-            }
+            return await new HistoryKeeper(storage, settings).ReadAsync(manifest, ct).ConfigureAwait(false);
+        }
+        catch (OpsLogException e) when (settings.Recovery == Recovery.SkipCorrupt && e.Damage is not null)
+        {
+            skipped.Add(e.Damage);
+            return [];
         }
     }
 
-    private async ValueTask<bool> HasRecordsAsync(StorageKey snapshot, CancellationToken ct)
+    // The package keeps an archive that we named, but not the period the name was encoded from: the archive itself says it.
+    private async ValueTask<StorePlan> NamePeriodsAsync(StorePlan plan, CancellationToken ct)
     {
-        if (await ObjectReader.ReadAllAsync(storage, snapshot, ct).ConfigureAwait(false) is not { } found) return false;
-        if (SnapshotCodec.IsJsonLayout(found.Bytes, isWhole: true) == true)
-            return !JsonSnapshotReader.TryOpen(found.Bytes, out var reader, out _) || reader.Read(out _);
-        var newline = found.Bytes.AsSpan().IndexOf((byte)'\n');
-        return newline >= 0 && !JsonLines.IsBlank(found.Bytes.AsSpan(newline));
-    }
+        var archives = new List<ArchiveEntry>();
+        foreach (var archive in plan.Base.Archives)
+        {
+            var period = archive.Period;
+            if (period.AsSpan().ContainsAny('%', '~') && archive.Objects is [var only] && StorageKey.IsValid(only.Name) &&
+                await ObjectReader.ReadAllAsync(storage, new StorageKey(only.Name), ct).ConfigureAwait(false) is { } found)
+            {
+                period = Archiver.PeriodOf(found.Bytes) ?? period;
+            }
 
-    private async ValueTask<long> HighestRevisionAsync(CancellationToken ct)
-    {
-        long highest = 0;
-        await foreach (var entry in storage.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
-            highest = Math.Max(highest, StoreKeys.RevisionOf(entry.Key));
-        return highest;
+            archives.Add(archive with { Period = period });
+        }
+
+        return plan with { Base = plan.Base with { Archives = archives } };
     }
 }

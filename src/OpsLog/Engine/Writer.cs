@@ -42,6 +42,9 @@ internal sealed class Writer : IGroupCommitter
     /// <summary>The log offset up to which the log in the storage holds everything.</summary>
     public long Flushed => Volatile.Read(ref _flushedTo);
 
+    /// <summary>Buffered writes could not be flushed: what was acknowledged may be lost.</summary>
+    public bool HasLostAcknowledged { get; private set; }
+
     public bool HasUnflushed => Flushed < _buffer.Position;
 
     /// <summary>Operations in the log, and acknowledged by this opening.</summary>
@@ -167,6 +170,7 @@ internal sealed class Writer : IGroupCommitter
         catch (Exception e)
         {
             // It was acknowledged already and memory shows it: nothing may be built on it any more.
+            HasLostAcknowledged = true;
             throw Poison(e as OpsLogException ?? Failed(e));
         }
     }

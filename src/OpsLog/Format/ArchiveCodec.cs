@@ -35,8 +35,8 @@ internal ref struct ArchiveReader
         try
         {
             if (!Utf8.IsValid(whole)) throw new FormatFault("the segment is not UTF-8");
-            var (header, records, stamps) = ReadFrame(whole);
-            CheckSum(whole, header);
+            var (header, records, stamps, isPlain) = ReadFrame(whole);
+            if (!isPlain) CheckSum(whole, header);
             var candidate = new ArchiveReader(whole, header, records, stamps);
             var check = candidate;
             check.CheckRecords();
@@ -79,8 +79,10 @@ internal ref struct ArchiveReader
         return new Stamp(clock, agent, log);
     }
 
-    private static (ArchiveHeader Header, Range Records, Range? Stamps) ReadFrame(ReadOnlySpan<byte> whole)
+    /// <summary>Reads the segment's members; it is plain if it has only those that the package writes.</summary>
+    private static (ArchiveHeader Header, Range Records, Range? Stamps, bool IsPlain) ReadFrame(ReadOnlySpan<byte> whole)
     {
+        var isPlain = true;
         string? period = null;
         string? timestamp = null;
         int? format = null;
@@ -92,23 +94,27 @@ internal ref struct ArchiveReader
         var members = new JsonMembers(ref reader, whole);
         while (members.Next(ref reader))
         {
-            if (members.Is("version"u8)) hasVersion = members.Int(ref reader, "version", least: 1) > 0;
-            else if (members.Is("period"u8)) period = members.Text(ref reader, "period");
-            else if (members.Is("timestamp"u8)) timestamp = members.Text(ref reader, "timestamp");
+            if (members.Is("version"u8)) hasVersion = JsonMembers.Int(ref reader, "version", least: 1) > 0;
+            else if (members.Is("period"u8)) period = JsonMembers.Text(ref reader, "period");
+            else if (members.Is("timestamp"u8)) timestamp = JsonMembers.Text(ref reader, "timestamp");
             else if (members.Is("records"u8))
             {
                 JsonMembers.Expect(ref reader, JsonTokenType.StartObject, "records");
                 records = JsonIn.SkipValue(ref reader);
             }
-            else if (members.Is("opslog"u8)) (format, schema, stamps) = ReadOurs(ref reader, members);
-            else reader.Skip();
+            else
+            {
+                isPlain = false;
+                if (members.Is("opslog"u8)) (format, schema, stamps) = ReadOurs(ref reader, members);
+                else reader.Skip();
+            }
         }
 
         reader.Read();
         if (!hasVersion) throw new FormatFault("version is missing");
         if (period is null || timestamp is null) throw new FormatFault(period is null ? "period is missing" : "timestamp is missing");
         if (records is null) throw new FormatFault("records is missing");
-        return (new ArchiveHeader(period, timestamp, format, schema), records.Value, stamps);
+        return (new ArchiveHeader(period, timestamp, format, schema), records.Value, stamps, isPlain);
     }
 
     private static (int Format, int Schema, Range Stamps) ReadOurs(ref Utf8JsonReader reader, scoped in JsonMembers outer)
@@ -119,8 +125,8 @@ internal ref struct ArchiveReader
         var members = outer.Enter(ref reader, "opslog");
         while (members.Next(ref reader))
         {
-            if (members.Is("format"u8)) format = members.Int(ref reader, "opslog.format", least: 1);
-            else if (members.Is("schema"u8)) schema = members.Int(ref reader, "opslog.schema", least: 1);
+            if (members.Is("format"u8)) format = JsonMembers.Int(ref reader, "opslog.format", least: 1);
+            else if (members.Is("schema"u8)) schema = JsonMembers.Int(ref reader, "opslog.schema", least: 1);
             else if (members.Is("stamps"u8))
             {
                 JsonMembers.Expect(ref reader, JsonTokenType.StartArray, "opslog.stamps");

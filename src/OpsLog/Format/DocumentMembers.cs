@@ -17,32 +17,28 @@ internal struct DocumentMember
     /// <summary>Free for the user: an index into another list, a flag.</summary>
     public int Mark;
 
-    // The next member in the same bucket, plus 1.
+    /// <summary>The next member in the same bucket, plus 1.</summary>
     internal int Next;
 }
 
 /// <summary>
-/// The top-level members of a minified object, found by name in constant time. Names are equal if their texts are, however they are
-/// escaped. Memory is rented: dispose of it.
+/// The top-level members of a minified object. Names are equal if their texts are, however they are escaped. A few members lie in the
+/// space the caller gives and are searched one by one; more are rented memory with a table of buckets: dispose of it.
 /// </summary>
-internal ref struct DocumentMembers
+/// <param name="text">The object's text.</param>
+/// <param name="space">Room for <see cref="Few"/> members, of any content.</param>
+internal ref struct DocumentMembers(ReadOnlySpan<byte> text, Span<DocumentMember> space)
 {
-    private readonly ReadOnlySpan<byte> _text;
-    private DocumentMember[] _members;
-    private int[] _buckets;
+    /// <summary>Up to how many members are searched one by one.</summary>
+    public const int Few = 16;
 
-    public DocumentMembers(ReadOnlySpan<byte> text)
-    {
-        _text = text;
-        _members = ArrayPool<DocumentMember>.Shared.Rent(16);
-        _buckets = ArrayPool<int>.Shared.Rent(32);
-        Mask = 31;
-        _buckets.AsSpan(0, 32).Clear();
-    }
+    private readonly ReadOnlySpan<byte> _text = text;
+    private Span<DocumentMember> _members = space;
+    private DocumentMember[]? _rented;
+    private int[]? _buckets;
+    private int _mask;
 
     public int Count { get; private set; }
-
-    private int Mask { get; set; }
 
     public readonly ref DocumentMember this[int index] => ref _members[index];
 
@@ -56,7 +52,7 @@ internal ref struct DocumentMembers
         member = default;
         if (at >= text.Length || text[at] != '"') return false;
         member.NameStart = at + 1;
-        member.NameEnd = OperationCodec.StringEnd(text, at + 1, out member.IsEscaped);
+        member.NameEnd = JsonScan.StringEnd(text, at + 1, out member.IsEscaped);
         if (member.NameEnd < 0) return false;
         member.ValueStart = member.NameEnd + 2;
         if (member.ValueStart >= text.Length || text[member.NameEnd + 1] != ':') return false;
@@ -72,50 +68,62 @@ internal ref struct DocumentMembers
     /// <summary>The index of the member of that name, or -1.</summary>
     public readonly int Find(ReadOnlySpan<byte> name, bool isEscaped)
     {
-        for (var entry = _buckets[Hash(name, isEscaped) & Mask]; entry != 0; entry = _members[entry - 1].Next)
-            if (SameName(name, isEscaped, Name(entry - 1), _members[entry - 1].IsEscaped))
-                return entry - 1;
+        if (_buckets is not null)
+        {
+            for (var entry = _buckets[Hash(name, isEscaped) & _mask]; entry != 0; entry = _members[entry - 1].Next)
+                if (IsNamed(entry - 1, name, isEscaped))
+                    return entry - 1;
+            return -1;
+        }
+
+        for (var i = 0; i < Count; i++)
+            if (IsNamed(i, name, isEscaped))
+                return i;
         return -1;
     }
 
     /// <summary>Adds a member whose name is not there yet.</summary>
     public void Add(in DocumentMember member)
     {
-        if (Count == _members.Length || Count == Mask) Grow();
+        if (Count == _members.Length) Grow();
         _members[Count++] = member;
-        Link(Count - 1);
+        if (_buckets is not null) Link(Count - 1);
     }
 
     public readonly void Dispose()
     {
-        ArrayPool<DocumentMember>.Shared.Return(_members);
-        ArrayPool<int>.Shared.Return(_buckets);
+        if (_rented is not null) ArrayPool<DocumentMember>.Shared.Return(_rented);
+        if (_buckets is not null) ArrayPool<int>.Shared.Return(_buckets);
     }
 
     private void Grow()
     {
-        var size = Math.Max(2 * Count, _members.Length);
-        if (size > _members.Length)
-        {
-            var members = ArrayPool<DocumentMember>.Shared.Rent(size);
-            _members.AsSpan(0, Count).CopyTo(members);
-            ArrayPool<DocumentMember>.Shared.Return(_members);
-            _members = members;
-        }
+        var members = ArrayPool<DocumentMember>.Shared.Rent(4 * Count);
+        _members.CopyTo(members);
+        Dispose();
+        _rented = members;
+        _members = members;
 
-        var buckets = (int)BitOperations.RoundUpToPowerOf2((uint)(2 * size));
-        ArrayPool<int>.Shared.Return(_buckets);
+        var buckets = (int)BitOperations.RoundUpToPowerOf2((uint)(2 * members.Length));
         _buckets = ArrayPool<int>.Shared.Rent(buckets);
         _buckets.AsSpan(0, buckets).Clear();
-        Mask = buckets - 1;
+        _mask = buckets - 1;
         for (var i = 0; i < Count; i++) Link(i);
     }
 
     private readonly void Link(int index)
     {
-        ref var bucket = ref _buckets[Hash(Name(index), _members[index].IsEscaped) & Mask];
+        ref var bucket = ref _buckets![Hash(Name(index), _members[index].IsEscaped) & _mask];
         _members[index].Next = bucket;
         bucket = index + 1;
+    }
+
+    private readonly bool IsNamed(int index, ReadOnlySpan<byte> name, bool isEscaped)
+    {
+        ref var member = ref _members[index];
+        return isEscaped || member.IsEscaped
+            ? SameName(name, Name(index))
+            : member.NameEnd - member.NameStart == name.Length && Name(index).SequenceEqual(name);
     }
 
     private static int Hash(ReadOnlySpan<byte> name, bool isEscaped)
@@ -127,10 +135,9 @@ internal ref struct DocumentMembers
         return (int)hash;
     }
 
-    private static bool SameName(ReadOnlySpan<byte> left, bool leftEscaped, ReadOnlySpan<byte> right, bool rightEscaped)
+    private static bool SameName(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
     {
         if (left.SequenceEqual(right)) return true;
-        if (!leftEscaped && !rightEscaped) return false;
         var rented = ArrayPool<byte>.Shared.Rent(left.Length + right.Length);
         var plainLeft = rented.AsSpan(0, JsonText.Unescape(left, rented));
         var rest = rented.AsSpan(left.Length);

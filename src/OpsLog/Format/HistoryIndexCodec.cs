@@ -87,7 +87,7 @@ internal static class HistoryIndexCodec
         var members = new JsonMembers(ref reader, minified);
         while (members.Next(ref reader))
         {
-            if (members.Is("format"u8)) format = members.Int(ref reader, "format", least: 1);
+            if (members.Is("format"u8)) format = JsonMembers.Int(ref reader, "format", least: 1);
             else if (members.Is("logs"u8)) logs = ReadLogs(ref reader, members);
             else reader.Skip();
         }
@@ -107,16 +107,16 @@ internal static class HistoryIndexCodec
             var members = outer.Enter(ref reader, "logs: an entry");
             while (members.Next(ref reader))
             {
-                if (members.Is("name"u8)) log = log with { Name = members.Text(ref reader, "logs.name") };
-                else if (members.Is("agent"u8)) log = log with { Agent = members.AnyText(ref reader, "logs.agent") };
-                else if (members.Is("length"u8)) log = log with { Length = members.Integer(ref reader, "logs.length") };
-                else if (members.Is("schema"u8)) log = log with { Schema = members.Int(ref reader, "logs.schema", least: 1) };
-                else if (members.Is("startClock"u8)) log = log with { StartClock = members.Integer(ref reader, "logs.startClock") };
-                else if (members.Is("endClock"u8)) log = log with { EndClock = members.Integer(ref reader, "logs.endClock") };
-                else if (members.Is("operations"u8)) log = log with { Operations = members.Integer(ref reader, "logs.operations") };
-                else if (members.Is("firstTime"u8)) log = log with { FirstTime = members.AnyText(ref reader, "logs.firstTime") };
-                else if (members.Is("lastTime"u8)) log = log with { LastTime = members.AnyText(ref reader, "logs.lastTime") };
-                else if (members.Is("pieces"u8)) log = log with { Pieces = members.Integer(ref reader, "logs.pieces") };
+                if (members.Is("name"u8)) log = log with { Name = JsonMembers.Text(ref reader, "logs.name") };
+                else if (members.Is("agent"u8)) log = log with { Agent = JsonMembers.AnyText(ref reader, "logs.agent") };
+                else if (members.Is("length"u8)) log = log with { Length = JsonMembers.Integer(ref reader, "logs.length") };
+                else if (members.Is("schema"u8)) log = log with { Schema = JsonMembers.Int(ref reader, "logs.schema", least: 1) };
+                else if (members.Is("startClock"u8)) log = log with { StartClock = JsonMembers.Integer(ref reader, "logs.startClock") };
+                else if (members.Is("endClock"u8)) log = log with { EndClock = JsonMembers.Integer(ref reader, "logs.endClock") };
+                else if (members.Is("operations"u8)) log = log with { Operations = JsonMembers.Integer(ref reader, "logs.operations") };
+                else if (members.Is("firstTime"u8)) log = log with { FirstTime = JsonMembers.AnyText(ref reader, "logs.firstTime") };
+                else if (members.Is("lastTime"u8)) log = log with { LastTime = JsonMembers.AnyText(ref reader, "logs.lastTime") };
+                else if (members.Is("pieces"u8)) log = log with { Pieces = JsonMembers.Integer(ref reader, "logs.pieces") };
                 else reader.Skip();
             }
 

@@ -132,9 +132,6 @@ internal static class JsonLines
     /// <summary>Whether a line holds nothing but JSON whitespace.</summary>
     public static bool IsBlank(ReadOnlySpan<byte> line) => line.IndexOfAnyExcept(" \t\r\n"u8) < 0;
 
-    /// <summary>Whether a line holds NUL bytes and whitespace only, as a file system leaves them behind a log that lost its last blocks.</summary>
-    public static bool IsNulPadding(ReadOnlySpan<byte> line) => line.IndexOfAnyExcept(" \t\r\n\0"u8) < 0 && line.Contains((byte)0);
-
     internal static bool IsWhitespace(byte b) => b is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n';
 
     /// <summary>How many of the last 18 bytes are what a checksum has there.</summary>

@@ -45,17 +45,17 @@ internal ref struct JsonMembers
     /// <summary>The member's name.</summary>
     public readonly string NameText() => JsonText.FromEscaped(_text[_name]);
 
-    public readonly long Integer(scoped ref Utf8JsonReader reader, string name, long least = 0)
+    public static long Integer(scoped ref Utf8JsonReader reader, string name, long least = 0)
         => JsonIn.TryInteger(ref reader, out var value) && value >= least
             ? value
             : throw new FormatFault($"{name} is not an integer from {least} to 2^53-1{At(ref reader)}");
 
-    public readonly int Int(scoped ref Utf8JsonReader reader, string name, int least = 0)
+    public static int Int(scoped ref Utf8JsonReader reader, string name, int least = 0)
         => JsonIn.TryInteger(ref reader, out var value) && value >= least && value <= int.MaxValue
             ? (int)value
             : throw new FormatFault($"{name} is not an integer from {least} to 2^31-1{At(ref reader)}");
 
-    public readonly bool Flag(scoped ref Utf8JsonReader reader, string name) => reader.TokenType switch
+    public static bool Flag(scoped ref Utf8JsonReader reader, string name) => reader.TokenType switch
     {
         JsonTokenType.True => true,
         JsonTokenType.False => false,
@@ -63,13 +63,13 @@ internal ref struct JsonMembers
     };
 
     /// <summary>A text that is not empty.</summary>
-    public readonly string Text(scoped ref Utf8JsonReader reader, string name)
+    public static string Text(scoped ref Utf8JsonReader reader, string name)
     {
         var text = AnyText(ref reader, name);
         return text.Length > 0 ? text : throw new FormatFault($"{name} is empty{At(ref reader)}");
     }
 
-    public readonly string AnyText(scoped ref Utf8JsonReader reader, string name)
+    public static string AnyText(scoped ref Utf8JsonReader reader, string name)
     {
         Expect(ref reader, JsonTokenType.String, name);
         return JsonIn.Text(ref reader);

@@ -20,8 +20,7 @@ internal static class JsonScan
                 length = ContainerLength(rest);
                 break;
             case (byte)'"':
-                length = StringLength(rest);
-                if (length == rest.Length && (length < 2 || rest[^1] != '"')) return -1;
+                length = StringEnd(rest, 1, out _) + 1;
                 break;
             default:
                 length = rest.IndexOfAny((byte)',', (byte)'}', (byte)']');
@@ -36,17 +35,26 @@ internal static class JsonScan
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int StringLength(ReadOnlySpan<byte> json)
     {
-        var at = 1;
+        var end = StringEnd(json, 1, out _);
+        return end < 0 ? json.Length : end + 1;
+    }
+
+    /// <summary>The index of the quote that ends the string whose contents start at <paramref name="start"/>; -1 if none does.</summary>
+    public static int StringEnd(ReadOnlySpan<byte> json, int start, out bool isEscaped)
+    {
+        isEscaped = false;
+        var at = start;
         while (at < json.Length)
         {
             var stop = json[at..].IndexOfAny((byte)'"', (byte)'\\');
             if (stop < 0) break;
             at += stop;
-            if (json[at] == '"') return at + 1;
+            if (json[at] == '"') return at;
+            isEscaped = true;
             at += 2;
         }
 
-        return json.Length;
+        return -1;
     }
 
     /// <summary>The length of the object or array that starts the bytes, or -1.</summary>

@@ -66,8 +66,8 @@ internal ref struct JsonSnapshotReader
         var members = new JsonMembers(ref reader, whole);
         while (members.Next(ref reader))
         {
-            if (members.Is("version"u8)) version = members.Int(ref reader, "version", least: 1);
-            else if (members.Is("timestamp"u8)) timestamp = members.Text(ref reader, "timestamp");
+            if (members.Is("version"u8)) version = JsonMembers.Int(ref reader, "version", least: 1);
+            else if (members.Is("timestamp"u8)) timestamp = JsonMembers.Text(ref reader, "timestamp");
             else if (members.Is("records"u8))
             {
                 JsonMembers.Expect(ref reader, JsonTokenType.StartObject, "records");

@@ -73,6 +73,8 @@ internal struct LineTail
     public readonly Stamp? MovedStamp(ReadOnlySpan<byte> line)
         => _movedStart > 0 && TryReadStamp(line[_movedStart..], out var stamp, out _) ? stamp : null;
 
+    private static ReadOnlySpan<byte> DeltaMember => ",\"encoding\":\"delta\""u8;
+
     private static ReadOnlySpan<byte> MarkOfName => "{\"of\":"u8;
 
     private static ReadOnlySpan<byte> MarkToName => ",\"to\":"u8;
@@ -82,6 +84,13 @@ internal struct LineTail
     private bool TryReadMember(ReadOnlySpan<byte> line, ref int at)
     {
         var rest = line[at..];
+        if (rest.StartsWith(DeltaMember))
+        {
+            IsDelta = true;
+            at += DeltaMember.Length;
+            return true;
+        }
+
         if (!rest.StartsWith(",\""u8)) return false;
         var nameLength = rest[2..].IndexOf("\":"u8);
         if (nameLength < 0) return false;
@@ -92,7 +101,6 @@ internal struct LineTail
         at = valueEnd;
         var value = line[valueStart..valueEnd];
         if (name.SequenceEqual("agent"u8)) return TryTakeAgent(value, valueStart);
-        if (name.SequenceEqual("encoding"u8)) return IsDelta = value.SequenceEqual("\"delta\""u8);
         if (name.SequenceEqual("batch"u8)) return TryReadBatch(value);
         if (name.SequenceEqual("log"u8)) return TryReadLog(value);
         if (name.SequenceEqual("noop"u8)) return Noop = value.SequenceEqual("true"u8);

@@ -6,7 +6,9 @@ namespace OpsLog.Format;
 internal static class ManifestCodec
 {
     /// <summary>Writes a manifest, indented as the package does it.</summary>
-    public static byte[] Write(Manifest manifest)
+    /// <param name="manifest">The manifest.</param>
+    /// <param name="package">The package's members where the package has written them since: the echo stays what we wrote. Null: they are ours.</param>
+    public static byte[] Write(Manifest manifest, PackageMembers? package = null)
     {
         // The checksum covers the minified form, so that a rewrite by JSON.parse and JSON.stringify keeps it valid.
         var minified = new ArrayBufferWriter<byte>();
@@ -18,7 +20,7 @@ internal static class ManifestCodec
         var output = new ArrayBufferWriter<byte>();
         var json = new JsonOut(output, pretty: true);
         json.BeginObject();
-        WritePackage(json, manifest.Package, isEcho: false);
+        WritePackage(json, package ?? manifest.Package, isEcho: false);
         json.Name("opslog");
         json.BeginObject();
         WriteOurs(json, manifest);

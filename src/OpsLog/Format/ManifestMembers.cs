@@ -22,17 +22,17 @@ internal static class ManifestMembers
         var members = new JsonMembers(ref reader, minified);
         while (members.Next(ref reader))
         {
-            if (members.Is("revision"u8)) revision = members.Integer(ref reader, "opslog.revision", least: 1);
-            else if (members.Is("incarnation"u8)) incarnation = ReadIncarnation(ref reader, members);
+            if (members.Is("revision"u8)) revision = JsonMembers.Integer(ref reader, "opslog.revision", least: 1);
+            else if (members.Is("incarnation"u8)) incarnation = ReadIncarnation(ref reader);
             else if (members.Is("snapshot"u8)) snapshot = ReadSnapshot(ref reader, members);
-            else if (members.Is("numbered"u8)) manifest = manifest with { Numbered = members.Flag(ref reader, "opslog.numbered") };
-            else if (members.Is("adopted"u8)) manifest = manifest with { Adopted = members.Flag(ref reader, "opslog.adopted") };
-            else if (members.Is("reserved"u8)) manifest = manifest with { Reserved = ReadKeys(ref reader, members) };
+            else if (members.Is("numbered"u8)) manifest = manifest with { Numbered = JsonMembers.Flag(ref reader, "opslog.numbered") };
+            else if (members.Is("adopted"u8)) manifest = manifest with { Adopted = JsonMembers.Flag(ref reader, "opslog.adopted") };
+            else if (members.Is("reserved"u8)) manifest = manifest with { Reserved = ReadKeys(ref reader) };
             else if (members.Is("retired"u8)) manifest = manifest with { Retired = ReadRetired(ref reader, members) };
             else if (members.Is("archives"u8)) manifest = manifest with { Archives = ReadArchives(ref reader, members) };
             else if (members.Is("garbage"u8)) manifest = manifest with { Garbage = ReadGarbage(ref reader, members) };
             else if (members.Is("history"u8)) manifest = manifest with { History = ReadHistory(ref reader, members) };
-            else if (members.Is("exclusive"u8)) manifest = manifest with { Exclusive = reader.TokenType == JsonTokenType.Null ? null : Key(ref reader, members, "opslog.exclusive") };
+            else if (members.Is("exclusive"u8)) manifest = manifest with { Exclusive = reader.TokenType == JsonTokenType.Null ? null : Key(ref reader, "opslog.exclusive") };
             else if (members.Is("echo"u8)) echo = ReadEcho(ref reader, members, minified);
             else if (members.Is("logs"u8))
             {
@@ -58,10 +58,10 @@ internal static class ManifestMembers
         return ManifestReader.ReadPackage(ref reader, ref members, text, isEcho: true, out _);
     }
 
-    private static string ReadIncarnation(ref Utf8JsonReader reader, scoped in JsonMembers members)
+    private static string ReadIncarnation(ref Utf8JsonReader reader)
     {
         const int Digits = 32;
-        var text = members.Text(ref reader, "opslog.incarnation");
+        var text = JsonMembers.Text(ref reader, "opslog.incarnation");
         return text.Length == Digits && !text.AsSpan().ContainsAnyExcept(HexDigits)
             ? text
             : throw new FormatFault("opslog.incarnation is not 32 lower-case hexadecimal digits");
@@ -75,12 +75,12 @@ internal static class ManifestMembers
         var members = outer.Enter(ref reader, "opslog.snapshot");
         while (members.Next(ref reader))
         {
-            if (members.Is("name"u8)) name = Key(ref reader, members, "opslog.snapshot.name");
-            else if (members.Is("length"u8)) length = members.Integer(ref reader, "opslog.snapshot.length");
+            if (members.Is("name"u8)) name = Key(ref reader, "opslog.snapshot.name");
+            else if (members.Is("length"u8)) length = JsonMembers.Integer(ref reader, "opslog.snapshot.length");
             else if (members.Is("crc"u8)) checksum = ReadChecksum(ref reader);
-            else if (members.Is("count"u8)) count = members.Integer(ref reader, "opslog.snapshot.count");
-            else if (members.Is("clock"u8)) clock = members.Integer(ref reader, "opslog.snapshot.clock");
-            else if (members.Is("floor"u8)) floor = members.Integer(ref reader, "opslog.snapshot.floor");
+            else if (members.Is("count"u8)) count = JsonMembers.Integer(ref reader, "opslog.snapshot.count");
+            else if (members.Is("clock"u8)) clock = JsonMembers.Integer(ref reader, "opslog.snapshot.clock");
+            else if (members.Is("floor"u8)) floor = JsonMembers.Integer(ref reader, "opslog.snapshot.floor");
             else reader.Skip();
         }
 
@@ -107,13 +107,13 @@ internal static class ManifestMembers
             var members = outer.Enter(ref reader, "opslog.logs: an entry");
             while (members.Next(ref reader))
             {
-                if (members.Is("name"u8)) name = Key(ref reader, members, "opslog.logs.name");
-                else if (members.Is("agent"u8)) agent = members.AnyText(ref reader, "opslog.logs.agent");
-                else if (members.Is("start"u8)) start = members.Integer(ref reader, "opslog.logs.start");
-                else if (members.Is("schema"u8)) schema = members.Int(ref reader, "opslog.logs.schema", least: 1);
-                else if (members.Is("covered"u8)) covered = members.Integer(ref reader, "opslog.logs.covered");
-                else if (members.Is("clock"u8)) clock = members.Integer(ref reader, "opslog.logs.clock");
-                else if (members.Is("sealed"u8)) isSealed = members.Flag(ref reader, "opslog.logs.sealed");
+                if (members.Is("name"u8)) name = Key(ref reader, "opslog.logs.name");
+                else if (members.Is("agent"u8)) agent = JsonMembers.AnyText(ref reader, "opslog.logs.agent");
+                else if (members.Is("start"u8)) start = JsonMembers.Integer(ref reader, "opslog.logs.start");
+                else if (members.Is("schema"u8)) schema = JsonMembers.Int(ref reader, "opslog.logs.schema", least: 1);
+                else if (members.Is("covered"u8)) covered = JsonMembers.Integer(ref reader, "opslog.logs.covered");
+                else if (members.Is("clock"u8)) clock = JsonMembers.Integer(ref reader, "opslog.logs.clock");
+                else if (members.Is("sealed"u8)) isSealed = JsonMembers.Flag(ref reader, "opslog.logs.sealed");
                 else reader.Skip();
             }
 
@@ -136,11 +136,11 @@ internal static class ManifestMembers
             var members = outer.Enter(ref reader, "opslog.retired: an entry");
             while (members.Next(ref reader))
             {
-                if (members.Is("name"u8)) name = Key(ref reader, members, "opslog.retired.name");
-                else if (members.Is("agent"u8)) agent = members.AnyText(ref reader, "opslog.retired.agent");
-                else if (members.Is("length"u8)) length = members.Integer(ref reader, "opslog.retired.length");
-                else if (members.Is("schema"u8)) schema = members.Int(ref reader, "opslog.retired.schema", least: 1);
-                else if (members.Is("clock"u8)) clock = members.Integer(ref reader, "opslog.retired.clock");
+                if (members.Is("name"u8)) name = Key(ref reader, "opslog.retired.name");
+                else if (members.Is("agent"u8)) agent = JsonMembers.AnyText(ref reader, "opslog.retired.agent");
+                else if (members.Is("length"u8)) length = JsonMembers.Integer(ref reader, "opslog.retired.length");
+                else if (members.Is("schema"u8)) schema = JsonMembers.Int(ref reader, "opslog.retired.schema", least: 1);
+                else if (members.Is("clock"u8)) clock = JsonMembers.Integer(ref reader, "opslog.retired.clock");
                 else reader.Skip();
             }
 
@@ -169,7 +169,7 @@ internal static class ManifestMembers
             var members = outer.Enter(ref reader, "opslog.archives: an entry");
             while (members.Next(ref reader))
             {
-                if (members.Is("period"u8)) period = members.AnyText(ref reader, "opslog.archives.period");
+                if (members.Is("period"u8)) period = JsonMembers.AnyText(ref reader, "opslog.archives.period");
                 else if (members.Is("objects"u8))
                 {
                     JsonMembers.Expect(ref reader, JsonTokenType.StartArray, "opslog.archives.objects");
@@ -200,9 +200,9 @@ internal static class ManifestMembers
             var members = outer.Enter(ref reader, "opslog.garbage: an entry");
             while (members.Next(ref reader))
             {
-                if (members.Is("name"u8)) name = Key(ref reader, members, "opslog.garbage.name");
-                else if (members.Is("bytes"u8)) bytes = members.Integer(ref reader, "opslog.garbage.bytes");
-                else if (members.Is("since"u8)) since = IsoTime.TryRead(members.AnyText(ref reader, "opslog.garbage.since"), out var time) ? time : throw new FormatFault("opslog.garbage.since is no time");
+                if (members.Is("name"u8)) name = Key(ref reader, "opslog.garbage.name");
+                else if (members.Is("bytes"u8)) bytes = JsonMembers.Integer(ref reader, "opslog.garbage.bytes");
+                else if (members.Is("since"u8)) since = IsoTime.TryRead(JsonMembers.AnyText(ref reader, "opslog.garbage.since"), out var time) ? time : throw new FormatFault("opslog.garbage.since is no time");
                 else reader.Skip();
             }
 
@@ -221,26 +221,26 @@ internal static class ManifestMembers
         var members = outer.Enter(ref reader, where);
         while (members.Next(ref reader))
         {
-            if (members.Is("name"u8)) name = Key(ref reader, members, $"{where}.name");
-            else if (members.Is(number)) value = members.Integer(ref reader, where);
+            if (members.Is("name"u8)) name = Key(ref reader, $"{where}.name");
+            else if (members.Is(number)) value = JsonMembers.Integer(ref reader, where);
             else reader.Skip();
         }
 
         return name is null || value is null ? throw new FormatFault($"{where}: a member is missing") : (name, value.Value);
     }
 
-    private static List<string> ReadKeys(ref Utf8JsonReader reader, scoped in JsonMembers members)
+    private static List<string> ReadKeys(ref Utf8JsonReader reader)
     {
         JsonMembers.Expect(ref reader, JsonTokenType.StartArray, "opslog.reserved");
         var keys = new List<string>();
-        while (JsonMembers.NextElement(ref reader)) keys.Add(Key(ref reader, members, "opslog.reserved"));
+        while (JsonMembers.NextElement(ref reader)) keys.Add(Key(ref reader, "opslog.reserved"));
         return keys;
     }
 
     /// <summary>A name that we wrote is a valid key: it cannot lead outside the store (invariant I7).</summary>
-    private static string Key(ref Utf8JsonReader reader, scoped in JsonMembers members, string name)
+    private static string Key(ref Utf8JsonReader reader, string name)
     {
-        var text = members.Text(ref reader, name);
+        var text = JsonMembers.Text(ref reader, name);
         return StorageKey.IsValid(text) ? text : throw new FormatFault($"{name} is no object key");
     }
 }

@@ -71,8 +71,8 @@ internal static class ManifestReader
         var members = new JsonMembers(ref reader, ours);
         while (members.Next(ref reader))
         {
-            if (members.Is("format"u8)) format = members.Int(ref reader, "opslog.format", least: 1);
-            else if (members.Is("reader"u8)) oldestReader = members.Int(ref reader, "opslog.reader", least: 1);
+            if (members.Is("format"u8)) format = JsonMembers.Int(ref reader, "opslog.format", least: 1);
+            else if (members.Is("reader"u8)) oldestReader = JsonMembers.Int(ref reader, "opslog.reader", least: 1);
             else reader.Skip();
         }
 
@@ -97,12 +97,12 @@ internal static class ManifestReader
         List<AgentOps>? agents = null;
         while (members.Next(ref reader))
         {
-            if (members.Is("version"u8)) version = members.Int(ref reader, "version", least: 1);
-            else if (members.Is("currentSnapshot"u8)) snapshot = members.Text(ref reader, "currentSnapshot");
-            else if (members.Is("activeOps"u8)) activeOps = members.Text(ref reader, "activeOps");
-            else if (members.Is("archiveSegments"u8)) segments = ReadTexts(ref reader, members, "archiveSegments");
+            if (members.Is("version"u8)) version = JsonMembers.Int(ref reader, "version", least: 1);
+            else if (members.Is("currentSnapshot"u8)) snapshot = JsonMembers.Text(ref reader, "currentSnapshot");
+            else if (members.Is("activeOps"u8)) activeOps = JsonMembers.Text(ref reader, "activeOps");
+            else if (members.Is("archiveSegments"u8)) segments = ReadTexts(ref reader, "archiveSegments");
             else if (members.Is("stats"u8)) stats = ReadStats(ref reader, members);
-            else if (members.Is("activeAgentOps"u8)) agents = isEcho ? ReadAgentPairs(ref reader, members) : ReadAgents(ref reader, members);
+            else if (members.Is("activeAgentOps"u8)) agents = isEcho ? ReadAgentPairs(ref reader) : ReadAgents(ref reader, members);
             else if (!isEcho && members.Is("opslog"u8))
             {
                 JsonMembers.Expect(ref reader, JsonTokenType.StartObject, "opslog");
@@ -133,11 +133,11 @@ internal static class ManifestReader
         if (isOurs) throw new FormatFault($"the member '{members.NameText()}' ends in a checksum, as only opslog does");
     }
 
-    public static List<string> ReadTexts(ref Utf8JsonReader reader, scoped in JsonMembers members, string name)
+    private static List<string> ReadTexts(ref Utf8JsonReader reader, string name)
     {
         JsonMembers.Expect(ref reader, JsonTokenType.StartArray, name);
         var texts = new List<string>();
-        while (JsonMembers.NextElement(ref reader)) texts.Add(members.Text(ref reader, $"{name}: an entry"));
+        while (JsonMembers.NextElement(ref reader)) texts.Add(JsonMembers.Text(ref reader, $"{name}: an entry"));
         return texts;
     }
 
@@ -151,11 +151,11 @@ internal static class ManifestReader
         var members = outer.Enter(ref reader, "stats");
         while (members.Next(ref reader))
         {
-            if (members.Is("activeRecords"u8)) active = members.Integer(ref reader, "stats.activeRecords");
-            else if (members.Is("archivedRecords"u8)) archived = members.Integer(ref reader, "stats.archivedRecords");
-            else if (members.Is("opsCount"u8)) operations = members.Integer(ref reader, "stats.opsCount");
-            else if (members.Is("created"u8)) created = members.Text(ref reader, "stats.created");
-            else if (members.Is("lastCheckpoint"u8)) checkpoint = members.Text(ref reader, "stats.lastCheckpoint");
+            if (members.Is("activeRecords"u8)) active = JsonMembers.Integer(ref reader, "stats.activeRecords");
+            else if (members.Is("archivedRecords"u8)) archived = JsonMembers.Integer(ref reader, "stats.archivedRecords");
+            else if (members.Is("opsCount"u8)) operations = JsonMembers.Integer(ref reader, "stats.opsCount");
+            else if (members.Is("created"u8)) created = JsonMembers.Text(ref reader, "stats.created");
+            else if (members.Is("lastCheckpoint"u8)) checkpoint = JsonMembers.Text(ref reader, "stats.lastCheckpoint");
             else reader.Skip();
         }
 
@@ -175,7 +175,7 @@ internal static class ManifestReader
         var members = outer.Enter(ref reader, "activeAgentOps");
         while (members.Next(ref reader))
         {
-            var entry = new AgentOps(members.NameText(), members.Text(ref reader, "activeAgentOps: a log"));
+            var entry = new AgentOps(members.NameText(), JsonMembers.Text(ref reader, "activeAgentOps: a log"));
             if (indexes.TryAdd(entry.Agent, agents.Count)) agents.Add(entry);
             else agents[indexes[entry.Agent]] = entry;
         }
@@ -183,7 +183,7 @@ internal static class ManifestReader
         return agents;
     }
 
-    private static List<AgentOps> ReadAgentPairs(ref Utf8JsonReader reader, scoped in JsonMembers members)
+    private static List<AgentOps> ReadAgentPairs(ref Utf8JsonReader reader)
     {
         const string Name = "opslog.echo.activeAgentOps";
         JsonMembers.Expect(ref reader, JsonTokenType.StartArray, Name);
@@ -192,9 +192,9 @@ internal static class ManifestReader
         {
             JsonMembers.Expect(ref reader, JsonTokenType.StartArray, Name);
             reader.Read();
-            var agent = members.AnyText(ref reader, Name);
+            var agent = JsonMembers.AnyText(ref reader, Name);
             reader.Read();
-            agents.Add(new AgentOps(agent, members.Text(ref reader, Name)));
+            agents.Add(new AgentOps(agent, JsonMembers.Text(ref reader, Name)));
             reader.Read();
             JsonMembers.Expect(ref reader, JsonTokenType.EndArray, Name);
         }

@@ -25,7 +25,7 @@ internal static class OperationCodec
 
     /// <summary>Reads one line of a log.</summary>
     /// <param name="line">The line without its newline.</param>
-    /// <param name="offset">Its byte offset in its object; -1 for a line whose checksum was verified before.</param>
+    /// <param name="offset">Its byte offset in its object; negative: the line was read at its offset before, and its checksum is not verified again.</param>
     /// <param name="atObjectStart">Whether nothing stands before it: a byte order mark is allowed there.</param>
     /// <param name="operation">The operation, for <see cref="LineVerdict.Operation"/> and <see cref="LineVerdict.Doubtful"/>.</param>
     /// <param name="fault">What is wrong, for <see cref="LineVerdict.Corrupt"/> and <see cref="LineVerdict.Doubtful"/>; else empty.</param>
@@ -130,7 +130,7 @@ internal static class OperationCodec
         var isSet = head.StartsWith(SetHead);
         if (!isSet && !head.StartsWith(DeleteHead)) return false;
         var idStart = KindStart + (isSet ? SetHead.Length : DeleteHead.Length);
-        var idEnd = StringEnd(line, idStart, out var escaped);
+        var idEnd = JsonScan.StringEnd(line, idStart, out var escaped);
         if (idEnd < 0 || !line[idEnd..].StartsWith(PrevMember)) return false;
         if (!LineTail.TryRead(line, out var tail)) return false;
 
@@ -168,21 +168,6 @@ internal static class OperationCodec
             Tail = tail,
         };
         return true;
-    }
-
-    /// <summary>The index of the quote that ends a string whose contents start at <paramref name="start"/>, or -1.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static int StringEnd(ReadOnlySpan<byte> line, int start, out bool escaped)
-    {
-        escaped = false;
-        var rest = line[start..];
-        var stop = rest.IndexOfAny((byte)'"', (byte)'\\');
-        if (stop < 0) return -1;
-        if (rest[stop] == '"') return start + stop;
-        escaped = true;
-        var length = JsonScan.StringLength(line[(start - 1)..]);
-        var end = start - 1 + length - 1;
-        return end > start && line[end] == '"' ? end : -1;
     }
 
     private static LineVerdict ReadOther(ReadOnlySpan<byte> line, long offset, bool atObjectStart, out OperationLine operation, out string fault)

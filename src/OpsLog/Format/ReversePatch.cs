@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace OpsLog.Format;
 
@@ -21,12 +22,13 @@ internal static class ReversePatch
     /// <param name="destination">At least as long as <paramref name="oldDoc"/>.</param>
     /// <param name="written">The patch's length.</param>
     /// <returns>False: the caller must write the old document whole.</returns>
+    [SkipLocalsInit]
     public static bool TryWrite(ReadOnlySpan<byte> oldDoc, ReadOnlySpan<byte> newDoc, Span<byte> destination, out int written)
     {
         written = 0;
         if (!IsObject(oldDoc) || !IsObject(newDoc)) return false;
-        var members = new DocumentMembers(oldDoc);
-        var added = new DocumentMembers(newDoc);
+        var members = new DocumentMembers(oldDoc, stackalloc DocumentMember[DocumentMembers.Few]);
+        var added = new DocumentMembers(newDoc, stackalloc DocumentMember[DocumentMembers.Few]);
         try
         {
             // A patch that is not shorter does not fit, and is not wanted.
@@ -48,13 +50,14 @@ internal static class ReversePatch
     /// <param name="patch">The patch, valid JSON.</param>
     /// <param name="oldDoc">Gets the old document; nothing if there is none.</param>
     /// <returns>False if <paramref name="newDoc"/> is no object or <paramref name="patch"/> no patch.</returns>
+    [SkipLocalsInit]
     public static bool TryApply(ReadOnlySpan<byte> newDoc, ReadOnlySpan<byte> patch, IBufferWriter<byte> oldDoc)
     {
         if (!JsonLines.IsMinified(newDoc) || !JsonLines.IsMinified(patch)) return TryApplyMinified(newDoc, patch, oldDoc);
         if (!IsObject(newDoc) || !IsObject(patch) || !TryReadPatch(patch, out var set, out var unset)) return false;
-        var members = new DocumentMembers(newDoc);
-        var replacing = new DocumentMembers(set);
-        var removed = new DocumentMembers(unset);
+        var members = new DocumentMembers(newDoc, stackalloc DocumentMember[DocumentMembers.Few]);
+        var replacing = new DocumentMembers(set, stackalloc DocumentMember[DocumentMembers.Few]);
+        var removed = new DocumentMembers(unset, stackalloc DocumentMember[DocumentMembers.Few]);
         try
         {
             if (!TryReadLastWins(newDoc, ref members) || !TryReadLastWins(set, ref replacing) || !TryReadNames(unset, ref removed)) return false;
@@ -268,7 +271,7 @@ internal static class ReversePatch
         do
         {
             if (text[at] != '"') return false;
-            var name = new DocumentMember { NameStart = at + 1, NameEnd = OperationCodec.StringEnd(text, at + 1, out var escaped) };
+            var name = new DocumentMember { NameStart = at + 1, NameEnd = JsonScan.StringEnd(text, at + 1, out var escaped) };
             if (name.NameEnd < 0) return false;
             name.IsEscaped = escaped;
             at = name.NameEnd + 1;

@@ -141,7 +141,7 @@ internal static class SnapshotCodec
     {
         record = default;
         if (!line.StartsWith(IdHead)) return false;
-        var idEnd = OperationCodec.StringEnd(line, IdHead.Length, out var escaped);
+        var idEnd = JsonScan.StringEnd(line, IdHead.Length, out var escaped);
         if (idEnd < 0 || !line[idEnd..].StartsWith(DataMember)) return false;
         var dataStart = idEnd + DataMember.Length;
         if (!LineTail.TryRead(line, out var tail) || tail.Start <= dataStart || tail.LogIndex < 0) return false;

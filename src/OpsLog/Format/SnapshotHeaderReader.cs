@@ -48,8 +48,8 @@ internal static class SnapshotHeaderReader
         var position = new JsonMembers(ref reader, text);
         while (position.Next(ref reader))
         {
-            if (position.Is("version"u8)) version = position.Int(ref reader, "version", least: 1);
-            else if (position.Is("timestamp"u8)) timestamp = position.Text(ref reader, "timestamp");
+            if (position.Is("version"u8)) version = JsonMembers.Int(ref reader, "version", least: 1);
+            else if (position.Is("timestamp"u8)) timestamp = JsonMembers.Text(ref reader, "timestamp");
             else if (!TryReadMember(ref reader, ref position, ref members)) reader.Skip();
         }
 
@@ -62,9 +62,9 @@ internal static class SnapshotHeaderReader
     /// <summary>Takes one of the shared members.</summary>
     public static bool TryReadMember(ref Utf8JsonReader reader, ref JsonMembers position, ref SnapshotHeader header)
     {
-        if (position.Is("format"u8)) header = header with { Format = position.Int(ref reader, "format", least: 1) };
-        else if (position.Is("count"u8)) header = header with { Count = position.Integer(ref reader, "count") };
-        else if (position.Is("floor"u8)) header = header with { Floor = position.Integer(ref reader, "floor") };
+        if (position.Is("format"u8)) header = header with { Format = JsonMembers.Int(ref reader, "format", least: 1) };
+        else if (position.Is("count"u8)) header = header with { Count = JsonMembers.Integer(ref reader, "count") };
+        else if (position.Is("floor"u8)) header = header with { Floor = JsonMembers.Integer(ref reader, "floor") };
         else if (position.Is("logs"u8)) header = header with { Logs = ReadLogs(ref reader, position) };
         else if (position.Is("tombstones"u8)) header = header with { Tombstones = ReadTombstones(ref reader) };
         else return false;
@@ -91,8 +91,8 @@ internal static class SnapshotHeaderReader
             var entry = position.Enter(ref reader, "logs");
             while (entry.Next(ref reader))
             {
-                if (entry.Is("name"u8)) name = entry.AnyText(ref reader, "logs.name");
-                else if (entry.Is("agent"u8)) agent = entry.AnyText(ref reader, "logs.agent");
+                if (entry.Is("name"u8)) name = JsonMembers.AnyText(ref reader, "logs.name");
+                else if (entry.Is("agent"u8)) agent = JsonMembers.AnyText(ref reader, "logs.agent");
                 else reader.Skip();
             }
 

@@ -5,7 +5,7 @@ namespace OpsLog.Storage;
 
 /// <summary>
 /// Which file an object is, and which object a file is. A key is its own relative path, but for parts that Windows could not keep
-/// (device names, a dot at the end): these get a <c>!</c> before and after, on every system, so that a folder can be carried about.
+/// (device names, a dot or space at the end): these get a <c>!</c> before and after, on every system, so that a folder can be carried about.
 /// </summary>
 internal static class FileNames
 {
@@ -56,7 +56,8 @@ internal static class FileNames
 
     private static bool PartNeedsMarks(ReadOnlySpan<char> part)
     {
-        if (part.EndsWith('.')) return true;
+        if (part.EndsWith('.') || part.EndsWith(' ')) return true;
+        if (part.Length > 2 && part[0] == '!' && part[^1] == '!' && PartNeedsMarks(part[1..^1])) return true;
         var dot = part.IndexOf('.');
         var stem = dot < 0 ? part : part[..dot];
         if (stem.Length is < 3 or > 4) return false;

@@ -3,10 +3,14 @@ using System.Diagnostics.CodeAnalysis;
 namespace OpsLog.Storage;
 
 /// <summary>
-/// The name of a stored object: one or more parts of <c>A-Z a-z 0-9 . _ - % ~ = +</c> joined by <c>/</c>, relative to the store's root.
-/// No part is empty, <c>.</c> or <c>..</c>, so a key never leads outside the root (invariant I7). Compared and ordered by UTF-16 code unit.
+/// The name of a stored object: parts joined by <c>/</c>, relative to the store's root. A part is any text without control characters,
+/// <c>\</c>, <c>/</c> and lone surrogates that is not empty, <c>.</c> or <c>..</c>: a key never leads outside the root (invariant I7).
+/// Compared and ordered by UTF-16 code unit.
 /// </summary>
-/// <remarks>Ids and agent ids are data and are encoded before they become part of a key; <see cref="StorageKey"/> refuses anything else.</remarks>
+/// <remarks>
+/// OpsLog itself makes names of <c>A-Z a-z 0-9 . _ - % ~</c> only; ids and agent ids are encoded before they become part of one. Other
+/// names are those the npm package gave to archives and logs of its own.
+/// </remarks>
 public readonly struct StorageKey : IEquatable<StorageKey>, IComparable<StorageKey>
 {
     /// <summary>The longest key, in characters.</summary>
@@ -20,7 +24,7 @@ public readonly struct StorageKey : IEquatable<StorageKey>, IComparable<StorageK
     public StorageKey(string value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        if (!IsValid(value)) throw new ArgumentException($"'{value}' is not a storage key: parts of A-Z a-z 0-9 . _ - % ~ = + joined by '/', none of them '.' or '..'.", nameof(value));
+        if (!IsValid(value)) throw new ArgumentException($"'{value}' is not a storage key: parts joined by '/', none of them empty, '.' or '..', without control characters, '\\' and lone surrogates, {MaxLength} characters at most.", nameof(value));
         _value = value;
     }
 
@@ -40,10 +44,10 @@ public readonly struct StorageKey : IEquatable<StorageKey>, IComparable<StorageK
             var part = value.AsSpan(range);
             if (part.IsEmpty || part is "." or "..") return false;
             foreach (var c in part)
-                if (!char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-' or '%' or '~' or '=' or '+')) return false;
+                if (char.IsControl(c) || c == '\\') return false;
         }
 
-        return true;
+        return !Format.JsonText.HasLoneSurrogate(value);
     }
 
     /// <inheritdoc/>

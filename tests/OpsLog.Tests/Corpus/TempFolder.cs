@@ -14,8 +14,18 @@ internal sealed class TempFolder : IDisposable
     {
         var result = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
         foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
-            result.Add(System.IO.Path.GetRelativePath(folder, file).Replace('\\', '/'), File.ReadAllBytes(file));
+            result.Add(System.IO.Path.GetRelativePath(folder, file).Replace('\\', '/'), Read(file));
         return result;
+    }
+
+    // A living store holds locks on some of its files, and .NET asks for one to read.
+    private static byte[] Read(string file)
+    {
+        if (OperatingSystem.IsWindows()) return File.ReadAllBytes(file);
+        using var handle = StorageTests.UnlockedFile.TryOpen(file) ?? throw new FileNotFoundException("The file cannot be opened.", file);
+        var bytes = new byte[RandomAccess.GetLength(handle)];
+        for (var read = 0; read < bytes.Length;) read += RandomAccess.Read(handle, bytes.AsSpan(read), read);
+        return bytes;
     }
 
     public static void Copy(string from, string to)

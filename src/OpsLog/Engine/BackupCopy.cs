@@ -1,0 +1,105 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>What a copy of a store consists of: all of it belongs together.</summary>
+/// <param name="Read">The manifest.</param>
+/// <param name="Raw">Its bytes as they are stored.</param>
+/// <param name="Plan">What it leads to.</param>
+/// <param name="Logs">Each log that the state needs, and how far it is taken.</param>
+internal sealed record BackupContents(ManifestReadResult Read, byte[] Raw, StorePlan Plan, IReadOnlyList<(StorageKey Key, LogExtent Extent)> Logs);
+
+/// <summary>
+/// Copies a store, object by object, the manifest last: until that is there, the target holds no store. The log's end is fixed before the
+/// manifest is read, so that a record an archive run moved away is in an archive that the manifest lists.
+/// </summary>
+internal static class BackupCopy
+{
+    private const int MostTries = 10;
+
+    /// <exception cref="OpsLogException">Something is there (<see cref="OpsLogError.Conflict"/>).</exception>
+    public static async ValueTask RequireEmptyAsync(IOpsStorage target, CancellationToken ct)
+    {
+        await foreach (var entry in target.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
+            throw new OpsLogException(OpsLogError.Conflict, $"The target is not empty: it holds '{entry.Key}'. Choose an empty one.");
+    }
+
+    /// <summary>Verifies a backup and makes a store of it, under a new incarnation.</summary>
+    public static async ValueTask RestoreAsync(IOpsStorage backup, IOpsStorage target, IProgress<StoreProgress>? progress, CancellationToken ct)
+    {
+        await RequireEmptyAsync(target, ct).ConfigureAwait(false);
+        var report = await Verifier.RunAsync(backup, progress, ct).ConfigureAwait(false);
+        if (!report.IsSound)
+        {
+            throw new OpsLogException(OpsLogError.Damaged, $"The backup is damaged in {report.Damages.Count} places, first at {report.Damages[0]}. Restore another one, or repair it into a new store.")
+            {
+                Damage = report.Damages[0],
+            };
+        }
+
+        var incarnation = new NonceSource(null).NextIncarnation();
+        await CopyStoredAsync(backup, target, m => m with { Incarnation = incarnation }, new ProgressMeter(progress), ct).ConfigureAwait(false);
+    }
+
+    /// <summary>Copies a store that others may be writing to: what a checkpoint takes away meanwhile makes it start again.</summary>
+    public static async ValueTask CopyStoredAsync(IOpsStorage source, IOpsStorage target, Func<Manifest, Manifest> change, ProgressMeter progress, CancellationToken ct)
+    {
+        await RequireEmptyAsync(target, ct).ConfigureAwait(false);
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            using var register = new ManifestRegister(source);
+            var read = await register.ReadAsync(ct).ConfigureAwait(false) ?? throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
+            var writer = new BackupWriter(source, target, progress);
+            try
+            {
+                if (await FixAsync(source, read, ct).ConfigureAwait(false) is not { } contents) continue;
+                await writer.WriteAsync(contents, change, ct).ConfigureAwait(false);
+                return;
+            }
+            catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
+            {
+                if (await register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
+                await writer.UndoAsync(ct).ConfigureAwait(false);
+            }
+        }
+
+        throw new OpsLogException(OpsLogError.Conflict, $"The store changed {MostTries} times while it was being copied. Try again.");
+    }
+
+    // Null if another snapshot or log took over meanwhile.
+    private static async ValueTask<BackupContents?> FixAsync(IOpsStorage source, ManifestReadResult read, CancellationToken ct)
+    {
+        var nonces = new NonceSource(null);
+        var plan = StorePlan.Of(read, 0, nonces);
+        var logs = new List<(StorageKey, LogExtent)>();
+        foreach (var log in plan.Logs) logs.Add(await EndOfAsync(source, log, ct).ConfigureAwait(false));
+        if (await ObjectReader.ReadAllAsync(source, StoreKeys.Manifest, ct).ConfigureAwait(false) is not { } again) return null;
+        var now = ManifestCodec.Read(again.Bytes);
+        if (now.Verdict != read.Verdict) return null;
+        var planned = StorePlan.Of(now, 0, nonces);
+        var isSame = string.Equals(plan.Snapshot, planned.Snapshot, StringComparison.Ordinal) && plan.Logs.Select(l => l.Entry.Name).SequenceEqual(planned.Logs.Select(l => l.Entry.Name), StringComparer.Ordinal);
+        return isSame ? new BackupContents(now, again.Bytes, planned, logs) : null;
+    }
+
+    // An unfinished end is left out: it was never acknowledged, and a living writer may be about to finish it.
+    private static async ValueTask<(StorageKey Key, LogExtent Extent)> EndOfAsync(IOpsStorage source, PlannedLog log, CancellationToken ct)
+    {
+        if (!StorageKey.IsValid(log.Entry.Name))
+            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
+        var key = new StorageKey(log.Entry.Name);
+        var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail);
+        var read = await LogReader.ReadAsync(source, key, 0, null, part => scanner.Scan(part, Nowhere.Instance), ct).ConfigureAwait(false)
+            ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, key.Value, 0, 0, 0, "the manifest names this log, but it is not there"));
+        return (key, read.Pieces > 0 ? read : read with { Length = scanner.Position });
+    }
+
+    private sealed class Nowhere : IOperationSink
+    {
+        public static Nowhere Instance { get; } = new();
+
+        public void Operation(in OperationLine line, long offset, long clock, long next)
+        {
+        }
+    }
+}

@@ -1,0 +1,147 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Writes the copy of a store to an empty storage. Objects are copied byte for byte; between a storage that appends and one that makes
+/// numbered pieces, logs are brought into the other form, and their lines' checksums to their new places.
+/// </summary>
+internal sealed class BackupWriter(IOpsStorage source, IOpsStorage target, ProgressMeter progress)
+{
+    private readonly List<StorageKey> _written = [];
+    private readonly bool _fromPieces = (source.Capabilities & StorageCapabilities.Append) == 0;
+    private readonly bool _toPieces = (target.Capabilities & StorageCapabilities.Append) == 0;
+
+    /// <exception cref="OpsLogException">An object is missing or not what the manifest says (<see cref="OpsLogError.Damaged"/>).</exception>
+    /// <exception cref="ArgumentException">The store is the package's, and the target takes logs in another form.</exception>
+    public async ValueTask WriteAsync(BackupContents contents, Func<Manifest, Manifest> change, CancellationToken ct)
+    {
+        var (read, plan) = (contents.Read, contents.Plan);
+        if (_fromPieces != _toPieces && read.Verdict != ManifestVerdict.Ours)
+            throw new ArgumentException("The npm package's store cannot be copied between a storage that appends and one that does not. Open it for writing once, or choose a storage of the same kind.");
+        progress.Begin("snapshot", plan.Base.Snapshot.Length);
+        var entry = plan.SnapshotIsVouched ? plan.Base.Snapshot : null;
+        await CopyAsync(Key(plan.Snapshot), entry?.Length, entry?.Checksum, ct).ConfigureAwait(false);
+        progress.Begin("log", contents.Logs.Sum(l => l.Extent.Length));
+        foreach (var (key, extent) in contents.Logs) await CopyLogAsync(key, extent, ct).ConfigureAwait(false);
+        await CopyHistoryAsync(plan.Base, ct).ConfigureAwait(false);
+        progress.Begin("archives", 0);
+        foreach (var part in plan.Base.Archives.SelectMany(a => a.Objects)) await CopyAsync(Key(part.Name), null, null, ct).ConfigureAwait(false);
+        progress.End();
+        var bytes = read.Manifest is { } ours
+            ? ManifestCodec.Write(change(ours with { Numbered = _toPieces, Exclusive = null, Garbage = [], Reserved = [] }), read.Package)
+            : contents.Raw;
+        await PutAsync(StoreKeys.Manifest, new MemoryStream(bytes), ct).ConfigureAwait(false);
+    }
+
+    /// <summary>Deletes what was written: another attempt follows.</summary>
+    public async ValueTask UndoAsync(CancellationToken ct)
+    {
+        foreach (var key in _written) await target.DeleteAsync(key, ct).ConfigureAwait(false);
+        _written.Clear();
+    }
+
+    private static StorageKey Key(string name) => StorageKey.IsValid(name) && name.Length > 0
+        ? new StorageKey(name)
+        : throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, name, 0, 0, 0, "the manifest names an object whose name is none"));
+
+    private static OpsLogException Damaged(StorageKey key, DamageKind kind, long length, string detail) => LogScanner.Refused(new Damage(kind, key.Value, 0, 0, length, detail));
+
+    private async ValueTask CopyHistoryAsync(Manifest manifest, CancellationToken ct)
+    {
+        if (manifest.History is not { } reference) return;
+        var settings = new EngineSettings(new OpsStoreOptions { ReadOnly = true });
+        var logs = await new HistoryKeeper(source, settings).ReadAsync(manifest, ct).ConfigureAwait(false);
+        progress.Begin("history", logs.Sum(l => l.Length));
+        foreach (var log in logs) await CopyLogAsync(Key(log.Name), new LogExtent(log.Length, log.Pieces), ct).ConfigureAwait(false);
+        var index = HistoryIndexCodec.Write([.. logs.Select(l => l with { Pieces = _fromPieces == _toPieces ? l.Pieces : _toPieces && l.Length > 0 ? 1 : 0 })]);
+        await PutAsync(Key(reference.Name), new MemoryStream(index), ct).ConfigureAwait(false);
+        progress.End();
+    }
+
+    private async ValueTask CopyLogAsync(StorageKey log, LogExtent extent, CancellationToken ct)
+    {
+        if (!_fromPieces && !_toPieces)
+        {
+            await CopyAsync(log, extent.Length, null, ct).ConfigureAwait(false);
+            return;
+        }
+
+        await PutAsync(log, Stream.Null, ct).ConfigureAwait(false);
+        if (!_fromPieces)
+        {
+            // All of it as one piece: every line stands where it stood.
+            if (extent.Length > 0) await CopyAsync(log, StoreKeys.Piece(log, 1), extent.Length, null, ct).ConfigureAwait(false);
+            return;
+        }
+
+        long position = 0;
+        for (long number = 1; position < extent.Length; number++)
+        {
+            var piece = StoreKeys.Piece(log, number);
+            position += _toPieces ? await CopyAsync(piece, null, null, ct).ConfigureAwait(false) : await AppendPieceAsync(log, piece, position, ct).ConfigureAwait(false);
+        }
+
+        if (!_toPieces) await target.ReleaseAsync(log, ct).ConfigureAwait(false);
+        if (position != extent.Length) throw Damaged(log, DamageKind.CorruptObject, position, $"the pieces of the log have {position} bytes, {extent.Length} were written");
+    }
+
+    private async ValueTask<long> AppendPieceAsync(StorageKey log, StorageKey piece, long position, CancellationToken ct)
+    {
+        if (await ObjectReader.ReadAllAsync(source, piece, ct).ConfigureAwait(false) is not { } found)
+            throw Damaged(piece, DamageKind.Missing, 0, "this piece of a log is not there");
+        Reseal(piece, found.Bytes, position);
+        var result = await target.AppendAsync(log, found.Bytes, position, Flush.Synced, ct).ConfigureAwait(false);
+        if (!result.IsStored) throw Taken(log);
+        progress.Add(found.Bytes.Length);
+        return found.Bytes.Length;
+    }
+
+    // A line that does not hold must not be given a checksum that does.
+    private static void Reseal(StorageKey piece, byte[] bytes, long position)
+    {
+        var number = 0L;
+        for (var start = 0; start < bytes.Length;)
+        {
+            number++;
+            var length = bytes.AsSpan(start).IndexOf((byte)'\n');
+            if (length < 0) length = bytes.Length - start;
+            var line = bytes.AsSpan(start, length);
+            if (JsonLines.HasChecksumTail(line))
+            {
+                if (!JsonLines.ChecksumHolds(line, start)) throw LogScanner.Refused(new Damage(DamageKind.CorruptLine, piece.Value, number, start, length, "the checksum does not hold"));
+                JsonLines.Reseal(line, position + start);
+            }
+
+            start += length + 1;
+        }
+    }
+
+    private ValueTask<long> CopyAsync(StorageKey key, long? length, uint? checksum, CancellationToken ct) => CopyAsync(key, key, length, checksum, ct);
+
+    private async ValueTask<long> CopyAsync(StorageKey from, StorageKey to, long? length, uint? checksum, CancellationToken ct)
+    {
+        var found = await source.ReadAsync(from, new ByteRange(0, length), ct).ConfigureAwait(false)
+            ?? throw Damaged(from, DamageKind.Missing, 0, "the manifest leads to this object, but it is not there");
+        await using (found.ConfigureAwait(false))
+        {
+            using var content = new MeteredStream(found.Content, progress);
+            await PutAsync(to, content, ct).ConfigureAwait(false);
+            if (length is { } expected && content.Count != expected)
+                throw Damaged(from, DamageKind.CorruptObject, content.Count, $"the object has {content.Count} bytes, {expected} were written");
+            if (checksum is { } sum && content.Checksum != sum)
+                throw Damaged(from, DamageKind.CorruptObject, content.Count, $"the object's checksum does not hold: the manifest says {JsonLines.Hex(sum)}, the bytes give {JsonLines.Hex(content.Checksum)}");
+            return content.Count;
+        }
+    }
+
+    private async ValueTask PutAsync(StorageKey key, Stream content, CancellationToken ct)
+    {
+        var result = await target.PutAsync(key, content, PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        if (!result.IsStored) throw Taken(key);
+        _written.Add(key);
+    }
+
+    private static OpsLogException Taken(StorageKey key) => new(OpsLogError.Conflict, $"Somebody else is writing to the target: '{key}' is there already. Choose an empty one.");
+}

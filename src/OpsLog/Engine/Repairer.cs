@@ -1,0 +1,126 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Salvages a damaged store into an empty storage. With a manifest and a sound snapshot it reads what opening reads, and takes every line
+/// that is whole; otherwise <see cref="RepairerRebuild"/> finds the best base there is. The source is only read.
+/// </summary>
+internal sealed class Repairer
+{
+    private const string Quarantine = "quarantine/";
+
+    private readonly IOpsStorage _source;
+    private readonly IOpsStorage _target;
+    private readonly EngineSettings _settings;
+    private readonly ProgressMeter _progress;
+    private readonly List<Damage> _losses = [];
+    private readonly List<string> _assumptions = [];
+    private readonly List<string> _quarantined = [];
+
+    private Repairer(IOpsStorage source, IOpsStorage target, IProgress<StoreProgress>? progress)
+    {
+        (_source, _target, _progress) = (source, target, new ProgressMeter(progress));
+        _settings = new EngineSettings(new OpsStoreOptions { ReadOnly = true, Recovery = Recovery.SkipCorrupt });
+    }
+
+    public static async ValueTask<RepairReport> RunAsync(IOpsStorage source, IOpsStorage target, IProgress<StoreProgress>? progress, CancellationToken ct)
+    {
+        await BackupCopy.RequireEmptyAsync(target, ct).ConfigureAwait(false);
+        return await new Repairer(source, target, progress).RunAsync(ct).ConfigureAwait(false);
+    }
+
+    private async ValueTask<RepairReport> RunAsync(CancellationToken ct)
+    {
+        var plan = await PlanAsync(ct).ConfigureAwait(false);
+        var salvage = await SalvageAsync(plan, refusesDoubtful: false, ct).ConfigureAwait(false);
+        if (salvage.MustRefuseDoubtful) salvage = await SalvageAsync(plan, refusesDoubtful: true, ct).ConfigureAwait(false);
+        _losses.AddRange(salvage.Losses);
+        _assumptions.AddRange(salvage.Assumptions);
+        salvage.State.ForgetTombstones();
+
+        var output = new RepairerOutput(_source, _target, _settings, _progress);
+        await output.CopyArchivesAsync(plan?.Base.Archives ?? await ListArchivesAsync(ct).ConfigureAwait(false), ct).ConfigureAwait(false);
+        _losses.AddRange(output.Losses);
+        await QuarantineAsync(ct).ConfigureAwait(false);
+        var isJson = salvage.Snapshot.EndsWith(".json", StringComparison.Ordinal);
+        await output.WriteAsync(salvage.State, salvage.Schema, isJson ? SnapshotFormat.Json : SnapshotFormat.JsonLines, plan?.Base.Package.Stats.Created, ct).ConfigureAwait(false);
+        return new RepairReport(_losses, salvage.State.Records.Count, _quarantined) { Notes = salvage.Notes, Assumptions = _assumptions };
+    }
+
+    // Null: there is no manifest that can be read, but there is data.
+    private async ValueTask<StorePlan?> PlanAsync(CancellationToken ct)
+    {
+        using var register = new ManifestRegister(_source);
+        try
+        {
+            if (await register.ReadAsync(ct).ConfigureAwait(false) is { } read)
+            {
+                var revision = read.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(_source, ct).ConfigureAwait(false) : 0;
+                return StorePlan.Of(read, revision, _settings.Nonces);
+            }
+
+            await StoreListing.RefuseLeftoversAsync(_source, ct).ConfigureAwait(false);
+        }
+        catch (OpsLogException e) when (e.Damage is { } damage)
+        {
+            _losses.Add(damage);
+            return null;
+        }
+
+        throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
+    }
+
+    private async ValueTask<Salvage> SalvageAsync(StorePlan? plan, bool refusesDoubtful, CancellationToken ct)
+    {
+        var salvage = new Salvage(_source, _settings, _progress, refusesDoubtful);
+        if (plan is not null && await salvage.TrySnapshotAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, plan.Base.Package.Version, plan.Merges, ct).ConfigureAwait(false))
+        {
+            salvage.Schema = Math.Max(salvage.Schema, plan.Logs.Select(l => l.Entry.Schema).DefaultIfEmpty(1).Max());
+            foreach (var log in plan.Logs) await salvage.LogAsync(log, -1, ct).ConfigureAwait(false);
+            return salvage;
+        }
+
+        return await new RepairerRebuild(_source, _settings, _progress, refusesDoubtful).RunAsync(plan, ct).ConfigureAwait(false);
+    }
+
+    private async ValueTask<List<ArchiveEntry>> ListArchivesAsync(CancellationToken ct)
+    {
+        var found = new List<(string Period, ArchiveObject Object)>();
+        await foreach (var entry in _source.ListAsync(StoreKeys.ArchiveFolder, null, ct).ConfigureAwait(false))
+        {
+            if (!StoreKeys.TryParse(entry.Key, out var name) || name.Kind is not (StoredKind.Archive or StoredKind.ArchiveSegment)) continue;
+            if (await ObjectReader.ReadAllAsync(_source, entry.Key, ct).ConfigureAwait(false) is not { } bytes) continue;
+            found.Add((Period(bytes.Bytes) ?? name.Data, new ArchiveObject(entry.Key.Value, 0)));
+        }
+
+        if (found.Count > 0) _assumptions.Add("Without a manifest, every archive there is was taken to belong to the store.");
+        return [.. found.GroupBy(f => f.Period, StringComparer.Ordinal).Select(g => new ArchiveEntry(g.Key, [.. g.Select(f => f.Object)]))];
+    }
+
+    private static string? Period(byte[] archive) => ArchiveReader.TryOpen(archive, out var reader, out _) ? reader.Header.Period : null;
+
+    // Byte for byte, under names that are nobody's: whoever knows better may still find something in them.
+    private async ValueTask QuarantineAsync(CancellationToken ct)
+    {
+        _progress.Begin("quarantine", 0);
+        foreach (var file in _losses.Where(l => l.Kind != DamageKind.Missing && StorageKey.IsValid(l.File)).Select(l => l.File).Distinct(StringComparer.Ordinal))
+        {
+            var name = Quarantine + file.Replace('/', '~');
+            var key = new StorageKey(name.Length <= StorageKey.MaxLength ? name : name[..StorageKey.MaxLength]);
+            var found = await _source.ReadAsync(new StorageKey(file), ByteRange.All, ct).ConfigureAwait(false);
+            if (found is null) continue;
+            await using (found.ConfigureAwait(false))
+            {
+                using var content = new MeteredStream(found.Content, _progress);
+                var result = await _target.PutAsync(key, content, PutCondition.IfAbsent, ct).ConfigureAwait(false);
+                if (!result.IsStored) throw RepairerOutput.Taken(key);
+            }
+
+            _quarantined.Add(key.Value);
+        }
+
+        _progress.End();
+    }
+}

@@ -1,0 +1,173 @@
+using System.Globalization;
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Rebuilds a store's state where the manifest or the snapshot it names is damaged, from what a listing shows: the newest sound snapshot,
+/// and the operations behind it in all logs that are left, those kept for history included. What our lines' clocks tell is used to see
+/// whether anything is missing in between; only then what is left of the damaged snapshot counts for more than an older sound one.
+/// </summary>
+internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings settings, ProgressMeter progress, bool refusesDoubtful)
+{
+    private readonly List<(StoredName Name, DateTimeOffset Modified)> _snapshots = [];
+    private readonly List<(StoredName Name, DateTimeOffset Modified)> _logs = [];
+    private readonly List<string> _assumptions = [];
+    private readonly List<Damage> _losses = [];
+    private readonly RepairerClocks _clocks = new();
+    private int _schema = 1;
+    private bool _oursAreNewer;
+
+    public async ValueTask<Salvage> RunAsync(StorePlan? plan, CancellationToken ct)
+    {
+        _schema = plan?.Base.Package.Version ?? 1;
+        await ListAsync(ct).ConfigureAwait(false);
+        _oursAreNewer = OursAreNewer(plan);
+        AddMissing(plan);
+        foreach (var log in OurLogs()) await _clocks.ReadAsync(source, log, ct).ConfigureAwait(false);
+        var (based, damaged) = await ChooseAsync(plan, ct).ConfigureAwait(false);
+        if (plan is not null && plan.SnapshotIsVouched) _clocks.Expect(plan.Base.Snapshot.Clock);
+        if (damaged is not null) _clocks.Expect(damaged.Floor);
+
+        var floor = based?.Floor ?? 0;
+        var isPackages = based is not null && !IsOurs(based.Snapshot);
+        var isWhole = isPackages ? _logs.Any(l => !l.Name.IsOurs) : (based is not null || _clocks.Last > 0) && _clocks.HoldsAllAbove(floor);
+        var result = based;
+        if (!isWhole && damaged is { SnapshotRecords: > 0 })
+        {
+            result = damaged;
+            floor = _clocks.StartOfLastRun - 1;
+            _assumptions.Add($"What is left of the damaged snapshot '{damaged.Snapshot}' was taken, with the operations from clock {floor + 1} on: records whose lines are damaged are lost unless an operation shows them.");
+        }
+        else
+        {
+            result ??= new Salvage(source, settings, progress, refusesDoubtful) { Schema = _schema };
+            Explain(result.Snapshot, damaged, isWhole, floor);
+        }
+
+        result.Losses.Clear(); // they are among ours
+        result.Schema = Math.Max(result.Schema, _schema);
+        foreach (var log in Logs(result, isPackages && result == based, plan)) await TakeAsync(result, log, floor, ct).ConfigureAwait(false);
+        result.Losses.InsertRange(0, _losses);
+        result.Assumptions.AddRange(_assumptions);
+        return result;
+    }
+
+    private async ValueTask ListAsync(CancellationToken ct)
+    {
+        await foreach (var entry in source.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
+        {
+            if (!StoreKeys.TryParse(entry.Key, out var name)) continue;
+            if (name.Kind == StoredKind.Snapshot) _snapshots.Add((name, entry.LastModified));
+            else if (name.Kind is StoredKind.Log or StoredKind.AgentLog) _logs.Add((name, entry.LastModified));
+        }
+    }
+
+    // The newest sound snapshot, and the newest of all if that is not it.
+    private async ValueTask<(Salvage? Based, Salvage? Damaged)> ChooseAsync(StorePlan? plan, CancellationToken ct)
+    {
+        Salvage? damaged = null;
+        foreach (var name in NewestFirst(plan))
+        {
+            var isNamed = plan is not null && string.Equals(name, plan.Snapshot, StringComparison.Ordinal);
+            var salvage = new Salvage(source, settings, progress, refusesDoubtful);
+            if (await salvage.TrySnapshotAsync(name, isNamed && plan!.SnapshotIsVouched ? plan.Base.Snapshot : null, _schema, merges: true, ct).ConfigureAwait(false)) return (salvage, damaged);
+            if (damaged is null) _losses.AddRange(salvage.Losses); // an older one that is damaged too is no loss of its own
+            damaged ??= salvage;
+        }
+
+        return (null, damaged);
+    }
+
+    private IEnumerable<string> NewestFirst(StorePlan? plan)
+    {
+        var names = _snapshots
+            .OrderByDescending(s => s.Name.IsOurs == _oursAreNewer)
+            .ThenByDescending(s => Age(s.Name))
+            .ThenByDescending(s => s.Name.Key)
+            .Select(s => s.Name.Key.Value);
+        // What the manifest names comes first, there or not.
+        return plan is null ? names : names.Where(n => !string.Equals(n, plan.Snapshot, StringComparison.Ordinal)).Prepend(plan.Snapshot);
+    }
+
+    private bool OursAreNewer(StorePlan? plan)
+    {
+        if (plan is not null) return IsOurs(plan.Snapshot);
+        if (!_snapshots.Concat(_logs).Any(o => o.Name.IsOurs)) return false;
+        var ours = _snapshots.Where(s => s.Name.IsOurs).Select(s => s.Modified).DefaultIfEmpty().Max();
+        var theirs = _snapshots.Where(s => !s.Name.IsOurs).Select(s => s.Modified).DefaultIfEmpty().Max();
+        return ours >= theirs;
+    }
+
+    private IEnumerable<string> OurLogs() => _logs.Where(l => l.Name.IsOurs).OrderBy(l => l.Name.Revision).ThenBy(l => l.Name.Key).Select(l => l.Name.Key.Value);
+
+    // The logs behind a base, oldest first. The package's lines have no clocks: those that come before ours get none that could win over ours.
+    private IEnumerable<PlannedLog> Logs(Salvage salvage, bool isPackages, StorePlan? plan)
+    {
+        var from = isPackages ? Number(salvage.Snapshot) : IsoTime.TryRead(salvage.Timestamp, out var time) ? time.ToUnixTimeMilliseconds() : 0;
+        var theirs = _logs.Select(l => l.Name)
+            .Where(l => !l.IsOurs && (isPackages || !_oursAreNewer ? Age(l) >= from : IsNamed(plan, l)))
+            .OrderBy(l => l.Kind).ThenBy(Age).ThenBy(l => l.Key)
+            .Select(l => new PlannedLog(new LogEntry(l.Key.Value, AgentOf(l), 0, _schema, 0, 0, false), isPackages && l.Kind == StoredKind.Log));
+        var ours = OurLogs().Select(name => new PlannedLog(new LogEntry(name, "", 0, _schema, 0, 0, false)));
+        if (!isPackages) return ours.Concat(theirs);
+        return _oursAreNewer ? theirs.Concat(ours) : theirs;
+    }
+
+    private static bool IsNamed(StorePlan? plan, StoredName log) => plan is not null && plan.Logs.Any(l => string.Equals(l.Entry.Name, log.Key.Value, StringComparison.Ordinal));
+
+    private void AddMissing(StorePlan? plan)
+    {
+        foreach (var log in plan?.Logs ?? [])
+            if (!_logs.Any(l => string.Equals(l.Name.Key.Value, log.Entry.Name, StringComparison.Ordinal)))
+                _losses.Add(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there"));
+    }
+
+    private async ValueTask TakeAsync(Salvage salvage, PlannedLog log, long floor, CancellationToken ct)
+    {
+        var isTheirs = !IsOurs(log.Entry.Name);
+        if (!log.IsTimeless && log.Entry.Agent.Length == 0) log = log with { Entry = log.Entry with { Start = Math.Max(floor, salvage.State.Clock) } };
+        var (losses, notes, clock) = (salvage.Losses.Count, salvage.Notes.Count, salvage.State.Clock);
+        var last = await salvage.LogAsync(log, isTheirs ? -1 : floor, ct).ConfigureAwait(false);
+        if (isTheirs || last > floor || salvage.State.Clock > clock) return;
+
+        // All of it lies before the base: what is wrong there is no loss.
+        salvage.Losses.RemoveRange(losses, salvage.Losses.Count - losses);
+        salvage.Notes.RemoveRange(notes, salvage.Notes.Count - notes);
+    }
+
+    private void Explain(string snapshot, Salvage? damaged, bool isWhole, long floor)
+    {
+        var origin = snapshot.Length > 0 ? $"the snapshot '{snapshot}'" : "an empty store";
+        _assumptions.Add($"The state was rebuilt from {origin} and the operations behind it in the logs that are left.");
+        if (isWhole && damaged is not null)
+        {
+            for (var i = 0; i < _losses.Count; i++)
+                _losses[i] = _losses[i] with { Detail = $"{_losses[i].Detail} (what it held was rebuilt from older objects)" };
+        }
+
+        foreach (var (first, last) in _clocks.GapsAbove(floor))
+            _losses.Add(new Damage(DamageKind.Missing, damaged?.Snapshot ?? StoreKeys.Manifest.Value, 0, 0, 0, $"the operations with the clocks {first} to {last} are in no snapshot or log that can be read"));
+    }
+
+    private static bool IsOurs(string name) => StorageKey.IsValid(name) && StoreKeys.IsOurs(new StorageKey(name));
+
+    private static long Age(StoredName name) => name.IsOurs ? name.Revision : Number(name.Key.Value);
+
+    // The package names an object by the millisecond it was made in, at the name's end.
+    private static long Number(string name)
+    {
+        var stem = name[(name.LastIndexOf('-') + 1)..];
+        var dot = stem.IndexOf('.', StringComparison.Ordinal);
+        return long.TryParse(dot < 0 ? stem : stem[..dot], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+    }
+
+    private static string AgentOf(StoredName name)
+    {
+        if (name.Kind != StoredKind.AgentLog) return "";
+        var stem = name.Key.Value["ops/agent-".Length..];
+        var end = stem.LastIndexOf('-');
+        return end > 0 ? stem[..end] : stem;
+    }
+}

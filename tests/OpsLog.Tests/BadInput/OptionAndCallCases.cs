@@ -1,0 +1,125 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using OpsLog.Storage;
+using static OpsLog.Tests.BadInput.BadInputCase;
+
+namespace OpsLog.Tests.BadInput;
+
+/// <summary>The rows of the sections Options and Calls.</summary>
+internal static class OptionAndCallCases
+{
+    private static readonly string s_longPeriod = new('p', 201);
+
+    public static IEnumerable<(string Key, BadInputCase Case)> All =>
+    [
+        .. Options.Select(c => ("Options: " + c.Given, c.Case)),
+        .. Calls.Select(c => ("Calls: " + c.Given, c.Case)),
+    ];
+
+    private static (string Given, BadInputCase Case)[] Options =>
+    [
+        ("Durability: a value it does not have", OnOpening(o => o.Durability = (Durability)3) with { Arguments = s => ["apply", s, "-", "--durability", "3"] }),
+        ("Recovery: a value it does not have", OnOpening(o => o.Recovery = (Recovery)3) with { Arguments = s => ["export", s, "--recovery", "3"] }),
+        ("SnapshotFormat: a value it does not have", OnOpening(o => o.SnapshotFormat = (SnapshotFormat)(-1))),
+        ("FlushInterval: below 1 ms", OnOpening(o => o.FlushInterval = TimeSpan.Zero)),
+        ("FlushInterval: above 1 hour", OnOpening(o => o.FlushInterval = TimeSpan.FromMinutes(61))),
+        ("SchemaVersion: 0", OnOpening(o => o.SchemaVersion = 0)),
+        ("Checkpoint: null", OnOpening(o => o.Checkpoint = null!)),
+        ("Checkpoint.Growth: 0", OnOpening(o => o.Checkpoint.Growth = 0)),
+        ("Checkpoint.Growth: not a number", OnOpening(o => o.Checkpoint.Growth = double.NaN)),
+        ("Checkpoint.MinimumLogBytes: negative", OnOpening(o => o.Checkpoint.MinimumLogBytes = -1)),
+        ("Checkpoint.MinimumOperations: 0", OnOpening(o => o.Checkpoint.MinimumOperations = 0)),
+        ("Checkpoint.GracePeriod: negative", OnOpening(o => o.Checkpoint.GracePeriod = TimeSpan.FromTicks(-1))),
+        ("HistoryRetention: null", OnOpening(o => o.HistoryRetention = null!)),
+        ("HistoryRetention.ForAge: zero", OnOpening(o => o.HistoryRetention = HistoryRetention.ForAge(TimeSpan.Zero))),
+        ("HistoryRetention.ForBytes: negative", OnOpening(o => o.HistoryRetention = HistoryRetention.ForBytes(-1))),
+        ("TimeProvider: null", OnOpening(o => o.TimeProvider = null!)),
+        ("JsonTypeInfo: of another type", new BadInputCase(async folder =>
+        {
+            var info = JsonSerializerOptions.Web.GetTypeInfo(typeof(int));
+            await OpsStore<Version>.OpenAsync(folder, new OpsStoreOptions { JsonTypeInfo = info });
+        })),
+    ];
+
+    private static (string Given, BadInputCase Case)[] Calls =>
+    [
+        ("a location that is null", new BadInputCase(_ => OpsStore<JsonElement>.OpenAsync((string)null!).AsTask())),
+        ("a location that is empty", new BadInputCase(_ => OpsStore<JsonElement>.OpenAsync("").AsTask()) { Arguments = _ => ["export", ""] }),
+        ("a location of a kind that is not known", new BadInputCase(_ => OpsStore<JsonElement>.OpenAsync("ftp://host/store").AsTask())
+        {
+            Arguments = _ => ["export", "ftp://host/store"],
+        }),
+        ("a storage that is null", new BadInputCase(_ => OpsStore<JsonElement>.OpenAsync((IOpsStorage)null!).AsTask())),
+        ("a function or predicate that is null", OnStore(s => s.UpdateAsync("a", null!).AsTask())),
+        ("a batch that is used after its function has ended", OnStore(UseEndedBatchAsync)),
+        ("a revision that is not the record's", OnStore(WriteTwiceAsync)),
+        ("an archive period that is empty", Archive("")),
+        ("an archive period of more than 200 characters", Archive(s_longPeriod)),
+        ("an archive period that differs from another only in case", Archive("q4") with
+        {
+            Prepare = async folder =>
+            {
+                await MakeStoreAsync(folder);
+                await using var store = await OpenAsync(folder);
+                await store.ArchiveAsync(["before-1"], "Q4");
+            },
+        }),
+        ("an archive that is not there", OnStore(s => s.LoadArchiveAsync("nothing").AsTask()) with
+        {
+            Prepare = MakeStoreAsync,
+            Arguments = s => ["export", s, "--archive", "nothing"],
+        }),
+        ("a feed position that is no position", new BadInputCase(_ => Task.FromResult(FeedPosition.Parse("yesterday")))
+        {
+            Prepare = MakeStoreAsync,
+            Arguments = s => ["log", s, "--since", "yesterday"],
+        }),
+        ("a feed position of another store", OnStore(async s => await s.OperationsAsync(OtherStore()).GetAsyncEnumerator().MoveNextAsync()) with
+        {
+            Prepare = MakeStoreAsync,
+            Arguments = s => ["log", s, "--since", OtherStore().ToString()],
+        }),
+        ("a write to a store that was opened read-only", new BadInputCase(async folder =>
+        {
+            await using var store = await OpenAsync(folder, o => o.ReadOnly = true);
+            await store.SetAsync("a", Json("{}"));
+        }) { Prepare = MakeStoreAsync }),
+        ("a write to a store that was closed", new BadInputCase(async folder =>
+        {
+            var store = await OpenAsync(folder);
+            await store.DisposeAsync();
+            await store.SetAsync("a", Json("{}"));
+        })),
+        ("a migration function that throws", OnOpening(o =>
+        {
+            o.SchemaVersion = 2;
+            o.Migrate = (_, _) => throw new InvalidOperationException("no");
+        }) with { Prepare = MakeStoreAsync }),
+    ];
+
+    private static FeedPosition OtherStore() => FeedPosition.Parse("00000000000000000000000000000000/ops/ops-r000000000000-00000000.jsonl@0");
+
+    private static BadInputCase Archive(string given) => OnStore(s => s.ArchiveAsync(["before-2"], given).AsTask()) with
+    {
+        Prepare = MakeStoreAsync,
+        Arguments = s => ["archive", s, "--id", "before-2", "--segment", given],
+    };
+
+    private static async Task UseEndedBatchAsync(OpsStore<JsonElement> store)
+    {
+        OpsBatch<JsonElement>? kept = null;
+        await store.BatchAsync(batch =>
+        {
+            kept = batch;
+            batch.Set("a", Json("{}"));
+        });
+        kept!.Delete("a");
+    }
+
+    private static async Task WriteTwiceAsync(OpsStore<JsonElement> store)
+    {
+        var first = await store.SetAsync("a", Json("""{"n":1}"""), Revision.None);
+        await store.SetAsync("a", Json("""{"n":2}"""), first);
+        await store.SetAsync("a", Json("""{"n":3}"""), first);
+    }
+}

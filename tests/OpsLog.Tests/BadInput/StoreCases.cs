@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using OpsLog.Format;
+using static OpsLog.Tests.BadInput.BadInputCase;
+
+namespace OpsLog.Tests.BadInput;
+
+/// <summary>The rows of the section Stores: what lies in the folder is the bad input. The tool is given the same folder, to export it.</summary>
+internal static class StoreCases
+{
+    public static IEnumerable<(string Key, BadInputCase Case)> All => Stores.Select(c => ("Stores: " + c.Given, c.Case));
+
+    private static (string Given, BadInputCase Case)[] Stores =>
+    [
+        ("a folder without a store, opened read-only", Reading(folder =>
+        {
+            Directory.CreateDirectory(folder);
+            return Task.CompletedTask;
+        })),
+        ("a folder that is not there, opened read-only", Reading(_ => Task.CompletedTask)),
+        ("a file where the folder should be, opened for writing", OnOpening(_ => { }) with
+        {
+            Prepare = folder => File.WriteAllTextAsync(folder, "a file"),
+            Arguments = s => ["set", s, "a", "{}"],
+        }),
+        ("a folder where the manifest should be", Reading(folder =>
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "manifest.json"));
+            return Task.CompletedTask;
+        })),
+        ("a store that another writer has open", new BadInputCase(SecondWriterAsync)
+        {
+            Arguments = s => ["set", s, "a", "{}"],
+        }),
+        ("a store with a newer schema version than the program's", OnOpening(o => o.SchemaVersion = 1) with
+        {
+            Prepare = async folder => await (await OpenAsync(folder, o => o.SchemaVersion = 2)).DisposeAsync(),
+        }),
+        ("a manifest of a newer format", Manifest(OfNewerFormat)),
+        ("no manifest, but a log that holds lines", Broken(store => File.Delete(Path.Combine(store, "manifest.json")))),
+        ("an empty manifest", Manifest(_ => "")),
+        ("a manifest that is not JSON", Manifest(text => text[..(text.Length / 2)])),
+        ("a manifest whose own part was changed", Manifest(text => text.Replace("\"adopted\": false", "\"adopted\": true", StringComparison.Ordinal))),
+        ("a manifest of the package that names a snapshot outside the store", Manifest(_ => """
+            {"version":1,"currentSnapshot":"../outside.jsonl","activeOps":"ops/ops-1.jsonl","archiveSegments":[],
+             "stats":{"activeRecords":0,"archivedRecords":0,"opsCount":0,"created":"","lastCheckpoint":""}}
+            """)),
+        ("a snapshot that is gone", Broken(store => File.Delete(Snapshot(store)))),
+        ("a snapshot that was cut", Broken(store => Rewrite(Snapshot(store), bytes => bytes[..^40]))),
+        ("a snapshot with a changed byte", Broken(store => Rewrite(Snapshot(store), Changed("in the snapshot")))),
+        ("a log that is gone", Broken(store => File.Delete(Log(store)))),
+        ("a log line with a changed byte", Broken(store => Rewrite(Log(store), Changed("in the log")))),
+        ("a log line that is there twice", Broken(store => RewriteLines(Log(store), lines => [lines[0], .. lines]))),
+        ("a log line that is not JSON", Broken(store => RewriteLines(Log(store), lines => [lines[0], "hello", .. lines[1..]]))),
+        ("a batch that lacks a line in the middle", Broken(store => RewriteLines(Log(store), lines => [.. lines[..4], .. lines[5..]]))),
+        ("a last line that was never finished, opened strictly", OnOpening(o => (o.ReadOnly, o.Recovery) = (true, Recovery.Strict)) with
+        {
+            Prepare = After(store => Rewrite(Log(store), bytes => bytes[..^5])),
+            Arguments = s => ["export", s, "--recovery", "strict"],
+        }),
+    ];
+
+    private static BadInputCase Reading(Func<string, Task> prepare) => OnOpening(o => o.ReadOnly = true) with
+    {
+        Prepare = prepare,
+        Arguments = s => ["export", s],
+    };
+
+    private static BadInputCase Broken(Action<string> breakIt) => Reading(After(breakIt));
+
+    private static BadInputCase Manifest(Func<string, string> change) => Broken(store =>
+    {
+        var file = Path.Combine(store, "manifest.json");
+        File.WriteAllText(file, change(File.ReadAllText(file)));
+    });
+
+    private static string OfNewerFormat(string manifest)
+    {
+        var whole = JsonNode.Parse(manifest)!;
+        var own = whole["opslog"]!.AsObject();
+        (own["format"], own["reader"]) = (99, 99);
+        own.Remove("crc");
+        // The checksum is over the object as far as the comma before it.
+        own["crc"] = JsonLines.Checksum(Encoding.UTF8.GetBytes(own.ToJsonString()[..^1])).ToString("x8", CultureInfo.InvariantCulture);
+        return whole.ToJsonString();
+    }
+
+    private static Func<string, Task> After(Action<string> breakIt) => async folder =>
+    {
+        await MakeStoreAsync(folder);
+        breakIt(folder);
+    };
+
+    private static async Task SecondWriterAsync(string folder)
+    {
+        await using var first = await OpenAsync(folder);
+        await (await OpenAsync(folder)).DisposeAsync();
+    }
+
+    private static string Snapshot(string store) => FileOf(store, "snapshots/");
+
+    private static string Log(string store) => FileOf(store, "ops/ops-");
+
+    private static void Rewrite(string file, Func<byte[], byte[]> change) => File.WriteAllBytes(file, change(File.ReadAllBytes(file)));
+
+    private static Func<byte[], byte[]> Changed(string text) => bytes =>
+    {
+        bytes[bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(text))] ^= 1;
+        return bytes;
+    };
+
+    private static void RewriteLines(string file, Func<string[], string[]> change) =>
+        File.WriteAllText(file, string.Concat(change(File.ReadAllText(file).TrimEnd('\n').Split('\n')).Select(line => line + "\n")));
+}
