@@ -210,7 +210,7 @@ internal sealed class Writer : IGroupCommitter
 
     private void Apply(in CommitGroup.Line line)
     {
-        _state.Set(line.Id, line.Location);
+        _state.Set(_group.IdOf(line), line.Location);
         _state.Clock = line.Clock;
         LogOperations++;
         Operations++;
