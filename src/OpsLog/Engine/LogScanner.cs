@@ -78,6 +78,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         var bytes = part.Memory.Span;
         var position = 0;
         var taken = 0;
+        var solid = 0;
         if (part.ChecksumBase != _objectStart) (_objectStart, _line) = (part.ChecksumBase, 0); // the next piece of a numbered log
         while (position < bytes.Length)
         {
@@ -87,9 +88,13 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
             _line++;
             TakeLine(part, bytes, position, end, sink);
             position = end + 1;
-            if (_batch.Count == 0) taken = position;
+            if (_batch.Count > 0) continue;
+            taken = position;
+            if (!JsonLines.IsBlank(bytes[(end - length)..end])) solid = position;
         }
 
+        // An empty line at the end may be the log's seal, which is no part of it.
+        if (WaitsForMore) taken = solid;
         Position = part.Start + taken;
         if (!part.IsLast || WaitsForMore)
         {
@@ -106,7 +111,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         }
 
         if (position < bytes.Length) Tail(part, bytes, position, sink);
-        Position = End == LogEnd.MissingNewline ? part.Start + bytes.Length : End == LogEnd.Clean ? part.Start + position : Position;
+        Position = End == LogEnd.MissingNewline ? part.Start + bytes.Length : End == LogEnd.Clean ? part.Start + solid : Position;
         return bytes.Length;
     }
 

@@ -260,6 +260,9 @@ internal sealed partial class StoreEngine
     private async ValueTask CloseWriterAsync()
     {
         await _checkpointer!.Background.ConfigureAwait(false);
+        // What was begun before closing is committed first.
+        await _writer!.Queue.SubmitAsync(new ExclusiveRequest(() => ValueTask.CompletedTask), CancellationToken.None).ConfigureAwait(false);
+
         // Waits for a flush that is under way, and throws if acknowledged writes were lost.
         if (_settings.Durability == Durability.Buffered) await _writer!.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
         if (_writer!.Failure is not null) return;
