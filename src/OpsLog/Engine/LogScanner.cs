@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using OpsLog.Format;
 
 namespace OpsLog.Engine;
@@ -71,11 +72,13 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     public long Position { get; private set; }
 
     /// <summary>Scans a window; returns how much of it was taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Scan(in ObjectPart part, IOperationSink sink)
     {
         var bytes = part.Memory.Span;
         var position = 0;
         var taken = 0;
+        var solid = 0;
         if (part.ChecksumBase != _objectStart) (_objectStart, _line) = (part.ChecksumBase, 0); // the next piece of a numbered log
         while (position < bytes.Length)
         {
@@ -85,9 +88,13 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
             _line++;
             TakeLine(part, bytes, position, end, sink);
             position = end + 1;
-            if (_batch.Count == 0) taken = position;
+            if (_batch.Count > 0) continue;
+            taken = position;
+            if (!JsonLines.IsBlank(bytes[(end - length)..end])) solid = position;
         }
 
+        // An empty line at the end may be the log's seal, which is no part of it.
+        if (WaitsForMore) taken = solid;
         Position = part.Start + taken;
         if (!part.IsLast || WaitsForMore)
         {
@@ -104,10 +111,11 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         }
 
         if (position < bytes.Length) Tail(part, bytes, position, sink);
-        Position = End == LogEnd.MissingNewline ? part.Start + bytes.Length : End == LogEnd.Clean ? part.Start + position : Position;
+        Position = End == LogEnd.MissingNewline ? part.Start + bytes.Length : End == LogEnd.Clean ? part.Start + solid : Position;
         return bytes.Length;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void TakeLine(in ObjectPart part, ReadOnlySpan<byte> bytes, int start, int end, IOperationSink sink)
     {
         var offset = part.Start + start;
@@ -140,6 +148,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void BatchLine(in ObjectPart part, ReadOnlySpan<byte> bytes, in OperationLine operation, int start, int end, IOperationSink sink)
     {
         if (_batch.Count > 0 && (operation.BatchSize != _batchSize || operation.BatchIndex != _batch.Count))
@@ -164,12 +173,13 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         if (_batch.Count == _batchSize) StandBatch(part, bytes, sink);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void StandBatch(in ObjectPart part, ReadOnlySpan<byte> bytes, IOperationSink sink)
     {
         var line = _batchLine;
         foreach (var (start, end) in _batch)
         {
-            OperationCodec.TryRead(bytes[start..end], part.Start + start - part.ChecksumBase, false, out var operation, out _);
+            OperationCodec.TryRead(bytes[start..end], UndoLog.NoOffset, false, out var operation, out _); // its checksum was verified when it was held back
             Stand(operation, part.Start + start, part.Start + end + 1, line++, sink);
         }
 
@@ -195,6 +205,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         _line += count;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Stand(in OperationLine operation, long offset, long next, long line, IOperationSink sink)
     {
         Line = line;
