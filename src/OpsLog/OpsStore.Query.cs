@@ -24,7 +24,13 @@ public sealed partial class OpsStore<T>
     {
         get
         {
-            foreach (var (_, value) in this) yield return value;
+            var state = _engine.State;
+            var extents = state.Extents.Current;
+            foreach (var entry in state.Records)
+            {
+                if (entry.Value is { } made) yield return Documents.Unwrap<T>(made)!;
+                else if (Documents.TryMaterialise(state, extents, entry, _documents, out var value)) yield return value!;
+            }
         }
     }
 

@@ -91,7 +91,7 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             if (!view.Records.TryGet(id, out var location, out _, out _) || location.IsTombstone) continue;
             var record = StoreState.Read(view.Extents, location);
             records[id] = new ArchivedRecord(record.Document.ToArray(), record.Stamp, 0);
-            moved.Add(new BatchItem(id, null, Segment: period, Moved: record.Stamp));
+            moved.Add(new BatchItem(id, null, new BatchOrigin(UndoMark.None, default, period, record.Stamp)));
         }
 
         return moved;

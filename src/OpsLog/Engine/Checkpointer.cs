@@ -203,10 +203,23 @@ internal sealed class Checkpointer : IDisposable
         _nextTry = 0;
         Checkpoints++;
         Volatile.Write(ref _snapshotBytes, snapshot.Length);
-        await roll.RepointAsync(view, stream, snapshot).ConfigureAwait(false);
-        await roll.ReleaseOldAsync().ConfigureAwait(false);
-        _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes / 2, ct).ConfigureAwait(false));
-        await _garbage.CollectOrphansAsync(_register.Current, History, ct).ConfigureAwait(false);
+        await TidyUpAsync(roll, view, stream, snapshot, ct).ConfigureAwait(false);
+    }
+
+    // The checkpoint is made; what fails from here on costs memory or space until the next one, no more.
+    private async ValueTask TidyUpAsync(LogRoll roll, StoreView view, SnapshotStream stream, SnapshotEntry snapshot, CancellationToken ct)
+    {
+        try
+        {
+            await roll.RepointAsync(view, stream, snapshot).ConfigureAwait(false);
+            await roll.ReleaseOldAsync().ConfigureAwait(false);
+            _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes / 2, ct).ConfigureAwait(false));
+            await _garbage.CollectOrphansAsync(_register.Current, History, ct).ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            EngineLog.CollectFailed(_settings.Logger, e);
+        }
     }
 
     // Until the swap the old snapshot and log and the new ones lie side by side.
@@ -224,7 +237,8 @@ internal sealed class Checkpointer : IDisposable
 
     private async ValueTask<SnapshotEntry> WriteSnapshotAsync(SnapshotStream stream, StoreView view, long revision, CancellationToken ct)
     {
-        var key = StoreKeys.Snapshot(revision, _settings.Nonces.Next(), _settings.SnapshotFormat == SnapshotFormat.Json);
+        var isJson = _settings.SnapshotFormat == SnapshotFormat.Json;
+        var key = await FreeName.FindAsync(_storage, _settings.Nonces, nonce => StoreKeys.Snapshot(revision, nonce, isJson), ct).ConfigureAwait(false);
         var result = await _storage.PutAsync(key, stream, PutCondition.IfAbsent, ct).ConfigureAwait(false);
         if (!result.IsStored) throw new OpsLogException(OpsLogError.Conflict, $"The snapshot name '{key}' is taken. Try again.");
         return new SnapshotEntry(key.Value, stream.BytesRead, stream.Checksum, stream.Count, view.Clock, view.Clock);

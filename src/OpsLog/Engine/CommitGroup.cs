@@ -12,12 +12,13 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     private readonly Dictionary<string, int> _latest = new(StringComparer.Ordinal);
     private byte[] _patch = new byte[256];
     private readonly byte[] _timestamp = new byte[24];
-    private byte[] _id = new byte[256];
+    private byte[] _ids = new byte[4096];
+    private int _idsUsed;
     private long _timestampMilliseconds = -1;
     private int _indexed;
 
     /// <summary>One encoded line: where its record lies, and where the line ends in the log.</summary>
-    public readonly record struct Line(string Id, RecordLocation Location, long End, long Clock, bool IsUnitEnd);
+    public readonly record struct Line(string Id, int IdStart, int IdLength, RecordLocation Location, long End, long Clock, bool IsUnitEnd);
 
     public LogBuffer Buffer { get; set; } = null!;
 
@@ -29,9 +30,13 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     /// <summary>The clock of the last line encoded.</summary>
     public long Clock { get; private set; }
 
+    /// <summary>The id of a line as bytes.</summary>
+    public ReadOnlySpan<byte> IdOf(in Line line) => _ids.AsSpan(line.IdStart, line.IdLength);
+
     public void Begin()
     {
         _lines.Clear();
+        _idsUsed = 0;
         if (_indexed > 0) _latest.Clear();
         _indexed = 0;
         Clock = state.Clock;
@@ -50,6 +55,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     /// <summary>Encodes a line. <see cref="LineDraft.Data"/> is ignored for a delete; the previous value comes from the state.</summary>
     public void Write(in LineDraft line)
     {
+        var idStart = _idsUsed;
         var idLength = EncodeId(line.Id);
         var previous = ReadOnlySpan<byte>.Empty;
         var exists = TryFind(line.Id, out var location);
@@ -58,7 +64,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         {
             Timestamp24 = _timestamp,
             Kind = line.Kind,
-            IdWtf8 = _id.AsSpan(0, idLength),
+            IdWtf8 = _ids.AsSpan(idStart, idLength),
             Data = line.Data.Span,
             Clock = ++Clock,
             BatchIndex = line.BatchIndex,
@@ -80,7 +86,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         }
 
         var at = Buffer.Write(draft, ChecksumBase);
-        _lines.Add(new Line(line.Id, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1));
+        _lines.Add(new Line(line.Id, idStart, idLength, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1));
     }
 
     private bool TryFindInGroup(string id, out RecordLocation location)
@@ -102,8 +108,10 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     private int EncodeId(string id)
     {
         var most = JsonText.MaxWtf8(id.Length);
-        if (_id.Length < most) _id = new byte[most];
-        return JsonText.ToWtf8(id, _id);
+        if (_ids.Length - _idsUsed < most) Array.Resize(ref _ids, Math.Max(_idsUsed + most, _ids.Length * 2));
+        var length = JsonText.ToWtf8(id, _ids.AsSpan(_idsUsed));
+        _idsUsed += length;
+        return length;
     }
 
     private void Stamp()

@@ -12,6 +12,8 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
     // The piece that seals a log is its writer's fence, for as long as that writer may be paused: it is never collected.
     private const int SealLength = 1;
 
+    private const long AlwaysAllowed = 1 << 20;
+
     /// <summary>Deletes what is due; returns what is gone, to be struck off the manifest's list at the next swap.</summary>
     /// <param name="manifest">The manifest that lists the garbage.</param>
     /// <param name="allowed">Garbage up to that many bytes may wait out the grace period.</param>
@@ -20,6 +22,7 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
     {
         var gone = new List<string>();
         var now = settings.Time.GetUtcNow();
+        allowed = Math.Max(allowed, AlwaysAllowed);
         var waiting = manifest.Garbage.Sum(g => g.Bytes);
         foreach (var entry in manifest.Garbage.OrderBy(g => g.Since))
         {

@@ -53,7 +53,7 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
     public async ValueTask<HistoryReference?> WriteAsync(IReadOnlyList<HistoryLog> logs, long revision, CancellationToken ct)
     {
         if (logs.Count == 0) return null;
-        var key = StoreKeys.History(revision, settings.Nonces.Next());
+        var key = await FreeName.FindAsync(storage, settings.Nonces, nonce => StoreKeys.History(revision, nonce), ct).ConfigureAwait(false);
         var bytes = HistoryIndexCodec.Write(logs);
         await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, ct).ConfigureAwait(false);
         return new HistoryReference(key.Value, logs.Sum(l => l.Length));

@@ -30,7 +30,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     /// <summary>Makes the new log and copies all but the last few lines.</summary>
     public async ValueTask PrepareAsync(long revision, CancellationToken ct)
     {
-        Key = StoreKeys.Log("", revision, settings.Nonces.Next());
+        Key = await FreeName.FindAsync(storage, settings.Nonces, nonce => StoreKeys.Log("", revision, nonce), ct).ConfigureAwait(false);
         var made = await storage.PutAsync(Key, Stream.Null, PutCondition.IfAbsent, ct).ConfigureAwait(false);
         if (!made.IsStored) throw new OpsLogException(OpsLogError.Conflict, $"The log name '{Key}' is taken. Try again.");
         _new = new LogTarget(storage, Key, 0, 0);

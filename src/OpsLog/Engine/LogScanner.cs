@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using OpsLog.Format;
 
 namespace OpsLog.Engine;
@@ -71,6 +72,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     public long Position { get; private set; }
 
     /// <summary>Scans a window; returns how much of it was taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Scan(in ObjectPart part, IOperationSink sink)
     {
         var bytes = part.Memory.Span;
@@ -108,6 +110,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         return bytes.Length;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void TakeLine(in ObjectPart part, ReadOnlySpan<byte> bytes, int start, int end, IOperationSink sink)
     {
         var offset = part.Start + start;
@@ -140,6 +143,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void BatchLine(in ObjectPart part, ReadOnlySpan<byte> bytes, in OperationLine operation, int start, int end, IOperationSink sink)
     {
         if (_batch.Count > 0 && (operation.BatchSize != _batchSize || operation.BatchIndex != _batch.Count))
@@ -164,12 +168,13 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         if (_batch.Count == _batchSize) StandBatch(part, bytes, sink);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void StandBatch(in ObjectPart part, ReadOnlySpan<byte> bytes, IOperationSink sink)
     {
         var line = _batchLine;
         foreach (var (start, end) in _batch)
         {
-            OperationCodec.TryRead(bytes[start..end], part.Start + start - part.ChecksumBase, false, out var operation, out _);
+            OperationCodec.TryRead(bytes[start..end], UndoLog.NoOffset, false, out var operation, out _); // its checksum was verified when it was held back
             Stand(operation, part.Start + start, part.Start + end + 1, line++, sink);
         }
 
@@ -195,6 +200,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         _line += count;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Stand(in OperationLine operation, long offset, long next, long line, IOperationSink sink)
     {
         Line = line;

@@ -23,13 +23,12 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
         var found = await ObjectReader.ReadAllAsync(storage, StoreKeys.Manifest, ct).ConfigureAwait(false);
         if (found is not { } manifest) return null;
         var result = ManifestCodec.Read(manifest.Bytes);
+        if (result.Verdict == ManifestVerdict.Corrupt)
+            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, 0, 0, manifest.Bytes.Length, result.Fault));
+        if (result.Verdict == ManifestVerdict.TooNew)
+            throw new OpsLogException(OpsLogError.TooNew, $"The store was written by a newer version of OpsLog: {result.Fault}. Update the program.");
         _seen = manifest.Version;
-        return result.Verdict switch
-        {
-            ManifestVerdict.Corrupt => throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, 0, 0, manifest.Bytes.Length, result.Fault)),
-            ManifestVerdict.TooNew => throw new OpsLogException(OpsLogError.TooNew, $"The store was written by a newer version of OpsLog: {result.Fault}. Update the program."),
-            _ => result,
-        };
+        return result;
     }
 
     /// <summary>Takes a manifest as the base of the next swap: the one just read, in our form.</summary>
@@ -39,7 +38,7 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
     public async ValueTask<bool> IsCurrentAsync(CancellationToken ct)
     {
         var stat = await ObjectReader.StatAsync(storage, StoreKeys.Manifest, ct).ConfigureAwait(false);
-        return stat is { } now && now.Version == _version;
+        return stat is { } now && now.Version == _seen;
     }
 
     /// <summary>Writes the first manifest; false if somebody else was first.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Unicode;
 
 namespace OpsLog.Engine;
@@ -30,6 +31,8 @@ internal static class RecordIdText
     /// <summary>The string of WTF-8 bytes.</summary>
     public static string ToString(ReadOnlySpan<byte> wtf8)
     {
+        if (Ascii.IsValid(wtf8))
+            return Encoding.Latin1.GetString(wtf8);
         char[] text = new char[wtf8.Length];
         int length = 0;
         while (true)

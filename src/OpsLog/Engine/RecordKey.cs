@@ -40,6 +40,7 @@ internal readonly struct RecordKey(ulong id0, ulong id1, ulong hash)
 
     /// <summary>The key of an id given as bytes.</summary>
     /// <exception cref="ArgumentException">The id is longer than <see cref="MaxIdLength"/>.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static RecordKey Of(ReadOnlySpan<byte> id, in RecordHash hash)
     {
         if (TryPack(id, out ulong id0, out ulong id1))

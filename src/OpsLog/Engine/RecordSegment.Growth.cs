@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace OpsLog.Engine;
 
 /// <content>Room: new records, and the segments that take the place of a full or shared one.</content>
@@ -31,6 +33,7 @@ internal sealed partial class RecordSegment
     public void Insert(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location) => Insert(key, id, location.Packed, null);
 
     /// <summary>The same records in the same slots, for another epoch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RecordSegment Clone(long epoch)
     {
         RecordSegment clone = new(Start, Depth, epoch, Capacity, 0)
@@ -60,6 +63,7 @@ internal sealed partial class RecordSegment
     }
 
     /// <summary>Two segments that divide the range of this one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public (RecordSegment Low, RecordSegment High) Split(long epoch, in RecordHash hash)
     {
         ulong middle = Start | (1UL << (63 - Depth));
@@ -90,6 +94,7 @@ internal sealed partial class RecordSegment
     private void Take(RecordSegment from, int index, in RecordKey key) =>
         Insert(key, key.IsLong ? from.IdAt(index) : default, from.LocationAt(index).Packed, from.ValueAt(index));
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Insert(in RecordKey key, ReadOnlySpan<byte> id, ulong location, object? value)
     {
         int index = (int)key.Hash & _mask;

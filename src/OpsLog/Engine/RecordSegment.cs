@@ -124,6 +124,7 @@ internal sealed partial class RecordSegment
     }
 
     /// <summary>The key of a slot in use.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RecordKey KeyAt(int index, in RecordHash hash)
     {
         RecordWords id = SlotAt(index).Id;
@@ -192,6 +193,7 @@ internal sealed partial class RecordSegment
         return !location.IsNone;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int FindLong(in RecordKey key, ReadOnlySpan<byte> id)
     {
         for (int index = (int)key.Hash & _mask; ; index = (index + 1) & _mask)

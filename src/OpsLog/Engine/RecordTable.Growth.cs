@@ -79,6 +79,7 @@ internal sealed partial class RecordTable
     }
 
     // Puts a segment with more room in the place of a full one and returns the one that now holds the hash.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private RecordSegment MakeRoom(RecordSegment full, ulong hash)
     {
         if (full.Entries < full.Capacity * 3 / 8)

@@ -99,6 +99,7 @@ internal sealed partial class RecordTable
     /// <param name="idWtf8">The id; copied.</param>
     /// <param name="location">Where the version lies, or the tombstone of a delete.</param>
     /// <exception cref="ArgumentException">The location is none, or the id is too long.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Set(ReadOnlySpan<byte> idWtf8, RecordLocation location) => Set(RecordKey.Of(idWtf8, _hash), idWtf8, location);
 
     /// <summary>Forgets a record, live or deleted, altogether; nothing happens if there is none.</summary>
@@ -145,6 +146,7 @@ internal sealed partial class RecordTable
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Set(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location)
     {
         if (location.IsNone)

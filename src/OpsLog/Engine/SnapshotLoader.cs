@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -106,6 +107,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
 
         public long Records { get; private set; }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public int Take(ObjectPart part)
         {
             var bytes = part.Memory.Span;
@@ -138,6 +140,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
                 throw Damaged(key.Value, DamageKind.CorruptObject, "the snapshot's header is not the one that was written");
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Line(in ObjectPart part, ReadOnlySpan<byte> line, long offset)
         {
             if (Header is null)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using OpsLog.Format;
 
 namespace OpsLog.Engine;
@@ -23,6 +24,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     /// <summary>The operations that follow are of this log.</summary>
     public void EnterLog(Extent log, StampSource source, int schema) => (_log, _source, _schema) = (log, source, schema);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Operation(in OperationLine line, long offset, long clock, long next)
     {
         var id = Id(line);
@@ -54,6 +56,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     }
 
     /// <summary>Takes a record of a snapshot of ours where it lies.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void SnapshotRecord(Extent snapshot, in SnapshotRecord record, ReadOnlySpan<byte> line, long offset, int schema)
     {
         SnapshotRecords++;
@@ -93,6 +96,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         return new StampSource(line.Agent(), _log.Name);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private ReadOnlySpan<byte> Id(in OperationLine line)
     {
         if (!line.IdIsEscaped) return line.RawId;
@@ -100,6 +104,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         return _id.AsSpan(0, line.CopyId(_id));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private ReadOnlySpan<byte> Id(in SnapshotRecord record)
     {
         if (!record.IdIsEscaped) return record.RawId;

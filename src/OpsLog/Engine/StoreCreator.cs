@@ -6,7 +6,7 @@ namespace OpsLog.Engine;
 /// <summary>Makes a new store: an empty snapshot, an empty log, and the manifest that names them. Until the manifest is there, there is no store.</summary>
 internal static class StoreCreator
 {
-    /// <returns>False if somebody else made one meanwhile.</returns>
+    /// <returns>False if somebody else made one meanwhile, or a name was taken by chance.</returns>
     public static async ValueTask<bool> TryCreateAsync(IOpsStorage storage, ManifestRegister register, EngineSettings settings, CancellationToken ct)
     {
         const long revision = 0;
@@ -16,8 +16,8 @@ internal static class StoreCreator
         var snapshot = StoreKeys.Snapshot(revision, nonce, settings.SnapshotFormat == SnapshotFormat.Json);
         var log = StoreKeys.Log("", revision, nonce);
         using var stream = new SnapshotStream(StoreView.Of(new StoreState(settings.Nonces.NextSeed())), schema, settings.SnapshotFormat, now);
-        await storage.PutAsync(snapshot, stream, PutCondition.IfAbsent, ct).ConfigureAwait(false);
-        await storage.PutAsync(log, Stream.Null, PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        if (!(await storage.PutAsync(snapshot, stream, PutCondition.IfAbsent, ct).ConfigureAwait(false)).IsStored) return false;
+        if (!(await storage.PutAsync(log, Stream.Null, PutCondition.IfAbsent, ct).ConfigureAwait(false)).IsStored) return false;
         var manifest = new Manifest
         {
             Package = new PackageMembers

@@ -260,13 +260,9 @@ internal sealed partial class StoreEngine
     private async ValueTask CloseWriterAsync()
     {
         await _checkpointer!.Background.ConfigureAwait(false);
-        if (_writer!.Failure is { } failure)
-        {
-            if (_writer.HasLostAcknowledged || _writer.HasUnflushed) throw failure;
-            return;
-        }
-
-        if (_writer.HasUnflushed) await _writer.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
+        // Waits for a flush that is under way, and throws if acknowledged writes were lost.
+        if (_settings.Durability == Durability.Buffered) await _writer!.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
+        if (_writer!.Failure is not null) return;
         try
         {
             if (_settings.CheckpointOnClose && _settings.AutomaticCheckpoints && _checkpointer.IsDue()) await _checkpointer.RunAsync(CancellationToken.None).ConfigureAwait(false);

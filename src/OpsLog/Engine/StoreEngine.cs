@@ -1,3 +1,4 @@
+using System.Buffers;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -85,15 +86,25 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         }
     }
 
-    public async ValueTask<Revision> SetAsync(string id, byte[] data, int length, Revision? expected, CancellationToken ct)
+    public ValueTask<Revision> SetAsync(string id, ReadOnlySpan<byte> data, Revision? expected, CancellationToken ct)
     {
-        var request = new SetRequest(id, data, length, expected);
-        await Submit(request, ct).ConfigureAwait(false);
-        return request.Revision;
+        var copy = ArrayPool<byte>.Shared.Rent(data.Length);
+        data.CopyTo(copy);
+        return SetAsync(new SetRequest(id, copy, data.Length, expected), copy, ct);
     }
 
-    public ValueTask<Revision> SetAsync(string id, ReadOnlySpan<byte> data, Revision? expected, CancellationToken ct) =>
-        SetAsync(id, data.ToArray(), data.Length, expected, ct);
+    private async ValueTask<Revision> SetAsync(SetRequest request, byte[] pooled, CancellationToken ct)
+    {
+        try
+        {
+            await Submit(request, ct).ConfigureAwait(false);
+            return request.Revision;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(pooled); // read only when the request is encoded, which is over or will never be
+        }
+    }
 
     public async ValueTask<bool> DeleteAsync(string id, Revision? expected, CancellationToken ct)
     {

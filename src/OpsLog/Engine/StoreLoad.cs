@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -135,6 +136,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
 
         public string Last => System.Text.Encoding.ASCII.GetString(_last.AsSpan(0, _lastLength));
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Operation(in OperationLine line, long offset, long clock, long nextOffset)
         {
             if (line.Timestamp.Length == _last.Length)

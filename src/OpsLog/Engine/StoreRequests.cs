@@ -29,8 +29,10 @@ internal sealed class DeleteRequest(string id, Revision? expected) : CommitReque
 }
 
 /// <summary>A change as part of a batch. No data: a delete.</summary>
-internal readonly record struct BatchItem(
-    string Id, byte[]? Data, UndoMark Mark = UndoMark.None, Stamp MarkOf = default, string? Segment = null, Stamp? Moved = null);
+internal readonly record struct BatchItem(string Id, byte[]? Data, BatchOrigin? Origin = null);
+
+/// <summary>What the line of a change says besides the change, when it is no plain write: what it takes back, or where the record was moved.</summary>
+internal sealed record BatchOrigin(UndoMark Mark, Stamp MarkOf = default, string? Segment = null, Stamp? Moved = null);
 
 /// <summary>Several changes as one unit: all or nothing, one append. Deletes of absent records are left out.</summary>
 internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
@@ -53,10 +55,10 @@ internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
                 Data = item.Data,
                 BatchIndex = index++,
                 BatchSize = standing.Count,
-                Mark = item.Mark,
-                MarkOf = item.MarkOf,
-                Segment = item.Segment,
-                Moved = item.Moved,
+                Mark = item.Origin?.Mark ?? UndoMark.None,
+                MarkOf = item.Origin?.MarkOf ?? default,
+                Segment = item.Origin?.Segment,
+                Moved = item.Origin?.Moved,
             });
         }
 
@@ -65,12 +67,13 @@ internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
 
     private List<BatchItem> Effective(CommitGroup group)
     {
+        if (!items.Exists(i => i.Data is null)) return items; // a set always counts
         var present = new Dictionary<string, bool>(items.Count, StringComparer.Ordinal);
         var standing = new List<BatchItem>(items.Count);
         foreach (var item in items)
         {
             if (item.Data is null && !(present.TryGetValue(item.Id, out var there) ? there : group.TryFind(item.Id, out _))) continue;
-            if (OnlyIfUnmoved && item.Moved is { } moved && group.RevisionOf(item.Id) != new Revision(moved.Clock, moved.Agent, moved.Log)) continue;
+            if (OnlyIfUnmoved && item.Origin?.Moved is { } moved && group.RevisionOf(item.Id) != new Revision(moved.Clock, moved.Agent, moved.Log)) continue;
             present[item.Id] = item.Data is not null;
             standing.Add(item);
         }

@@ -28,11 +28,8 @@ internal sealed class StoreState(ulong hashSeed)
     }
 
     /// <summary>Takes a change of this process in.</summary>
-    public void Set(string id, RecordLocation location)
+    public void Set(ReadOnlySpan<byte> wtf8, RecordLocation location)
     {
-        Span<byte> buffer = stackalloc byte[256];
-        if (JsonText.MaxWtf8(id.Length) > buffer.Length) buffer = new byte[JsonText.MaxWtf8(id.Length)];
-        ReadOnlySpan<byte> wtf8 = buffer[..JsonText.ToWtf8(id, buffer)];
         // With one writer nothing older can come in: a deleted record needs no tombstone.
         if (location.IsTombstone) Records.Remove(wtf8);
         else Records.Set(wtf8, location);

@@ -72,7 +72,7 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog)
         {
             var line = cursor.Read(unit[i]);
             var of = mark == UndoMark.Undo ? new Stamp(unit[i].Clock, "", "") : line.MarkOf();
-            items.Add(new BatchItem(line.Id(), Previous(line), mark, of));
+            items.Add(new BatchItem(line.Id(), Previous(line), new BatchOrigin(mark, of)));
         }
 
         return items;

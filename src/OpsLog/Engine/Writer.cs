@@ -42,9 +42,6 @@ internal sealed class Writer : IGroupCommitter
     /// <summary>The log offset up to which the log in the storage holds everything.</summary>
     public long Flushed => Volatile.Read(ref _flushedTo);
 
-    /// <summary>Buffered writes could not be flushed: what was acknowledged may be lost.</summary>
-    public bool HasLostAcknowledged { get; private set; }
-
     public bool HasUnflushed => Flushed < _buffer.Position;
 
     /// <summary>Operations in the log, and acknowledged by this opening.</summary>
@@ -170,7 +167,6 @@ internal sealed class Writer : IGroupCommitter
         catch (Exception e)
         {
             // It was acknowledged already and memory shows it: nothing may be built on it any more.
-            HasLostAcknowledged = true;
             throw Poison(e as OpsLogException ?? Failed(e));
         }
     }
@@ -214,7 +210,7 @@ internal sealed class Writer : IGroupCommitter
 
     private void Apply(in CommitGroup.Line line)
     {
-        _state.Set(line.Id, line.Location);
+        _state.Set(_group.IdOf(line), line.Location);
         _state.Clock = line.Clock;
         LogOperations++;
         Operations++;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace OpsLog.Format;
 
@@ -25,6 +26,7 @@ internal struct Crc32C
     public void Append(long number) => _inverse = ~BitOperations.Crc32C(~_inverse, (ulong)number);
 
     /// <summary>The raw register after more bytes: neither initialised nor inverted here.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Update(uint register, ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length >= sizeof(ulong))

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace OpsLog.Format;
 
@@ -36,6 +37,7 @@ internal static class JsonLines
     /// <summary>Whether a line ends in a checksum and its bytes give it.</summary>
     /// <param name="line">The line without its newline.</param>
     /// <param name="offset">The line's byte offset in its log; <see langword="null"/> where lines are not tied to their place.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool ChecksumHolds(ReadOnlySpan<byte> line, long? offset)
     {
         if (!FrameFits(line)) return false;
@@ -45,6 +47,7 @@ internal static class JsonLines
     }
 
     /// <summary>Whether the fixed bytes of the checksum are there; the digits are not looked at.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static bool FrameFits(ReadOnlySpan<byte> line)
         => line.Length > ChecksumTail && line[^ChecksumTail..^10].SequenceEqual(",\"crc\":\""u8) && line[^1] == '}' && line[^2] == '"';
 
@@ -75,6 +78,7 @@ internal static class JsonLines
     /// Where the tail of a line of ours starts: at the last <c>,"clock":</c>, or -1. Nothing behind the real one can hold those bytes,
     /// because a quote inside a string is escaped; everything before it is the document.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int TailStart(ReadOnlySpan<byte> line)
     {
         // With one writer the clock stands right before the checksum: step back over its digits before searching.
@@ -145,6 +149,7 @@ internal static class JsonLines
     private static bool IsLowerHex(byte b) => b is >= (byte)'0' and <= (byte)'9' or >= (byte)'a' and <= (byte)'f';
 
     /// <summary>The eight digits as they lie in memory, read as a little-endian number: one nibble spread into each byte, then made ASCII.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static ulong HexOf(uint value)
     {
         ulong v = BinaryPrimitives.ReverseEndianness(value);

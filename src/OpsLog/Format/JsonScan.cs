@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace OpsLog.Format;
@@ -7,6 +8,7 @@ namespace OpsLog.Format;
 internal static class JsonScan
 {
     /// <summary>The index just past the value that starts at <paramref name="start"/>; -1 if there is none or it does not end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int SkipValue(ReadOnlySpan<byte> json, int start)
     {
         if ((uint)start >= (uint)json.Length) return -1;
@@ -30,6 +32,7 @@ internal static class JsonScan
     }
 
     /// <summary>The length of the string that starts the bytes, quotes included; all of the bytes if it does not end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int StringLength(ReadOnlySpan<byte> json)
     {
         var end = StringEnd(json, 1, out _);
@@ -59,6 +62,7 @@ internal static class JsonScan
     /// Blocks of 32 bytes: a bit per quote gives, by a running exclusive-or, a bit per byte inside strings; brackets elsewhere are
     /// counted, and looked at one by one only in a block that may close the value.
     /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int ContainerLength(ReadOnlySpan<byte> json)
     {
         const int Block = 32;
@@ -93,6 +97,7 @@ internal static class JsonScan
     }
 
     /// <summary>The same byte by byte, for the bytes behind the last whole block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int ContainerEnd(ReadOnlySpan<byte> json, int at, int depth, bool inString, bool escaped)
     {
         for (; at < json.Length; at++)

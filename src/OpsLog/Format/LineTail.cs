@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Runtime.CompilerServices;
 
 namespace OpsLog.Format;
 
@@ -38,6 +39,7 @@ internal struct LineTail
     public bool Noop { get; private set; }
 
     /// <summary>Reads the tail of a line whose checksum frame is there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool TryRead(ReadOnlySpan<byte> line, out LineTail tail)
     {
         tail = new LineTail { Start = JsonLines.TailStart(line) };
@@ -78,6 +80,7 @@ internal struct LineTail
     private static ReadOnlySpan<byte> MarkToName => ",\"to\":"u8;
 
     /// <summary>Reads one <c>,"name":value</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool TryReadMember(ReadOnlySpan<byte> line, ref int at)
     {
         var rest = line[at..];
@@ -114,6 +117,7 @@ internal struct LineTail
         return value.Length > 2 && value[0] == '"';
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool TryReadBatch(ReadOnlySpan<byte> value)
     {
         if (value[0] != '[' || !TryReadNumber(value[1..], int.MaxValue, out var index, out var digits)) return false;
@@ -124,6 +128,7 @@ internal struct LineTail
         return rest[(1 + digits)..].SequenceEqual("]"u8) && index < size;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool TryReadLog(ReadOnlySpan<byte> value)
     {
         if (!TryReadNumber(value, int.MaxValue, out var index, out var digits) || digits != value.Length) return false;
@@ -181,6 +186,7 @@ internal struct LineTail
     }
 
     /// <summary>Reads digits, without sign, leading zeros or exponent.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool TryReadNumber(ReadOnlySpan<byte> json, long most, out long value, out int digits)
         => Utf8Parser.TryParse(json, out value, out digits) && value >= 0 && value <= most && json[0] is >= (byte)'0' and <= (byte)'9' && (json[0] != '0' || digits == 1);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace OpsLog.Format;
@@ -28,6 +29,7 @@ internal static class OperationCodec
     /// <param name="atObjectStart">Whether nothing stands before it: a byte order mark is allowed there.</param>
     /// <param name="operation">The operation, for <see cref="LineVerdict.Operation"/> and <see cref="LineVerdict.Doubtful"/>.</param>
     /// <param name="fault">What is wrong, for <see cref="LineVerdict.Corrupt"/> and <see cref="LineVerdict.Doubtful"/>; else empty.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static LineVerdict TryRead(ReadOnlySpan<byte> line, long offset, bool atObjectStart, out OperationLine operation, out string fault)
     {
         fault = "";
@@ -119,6 +121,7 @@ internal static class OperationCodec
     }
 
     /// <summary>Finds the members of a line whose checksum holds. Its shape is checked, its JSON was valid when it was written.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool TryReadOurs(ReadOnlySpan<byte> line, out OperationLine operation)
     {
         operation = default;

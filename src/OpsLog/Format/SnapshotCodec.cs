@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Unicode;
 
@@ -114,6 +115,7 @@ internal static class SnapshotCodec
     /// <param name="record">The record, for <see cref="LineVerdict.Operation"/>.</param>
     /// <param name="fault">What is wrong, for <see cref="LineVerdict.Corrupt"/>; else empty.</param>
     /// <returns><see cref="LineVerdict.Operation"/>, <see cref="LineVerdict.Empty"/> or <see cref="LineVerdict.Corrupt"/>.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static LineVerdict TryReadRecord(ReadOnlySpan<byte> line, bool ours, out SnapshotRecord record, out string fault)
     {
         record = default;
@@ -134,6 +136,7 @@ internal static class SnapshotCodec
         return LineVerdict.Corrupt;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool TryReadOurs(ReadOnlySpan<byte> line, out SnapshotRecord record)
     {
         record = default;

@@ -334,7 +334,7 @@ public sealed class OpenFaultTests
     }
 
     [Fact]
-    public async Task F30_a_storage_that_lists_nothing_hides_no_store()
+    public async Task F29_a_storage_that_lists_nothing_hides_no_store()
     {
         var disk = new MemoryStorage();
         await using (await CheckpointFaultTests.PreparedAsync(disk))

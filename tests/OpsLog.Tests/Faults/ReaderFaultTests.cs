@@ -13,9 +13,10 @@ namespace OpsLog.Tests.Faults;
 public sealed class ReaderFaultTests
 {
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task F1_F9_F10_F11_a_reader_keeps_its_view_when_the_writer_dies_in_a_checkpoint_and_goes_on_with_the_next(bool append)
+    [InlineData(true, StorageFault.Broken)]
+    [InlineData(true, StorageFault.Full)]
+    [InlineData(false, StorageFault.Broken)]
+    public async Task F1_F9_F10_F11_a_reader_keeps_its_view_when_the_writers_disk_fails_for_good_and_goes_on_with_the_next(bool append, StorageFault fault)
     {
         for (var call = 1; call < 14; call++)
         {
@@ -24,7 +25,7 @@ public sealed class ReaderFaultTests
             var dead = await CheckpointFaultTests.PreparedAsync(faulty);
             await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
             var view = Runs.Text(reader);
-            faulty.Inject(new InjectedFault { Calls = StorageCalls.All & ~StorageCalls.Release, FirstCall = call, Count = int.MaxValue });
+            faulty.Inject(new InjectedFault { Calls = StorageCalls.All & ~StorageCalls.Release, FirstCall = call, Count = int.MaxValue, Fault = fault });
             try
             {
                 await dead.CompactAsync();
@@ -317,6 +318,27 @@ public sealed class ReaderFaultTests
         await reader.RefreshAsync();
         Assert.Equal(102, Lab.N(reader["00"]));
         Assert.Equal(51, reader.Count);
+    }
+
+    [Fact]
+    public async Task F22_F30_a_reader_makes_no_call_that_changes_anything_or_needs_a_condition()
+    {
+        var disk = new MemoryStorage();
+        await using var writer = await CheckpointFaultTests.PreparedAsync(disk);
+        var faulty = new FaultyStorage(disk);
+        faulty.Inject(new InjectedFault { Calls = StorageCalls.Writes, Fault = StorageFault.Denied, Count = int.MaxValue });
+        await using (var reader = await Lab.OpenAsync(faulty, Lab.ReadOnly()))
+        {
+            await writer.SetAsync("d", Lab.Doc(4));
+            await writer.CompactAsync();
+            Assert.Equal(1, await reader.RefreshAsync());
+            Assert.Equal(5, (await Lab.OperationsAsync(reader)).Count);
+            await Lab.RefusedAsync(OpsLogError.ReadOnly, async Task () => await reader.SetAsync("e", Lab.Doc(5)));
+            await Lab.RefusedAsync(OpsLogError.ReadOnly, () => reader.CompactAsync());
+            await Lab.RefusedAsync(OpsLogError.ReadOnly, async Task () => await reader.UndoAsync());
+        }
+
+        Assert.Equal(0, faulty.CountOf(StorageCalls.Writes));
     }
 
     [Fact]
