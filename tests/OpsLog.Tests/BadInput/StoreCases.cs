@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using OpsLog.Format;
+using OpsLog.Storage;
 using static OpsLog.Tests.BadInput.BadInputCase;
 
 namespace OpsLog.Tests.BadInput;
@@ -59,7 +61,41 @@ internal static class StoreCases
             Prepare = After(store => Rewrite(Log(store), bytes => bytes[..^5])),
             Arguments = s => ["export", s, "--recovery", "strict"],
         }),
+        ("a folder that is not empty, as the target of a backup", OnStore(async s => await s.BackupAsync(await FullAsync())) with
+        {
+            Prepare = WithFullTargetAsync,
+            Arguments = s => ["backup", s, "--to", s + "-full"],
+        }),
+        ("a folder that is not empty, as the target of a repair", Copying((from, to) => OpsStore.RepairAsync(from, to).AsTask(), "repair")),
+        ("a folder that is not empty, as the target of a restore", Copying((from, to) => OpsStore.RestoreAsync(from, to).AsTask(), "restore")),
+        ("a damaged store, restored as a backup", Copying((from, _) => OpsStore.RestoreAsync(from, new MemoryStorage()).AsTask(), "restore") with
+        {
+            Prepare = After(store => Rewrite(Log(store), Changed("in the log"))),
+        }),
+        ("a folder without a store, verified", new BadInputCase(folder => OpsStore.VerifyAsync(new FileStorage(folder)).AsTask())
+        {
+            Arguments = s => ["verify", s],
+        }),
     ];
+
+    private static BadInputCase Copying(Func<IOpsStorage, IOpsStorage, Task> copy, string verb) => new(async folder => await copy(new FileStorage(folder), await FullAsync()))
+    {
+        Prepare = WithFullTargetAsync,
+        Arguments = s => [verb, s, "--to", s + "-full"],
+    };
+
+    private static async Task WithFullTargetAsync(string folder)
+    {
+        await MakeStoreAsync(folder);
+        await MakeStoreAsync(folder + "-full");
+    }
+
+    private static async Task<IOpsStorage> FullAsync()
+    {
+        var storage = new MemoryStorage();
+        await (await OpsStore<JsonElement>.OpenAsync(storage)).DisposeAsync();
+        return storage;
+    }
 
     private static BadInputCase Reading(Func<string, Task> prepare) => OnOpening(o => o.ReadOnly = true) with
     {
