@@ -43,18 +43,23 @@ public sealed class CheckpointFaultTests
     [InlineData(false)]
     public async Task F5_a_swap_that_is_lost_leaves_the_previous_manifest_with_all_it_names(bool append)
     {
-        var disk = new MemoryStorage(append);
-        await using (var store = await Lab.OpenAsync(disk, Lab.Options(o => o.Checkpoint.GracePeriod = TimeSpan.FromHours(1))))
+        var living = new MemoryStorage(append);
+        var hooked = new HookedStorage(living);
+        MemoryStorage disk = null!;
+        await using (var store = await Lab.OpenAsync(hooked))
         {
             await store.SetAsync("a", Lab.Doc(1));
             await store.CompactAsync();
             await store.SetAsync("b", Lab.Doc(2));
-            var previous = await Lab.ReadAsync(disk, Lab.Manifest);
+            hooked.Before = async (call, key) =>
+            {
+                if (call == StorageCalls.Put && key == Lab.Manifest) disk = await Lab.CopyAsync(living);
+            };
             await store.CompactAsync();
-            await Lab.WriteAsync(disk, Lab.Manifest, previous);
-            await Runs.AbandonAsync(store);
+            hooked.Before = null;
         }
 
+        Assert.Equal(2, (await Lab.NamesAsync(disk, "snapshots/")).Count);
         Assert.Equal("a = {\"n\":1}\nb = {\"n\":2}", await Lab.StateAsync(disk));
         await using (var store = await Lab.OpenAsync(disk))
         {
@@ -202,11 +207,15 @@ public sealed class CheckpointFaultTests
     }
 
     [Fact]
-    public async Task F8_F15_F17_an_archive_run_that_needs_a_damaged_or_missing_object_is_refused_and_the_store_goes_on()
+    public async Task F8_F15_F17_an_archive_run_that_needs_a_damaged_or_missing_archive_is_refused_and_the_store_goes_on()
     {
-        foreach (var (disk, store, key) in await DamagedAsync("archive/"))
+        foreach (var damage in new Func<byte[], byte[]?>[] { Flipped, ZeroPage, _ => null })
         {
-            await using var _ = store;
+            var disk = new MemoryStorage();
+            await using var store = await PreparedAsync(disk);
+            await store.ArchiveAsync(["c"], "2026");
+            var key = await Lab.OnlyAsync(disk, "archive/");
+            await DamageAsync(disk, key, damage);
             var before = await Lab.BytesAsync(disk);
             var refusal = await Lab.RefusedAsync(OpsLogError.Damaged, async Task () => await store.ArchiveAsync(["a"], "2026"));
             Assert.Equal(key.Value, refusal.Damage!.File);
@@ -220,32 +229,18 @@ public sealed class CheckpointFaultTests
     [Fact]
     public async Task F8_F15_F17_a_checkpoint_writes_a_damaged_or_missing_history_index_anew()
     {
-        foreach (var (disk, store, _) in await DamagedAsync("ops/history-"))
-        {
-            var operations = await Lab.OperationsAsync(store);
-            await store.CompactAsync();
-            await store.DisposeAsync();
-            await using var reopened = await Lab.OpenAsync(disk);
-            Assert.Equal(operations.Select(o => (o.Id, o.Revision.Clock)), (await Lab.OperationsAsync(reopened)).Select(o => (o.Id, o.Revision.Clock)));
-        }
-    }
-
-    private static async Task<List<(MemoryStorage Disk, OpsStore<System.Text.Json.JsonElement> Store, StorageKey Key)>> DamagedAsync(string prefix)
-    {
-        var stores = new List<(MemoryStorage, OpsStore<System.Text.Json.JsonElement>, StorageKey)>();
         foreach (var damage in new Func<byte[], byte[]?>[] { Flipped, ZeroPage, _ => null })
         {
             var disk = new MemoryStorage();
-            var store = await PreparedAsync(disk);
-            await store.ArchiveAsync(["c"], "2026");
-            var key = await Lab.OnlyAsync(disk, prefix);
-            var damaged = damage(await Lab.ReadAsync(disk, key));
-            if (damaged is null) await disk.DeleteAsync(key, default);
-            else await Lab.WriteAsync(disk, key, damaged);
-            stores.Add((disk, store, key));
-        }
+            await using (var store = await PreparedAsync(disk))
+            {
+                await DamageAsync(disk, await Lab.OnlyAsync(disk, "ops/history-"), damage);
+                await store.CompactAsync();
+            }
 
-        return stores;
+            await using var reopened = await Lab.OpenAsync(disk);
+            Assert.Equal(["a", "b", "c", "b"], (await Lab.OperationsAsync(reopened)).Select(o => o.Id));
+        }
     }
 
     [Fact]
@@ -342,6 +337,12 @@ public sealed class CheckpointFaultTests
         await store.CompactAsync();
         await store.SetAsync("b", Lab.Doc(5));
         return store;
+    }
+
+    private static async Task DamageAsync(MemoryStorage disk, StorageKey key, Func<byte[], byte[]?> damage)
+    {
+        if (damage(await Lab.ReadAsync(disk, key)) is { } damaged) await Lab.WriteAsync(disk, key, damaged);
+        else await disk.DeleteAsync(key, default);
     }
 
     internal static byte[] Flipped(byte[] bytes)

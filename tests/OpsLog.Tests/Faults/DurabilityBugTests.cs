@@ -43,6 +43,7 @@ public sealed class DurabilityBugTests
         Assert.Equal(2, store.Count);
         await store.DisposeAsync();
         Assert.NotEmpty(faulty.Faults);
+        Assert.NotNull(store.Statistics.CheckpointFailure);
         Assert.Equal("a = {\"n\":1}\nb = {\"n\":2}", await Lab.StateAsync(disk));
     }
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using OpsLog.Storage;
 using OpsLog.Testing;
 using OpsLog.Tests.Properties;
@@ -294,31 +293,6 @@ public sealed class ReaderFaultTests
         Assert.Equal("a = {\"n\":1}", Runs.Text(reader));
     }
 
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task F39_a_reader_goes_on_reading_what_the_collector_took_away(bool append)
-    {
-        var disk = new MemoryStorage(append);
-        await using var writer = await Lab.OpenAsync(disk, Lab.Options(o => o.HistoryRetention = HistoryRetention.None));
-        for (var i = 0; i < 50; i++) await writer.SetAsync($"{i:D2}", Lab.Doc(i));
-        await writer.CompactAsync();
-        await writer.SetAsync("50", Lab.Doc(50));
-        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
-        var names = await Lab.NamesAsync(disk);
-        for (var i = 0; i < 3; i++)
-        {
-            await writer.SetAsync("00", Lab.Doc(100 + i));
-            await writer.CompactAsync();
-        }
-
-        Assert.Equal(["manifest.json"], names.Intersect(await Lab.NamesAsync(disk), StringComparer.Ordinal));
-        Assert.Equal(Enumerable.Range(0, 51), reader.Values.Select(Lab.N).Order());
-        Assert.Empty(await Lab.OperationsAsync(reader)); // looks the newest manifest up, behind which nothing is retained
-        Assert.Equal(102, Lab.N(reader["00"]));
-        Assert.Equal(51, reader.Count);
-    }
-
     [Fact]
     public async Task F22_F30_a_reader_makes_no_call_that_changes_anything_or_needs_a_condition()
     {
@@ -338,65 +312,5 @@ public sealed class ReaderFaultTests
         }
 
         Assert.Equal(0, faulty.CountOf(StorageCalls.Writes));
-    }
-
-    [Fact]
-    public async Task F39_the_collector_waits_out_the_grace_period_of_readers()
-    {
-        var disk = new MemoryStorage();
-        var time = new ShiftingTime();
-        var options = Lab.Options(o => (o.TimeProvider, o.HistoryRetention, o.Checkpoint.GracePeriod) = (time, HistoryRetention.None, TimeSpan.FromSeconds(60)));
-        await using var writer = await Lab.OpenAsync(disk, options);
-        for (var i = 0; i < 50; i++) await writer.SetAsync($"{i:D2}", Lab.Doc(i));
-        await writer.CompactAsync();
-        await writer.CompactAsync();
-        var snapshot = await Lab.SnapshotAsync(disk);
-        await writer.SetAsync("00", Lab.Doc(1));
-        time.Shift(TimeSpan.FromSeconds(600));
-        await writer.CompactAsync();
-        Assert.Contains(snapshot.Value, await Lab.NamesAsync(disk, "snapshots/"));
-        time.Shift(TimeSpan.FromSeconds(59));
-        await writer.CompactAsync();
-        time.Shift(TimeSpan.FromSeconds(2));
-        await writer.CompactAsync();
-        Assert.DoesNotContain(snapshot.Value, await Lab.NamesAsync(disk, "snapshots/"));
-    }
-
-    [Fact]
-    public async Task F24_a_reader_that_follows_checkpoints_sees_every_operation_once_and_whole_batches()
-    {
-        var disk = new MemoryStorage();
-        await using var writer = await Lab.OpenAsync(disk);
-        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
-        var writing = Task.Run(async () =>
-        {
-            for (var i = 1; i <= 150; i++)
-            {
-                await writer.BatchAsync(b =>
-                {
-                    b.Set("a", Lab.Doc(i));
-                    b.Set("b", Lab.Doc(i));
-                });
-                if (i % 10 == 0) await writer.CompactAsync();
-            }
-        });
-        var seen = new List<int>();
-        var position = FeedPosition.Start;
-        bool isLast;
-        do
-        {
-            isLast = writing.IsCompleted;
-            await reader.RefreshAsync();
-            var view = reader.View();
-            if (view.Count > 0) Assert.Equal(Lab.N(view["a"]), Lab.N(view["b"]));
-            foreach (var operation in await Lab.OperationsAsync(reader, position))
-            {
-                if (operation.Id == "a") seen.Add(Lab.N(operation.Value));
-                position = operation.Position;
-            }
-        }
-        while (!isLast);
-        await writing;
-        Assert.Equal(Enumerable.Range(1, 150), seen);
     }
 }

@@ -1,0 +1,126 @@
+using OpsLog.Storage;
+using OpsLog.Testing;
+using OpsLog.Tests.Properties;
+using Xunit;
+
+namespace OpsLog.Tests.Faults;
+
+/// <summary>
+/// Goal: a reader beside a writer that makes checkpoints and collects (F24, F39 of docs/faults.md). Method: the two on one storage, at once or
+/// stopped at the one moment that matters; the reader shows whole states, every operation once, and says so when its place is gone.
+/// </summary>
+public sealed class ReaderRaceTests
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task F39_a_reader_goes_on_reading_what_the_collector_took_away(bool append)
+    {
+        var disk = new MemoryStorage(append);
+        await using var writer = await Lab.OpenAsync(disk, Lab.Options(o => o.HistoryRetention = HistoryRetention.None));
+        for (var i = 0; i < 50; i++) await writer.SetAsync($"{i:D2}", Lab.Doc(i));
+        await writer.CompactAsync();
+        await writer.SetAsync("50", Lab.Doc(50));
+        await writer.SetAsync("51", Lab.Doc(51));
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        var names = await Lab.NamesAsync(disk);
+        var position = (await Lab.OperationsAsync(reader))[0].Position;
+        for (var i = 0; i < 3; i++)
+        {
+            await writer.SetAsync("00", Lab.Doc(100 + i));
+            await writer.CompactAsync();
+        }
+
+        Assert.Equal(["manifest.json"], names.Intersect(await Lab.NamesAsync(disk), StringComparer.Ordinal));
+        Assert.Equal(Enumerable.Range(0, 52), reader.Values.Select(Lab.N).Order());
+        await Lab.RefusedAsync(OpsLogError.PositionLost, async Task () => await Lab.OperationsAsync(reader, position));
+        await reader.RefreshAsync();
+        Assert.Equal(102, Lab.N(reader["00"]));
+        Assert.Equal(52, reader.Count);
+    }
+
+    [Fact]
+    public async Task F39_the_collector_waits_out_the_grace_period_of_readers()
+    {
+        var disk = new MemoryStorage();
+        var time = new ShiftingTime();
+        var options = Lab.Options(o => (o.TimeProvider, o.HistoryRetention, o.Checkpoint.GracePeriod) = (time, HistoryRetention.Forever, TimeSpan.FromSeconds(60)));
+        string snapshot;
+        await using (var writer = await Lab.OpenAsync(disk, options))
+        {
+            await writer.SetAsync("00", Lab.Doc(0));
+            await writer.CompactAsync();
+            snapshot = writer.Statistics.Snapshot;
+            for (var i = 0; i < 200; i++) await writer.SetAsync($"{i:D3}", Lab.Doc(i));
+            await writer.CompactAsync(); // the old snapshot weighs next to nothing now
+        }
+
+        time.Shift(TimeSpan.FromSeconds(59));
+        await (await Lab.OpenAsync(disk, options)).DisposeAsync();
+        Assert.Contains(snapshot, await Lab.NamesAsync(disk, "snapshots/"));
+        time.Shift(TimeSpan.FromSeconds(2));
+        await (await Lab.OpenAsync(disk, options)).DisposeAsync();
+        Assert.DoesNotContain(snapshot, await Lab.NamesAsync(disk, "snapshots/"));
+    }
+
+    [Fact]
+    public async Task F24_a_reader_that_saw_the_seal_of_a_log_goes_on_in_the_next()
+    {
+        var disk = new MemoryStorage();
+        var gate = new Gate();
+        var hooked = new HookedStorage(disk);
+        await using var writer = await Lab.OpenAsync(hooked);
+        await writer.SetAsync("a", Lab.Doc(1));
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        hooked.Before = (call, key) => call == StorageCalls.Put && key == Lab.Manifest ? gate.PassAsync() : Task.CompletedTask;
+        var checkpoint = writer.CompactAsync().AsTask();
+        await gate.Arrived;
+        Assert.Equal(0, await reader.RefreshAsync());
+        gate.Open();
+        await checkpoint;
+        await writer.SetAsync("b", Lab.Doc(2));
+        Assert.Equal(1, await reader.RefreshAsync());
+        await writer.SetAsync("c", Lab.Doc(3));
+        Assert.Equal(1, await reader.RefreshAsync());
+        Assert.Equal(Runs.Text(writer), Runs.Text(reader));
+        Assert.Equal(["a", "b", "c"], (await Lab.OperationsAsync(reader)).Select(o => o.Id));
+    }
+
+    [Fact]
+    public async Task F24_a_reader_that_follows_checkpoints_sees_every_operation_once_and_whole_batches()
+    {
+        var disk = new MemoryStorage();
+        await using var writer = await Lab.OpenAsync(disk);
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        var writing = Task.Run(async () =>
+        {
+            for (var i = 1; i <= 150; i++)
+            {
+                await writer.BatchAsync(b =>
+                {
+                    b.Set("a", Lab.Doc(i));
+                    b.Set("b", Lab.Doc(i));
+                });
+                if (i % 10 == 0) await writer.CompactAsync();
+            }
+        });
+        var seen = new List<int>();
+        var position = FeedPosition.Start;
+        bool isLast;
+        do
+        {
+            isLast = writing.IsCompleted;
+            await reader.RefreshAsync();
+            var view = reader.View();
+            if (view.Count > 0) Assert.Equal(Lab.N(view["a"]), Lab.N(view["b"]));
+            foreach (var operation in await Lab.OperationsAsync(reader, position))
+            {
+                if (operation.Id == "a") seen.Add(Lab.N(operation.Value));
+                position = operation.Position;
+            }
+        }
+        while (!isLast);
+        await writing;
+        Assert.Equal(Enumerable.Range(1, 150), seen);
+    }
+}
