@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace OpsLog.Engine;
 
 /// <summary>Documents as the index keeps them: the object itself, a boxed value, or a mark for JSON null.</summary>
@@ -7,7 +9,13 @@ internal static class Documents
 
     public static object Wrap<T>(T? document) => document is null ? s_null : document;
 
-    public static T? Unwrap<T>(object made) => ReferenceEquals(made, s_null) ? default : (T)made;
+    /// <summary>The document that was wrapped. An index belongs to one store and so to one type: of classes the cast, which every read would pay for, is left out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T? Unwrap<T>(object made)
+    {
+        if (ReferenceEquals(made, s_null)) return default;
+        return typeof(T).IsValueType ? (T)made : Unsafe.As<object, T>(ref made);
+    }
 
     /// <summary>The document of an entry that an enumerator met; kept in the index for the next reader.</summary>
     /// <param name="state">The state.</param>
