@@ -124,7 +124,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
                 _losses.Add(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there"));
     }
 
-    private async ValueTask TakeAsync(Salvage salvage, PlannedLog log, long floor, CancellationToken ct)
+    private static async ValueTask TakeAsync(Salvage salvage, PlannedLog log, long floor, CancellationToken ct)
     {
         var isTheirs = !IsOurs(log.Entry.Name);
         if (!log.IsTimeless && log.Entry.Agent.Length == 0) log = log with { Entry = log.Entry with { Start = Math.Max(floor, salvage.State.Clock) } };
