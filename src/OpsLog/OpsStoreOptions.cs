@@ -69,8 +69,8 @@ public sealed class CheckpointOptions
     /// <summary>A checkpoint is due when the log is at least this many times the snapshot's bytes. Default 1; above 0.</summary>
     public double Growth { get; set; } = 1;
 
-    /// <summary>… and at least this many bytes. Default 16 MiB; 0 or more.</summary>
-    public long MinimumLogBytes { get; set; } = 16 << 20;
+    /// <summary>… and log and snapshot together are at least this many bytes. Default 24 MiB; 0 or more.</summary>
+    public long MinimumBytes { get; set; } = 24 << 20;
 
     /// <summary>… and holds at least this many operations. Default 1,000; 1 or more.</summary>
     public int MinimumOperations { get; set; } = 1000;

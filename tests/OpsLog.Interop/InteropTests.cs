@@ -64,7 +64,7 @@ public sealed class InteropTests
             HistoryRetention = program.Chance(30) ? HistoryRetention.None : HistoryRetention.Forever,
         };
         options.Checkpoint.Automatic = !isAbandoned;
-        if (program.Chance(40)) (options.Checkpoint.MinimumLogBytes, options.Checkpoint.MinimumOperations) = (2000, 5);
+        if (program.Chance(40)) (options.Checkpoint.MinimumBytes, options.Checkpoint.MinimumOperations) = (2000, 5);
         trace.Add($"we open ({options.SnapshotFormat})");
         await using var store = await OpsStore<JsonElement>.OpenAsync(directory, options);
         foreach (var step in program.Ours(program.Next(1, 40)))

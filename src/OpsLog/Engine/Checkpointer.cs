@@ -90,7 +90,7 @@ internal sealed class Checkpointer : IDisposable
 
     public bool IsDue() =>
         _writer.LogOperations >= _settings.MinimumOperations &&
-        _writer.Acknowledged >= _settings.MinimumLogBytes &&
+        _writer.Acknowledged + SnapshotBytes >= _settings.MinimumBytes &&
         _writer.Acknowledged >= _settings.Growth * SnapshotBytes;
 
     /// <summary>Makes a checkpoint now.</summary>

@@ -43,6 +43,17 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         Stamp();
     }
 
+    /// <summary>Forgets the lines of a request that failed half-way.</summary>
+    public void TakeBack(int lines, long position)
+    {
+        if (_lines.Count == lines) return;
+        Clock = lines == 0 ? state.Clock : _lines[lines - 1].Clock;
+        _lines.RemoveRange(lines, _lines.Count - lines);
+        _latest.Clear();
+        _indexed = 0;
+        Buffer.TakeBack(position);
+    }
+
     /// <summary>What a record will be once the lines so far are in; false if there will be none.</summary>
     public bool TryFind(string id, out RecordLocation location)
     {

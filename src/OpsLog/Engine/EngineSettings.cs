@@ -18,7 +18,7 @@ internal sealed class EngineSettings
         Within(options.FlushInterval >= TimeSpan.FromMilliseconds(1) && options.FlushInterval <= TimeSpan.FromHours(1), nameof(options.FlushInterval), options.FlushInterval, "1 ms to 1 hour");
         Within(options.SchemaVersion is null or >= 1, nameof(options.SchemaVersion), options.SchemaVersion, "1 or more");
         Within(options.Checkpoint.Growth > 0 && double.IsFinite(options.Checkpoint.Growth), "Checkpoint.Growth", options.Checkpoint.Growth, "above 0");
-        Within(options.Checkpoint.MinimumLogBytes >= 0, "Checkpoint.MinimumLogBytes", options.Checkpoint.MinimumLogBytes, "0 or more");
+        Within(options.Checkpoint.MinimumBytes >= 0, "Checkpoint.MinimumBytes", options.Checkpoint.MinimumBytes, "0 or more");
         Within(options.Checkpoint.MinimumOperations >= 1, "Checkpoint.MinimumOperations", options.Checkpoint.MinimumOperations, "1 or more");
         Within(options.Checkpoint.GracePeriod >= TimeSpan.Zero, "Checkpoint.GracePeriod", options.Checkpoint.GracePeriod, "zero or more");
 
@@ -27,7 +27,7 @@ internal sealed class EngineSettings
         AutomaticCheckpoints = options.Checkpoint.Automatic;
         CheckpointOnClose = options.Checkpoint.OnClose;
         Growth = options.Checkpoint.Growth;
-        MinimumLogBytes = options.Checkpoint.MinimumLogBytes;
+        MinimumBytes = options.Checkpoint.MinimumBytes;
         MinimumOperations = options.Checkpoint.MinimumOperations;
         GracePeriod = options.Checkpoint.GracePeriod;
         Retention = options.HistoryRetention;
@@ -47,7 +47,7 @@ internal sealed class EngineSettings
     public bool AutomaticCheckpoints { get; }
     public bool CheckpointOnClose { get; }
     public double Growth { get; }
-    public long MinimumLogBytes { get; }
+    public long MinimumBytes { get; }
     public int MinimumOperations { get; }
     public TimeSpan GracePeriod { get; }
     public HistoryRetention Retention { get; }

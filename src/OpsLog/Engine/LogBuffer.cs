@@ -52,6 +52,9 @@ internal sealed class LogBuffer(Extent extent, long position)
         _used += line.Length + 1;
     }
 
+    /// <summary>Forgets the lines of the open group behind an offset.</summary>
+    public void TakeBack(long position) => _used = (int)(position - _slabStart);
+
     /// <summary>The group is in the log: the next one begins.</summary>
     public void Close() => _group = _used;
 

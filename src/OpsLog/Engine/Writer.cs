@@ -174,6 +174,7 @@ internal sealed class Writer : IGroupCommitter
     private void Prepare(CommitRequest request)
     {
         request.FirstLine = _group.Lines.Length;
+        var position = _buffer.Position;
         try
         {
             ThrowIfFailed();
@@ -182,6 +183,7 @@ internal sealed class Writer : IGroupCommitter
         catch (Exception e)
         {
             request.Fail(e);
+            _group.TakeBack(request.FirstLine, position); // whole or not at all
         }
 
         request.LineCount = _group.Lines.Length - request.FirstLine;

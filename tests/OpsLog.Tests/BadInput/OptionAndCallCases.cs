@@ -27,7 +27,7 @@ internal static class OptionAndCallCases
         ("Checkpoint: null", OnOpening(o => o.Checkpoint = null!)),
         ("Checkpoint.Growth: 0", OnOpening(o => o.Checkpoint.Growth = 0)),
         ("Checkpoint.Growth: not a number", OnOpening(o => o.Checkpoint.Growth = double.NaN)),
-        ("Checkpoint.MinimumLogBytes: negative", OnOpening(o => o.Checkpoint.MinimumLogBytes = -1)),
+        ("Checkpoint.MinimumBytes: negative", OnOpening(o => o.Checkpoint.MinimumBytes = -1)),
         ("Checkpoint.MinimumOperations: 0", OnOpening(o => o.Checkpoint.MinimumOperations = 0)),
         ("Checkpoint.GracePeriod: negative", OnOpening(o => o.Checkpoint.GracePeriod = TimeSpan.FromTicks(-1))),
         ("HistoryRetention: null", OnOpening(o => o.HistoryRetention = null!)),

@@ -34,7 +34,7 @@ public sealed class DurabilityBugTests
         var faulty = new FaultyStorage(disk);
         faulty.Inject(new InjectedFault { Calls = StorageCalls.Put, Keys = key => key.Value.StartsWith("snapshots/snap-r000000000002", StringComparison.Ordinal), Count = int.MaxValue });
         var store = await Lab.OpenAsync(faulty, Lab.Options(o =>
-            (o.Checkpoint.Automatic, o.Checkpoint.MinimumLogBytes, o.Checkpoint.MinimumOperations, o.Checkpoint.Growth) = (true, 0, 1, 0.001)));
+            (o.Checkpoint.Automatic, o.Checkpoint.MinimumBytes, o.Checkpoint.MinimumOperations, o.Checkpoint.Growth) = (true, 0, 1, 0.001)));
         await store.BatchAsync(b =>
         {
             b.Set("a", Lab.Doc(1));

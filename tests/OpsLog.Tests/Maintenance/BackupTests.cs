@@ -55,7 +55,7 @@ public sealed class BackupTests
         var options = Runs.Options(durability, o =>
         {
             o.Checkpoint.Automatic = true;
-            o.Checkpoint.MinimumLogBytes = 0;
+            o.Checkpoint.MinimumBytes = 0;
             o.Checkpoint.MinimumOperations = 200;
         });
         await using var store = await OpsStore<JsonElement>.OpenAsync(storage, options);

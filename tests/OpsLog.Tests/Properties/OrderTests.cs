@@ -155,7 +155,7 @@ public sealed class OrderTests
     }
 
     private static void CheckpointEagerly(OpsStoreOptions options) =>
-        (options.Checkpoint.Automatic, options.Checkpoint.MinimumLogBytes, options.Checkpoint.MinimumOperations, options.Checkpoint.Growth) = (true, 300, 2, 0.1);
+        (options.Checkpoint.Automatic, options.Checkpoint.MinimumBytes, options.Checkpoint.MinimumOperations, options.Checkpoint.Growth) = (true, 300, 2, 0.1);
 
     private static async Task AgainstTheModel(Func<ValueTask<OpsStore<JsonElement>>> open, RandomProgram program)
     {
