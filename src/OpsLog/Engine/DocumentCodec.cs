@@ -45,6 +45,7 @@ internal sealed class DocumentCodec<T>
 
         var bytes = scratch.Buffer.WrittenSpan;
         if (bytes is not [(byte)'{', ..]) throw NotAnObject(id, bytes.IsEmpty ? "nothing" : bytes[0] == 'n' ? "null" : "another JSON value");
+        DocumentLimits.CheckLength(id, bytes.Length);
         return bytes.IndexOfAny((byte)'\n', (byte)'\r') < 0 ? bytes : Minified(scratch, bytes.ToArray(), id);
     }
 
@@ -71,6 +72,7 @@ internal sealed class DocumentCodec<T>
 
     private static ReadOnlySpan<byte> Minified(Scratch scratch, ReadOnlySpan<byte> json, string id)
     {
+        DocumentLimits.CheckLength(id, json.Length);
         if (!Utf8.IsValid(json)) throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is not valid UTF-8.");
         if (DocumentLimits.Depth(json) > DocumentLimits.MaxDepth)
             throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is nested deeper than {DocumentLimits.MaxDepth} levels.");
@@ -149,6 +151,13 @@ internal static class DocumentLimits
 
     /// <summary>The longest document, in bytes: with its previous value it has to fit one line.</summary>
     public const int MaxBytes = 512 << 20;
+
+    /// <exception cref="OpsLogException">A document of that length cannot be stored.</exception>
+    public static void CheckLength(string id, int bytes)
+    {
+        if (bytes > MaxBytes)
+            throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' has {bytes} bytes; {MaxBytes} is the most. Store it in parts, or elsewhere and its name here.");
+    }
 
     public static int Depth(ReadOnlySpan<byte> json)
     {

@@ -103,7 +103,7 @@ internal sealed class Writer : IGroupCommitter
         }
     }
 
-    /// <summary>Brings what is buffered into the log. At the other levels there is nothing to do.</summary>
+    /// <summary>Brings what is buffered into the log; with <see cref="Flush.Synced"/>, what the log holds onto stable storage.</summary>
     public async ValueTask FlushAsync(Flush flush, CancellationToken ct)
     {
         await _flushing.WaitAsync(ct).ConfigureAwait(false);
@@ -120,6 +120,8 @@ internal sealed class Writer : IGroupCommitter
             await Queue.SubmitAsync(cut, CancellationToken.None).ConfigureAwait(false);
             cut.ThrowIfFailed();
             await FlushRangeAsync(from, to, flush).ConfigureAwait(false);
+            if (flush == Flush.Synced && from >= to && _durability != Durability.Disk && !_target.IsNumbered)
+                await Queue.SubmitAsync(new ExclusiveRequest(SyncOrPoisonAsync), CancellationToken.None).ConfigureAwait(false);
         }
         finally
         {
@@ -265,6 +267,18 @@ internal sealed class Writer : IGroupCommitter
     {
         var result = await _target.AppendAsync(ReadOnlyMemory<byte>.Empty, Flush.Synced).ConfigureAwait(false);
         if (!result.IsStored) throw Fenced(result);
+    }
+
+    private async ValueTask SyncOrPoisonAsync()
+    {
+        try
+        {
+            await SyncAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw Poison(e as OpsLogException ?? Failed(e)); // what is cached can no longer be trusted
+        }
     }
 
     private OpsLogException Fenced(PutResult result) => new(
