@@ -32,8 +32,8 @@ internal static class LogReader
         {
             var piece = StoreKeys.Piece(log, pieces + 1);
             if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is not { } stat) break;
-            if (start + stat.Length > from)
-                await ObjectReader.ReadAsync(storage, piece, Math.Max(start, from), null, start, take, window, ct, oneWindow).ConfigureAwait(false);
+            if (start + stat.Length > from) // a limit may lie within a piece
+                await ObjectReader.ReadAsync(storage, piece, Math.Max(start, from), limit - start, start, take, window, ct, oneWindow).ConfigureAwait(false);
             start += stat.Length;
             if (oneWindow && start > from) break;
         }

@@ -74,7 +74,7 @@ public sealed class BackupTests
             }
         })).ToArray();
 
-        for (var round = 0; round < 12; round++)
+        for (var round = 0; round < 5; round++)
         {
             var before = counts.ToArray();
             var (backup, restored) = (new MemoryStorage(append), new MemoryStorage(append));
