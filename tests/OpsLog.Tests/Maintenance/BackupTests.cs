@@ -302,13 +302,15 @@ public sealed class BackupTests
 
     private static async Task<bool> ObjectThereAsync(MemoryStorage storage, StorageKey key) => await storage.ReadAsync(key, new ByteRange(0, 0), default) is not null;
 
-    // One writer set k0, k1, k2 … and archived every seventh: each up to the last is in the store or in the archive.
+    // One writer set k0, k1, k2 … and archived every seventh: each up to the last in the store is there or in the archive. The archive itself
+    // may hold one that was moved just after: it is copied later.
     private static async Task AssertNoHoleAsync(IOpsStorage backup)
     {
         await using var store = await OpsStore<JsonElement>.OpenAsync(backup, SampleStore.ReadOnly);
         var ids = store.Keys.ToHashSet(StringComparer.Ordinal);
         if (store.Archives.Count > 0) ids.UnionWith((await store.LoadArchiveAsync("p")).Keys);
         Assert.Contains("first", ids);
-        for (var i = 0; i < ids.Count - 1; i++) Assert.Contains($"k{i}", ids);
+        var last = store.Keys.Where(k => k != "first").Select(k => int.Parse(k[1..], System.Globalization.CultureInfo.InvariantCulture)).DefaultIfEmpty(-1).Max();
+        for (var i = 0; i < last; i++) Assert.Contains($"k{i}", ids);
     }
 }
