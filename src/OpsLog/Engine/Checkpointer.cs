@@ -186,11 +186,11 @@ internal sealed class Checkpointer : IDisposable
             {
                 await roll.CatchUpAsync().ConfigureAwait(false);
                 await SwapAsync(m => Next(m, before, snapshot, roll, view, retired, history), CancellationToken.None).ConfigureAwait(false);
+                History = retired.Kept;
                 roll.Switch(view);
             });
             using (await _writer.HoldFlushesAsync(ct).ConfigureAwait(false))
                 await _writer.Queue.SubmitAsync(exclusive, ct).ConfigureAwait(false);
-            History = retired.Kept;
         }
         catch
         {

@@ -8,6 +8,7 @@ namespace OpsLog.Engine;
 internal sealed partial class StoreEngine
 {
     private readonly Lazy<Archiver> _archiver;
+    private LogBuffer? _undoneIn;
 
     public StoreStatistics Statistics
     {
@@ -179,8 +180,9 @@ internal sealed partial class StoreEngine
         {
             try
             {
-                var history = _checkpointer?.History ?? await new HistoryKeeper(_storage, _settings).ReadAsync(manifest, ct).ConfigureAwait(false);
-                return [.. history.Select(Retired), .. CurrentLogs(manifest)];
+                if (_writer is not null) return WriterLogs();
+                var history = await new HistoryKeeper(_storage, _settings).ReadAsync(manifest, ct).ConfigureAwait(false);
+                return [.. history.Select(Retired), .. FollowedLogs()];
             }
             catch (OpsLogException e) when (_follower is not null && e.Error == OpsLogError.Damaged)
             {
@@ -194,24 +196,37 @@ internal sealed partial class StoreEngine
     private static FeedLog Retired(HistoryLog log) =>
         new(new StorageKey(log.Name), SourceOf(log.Agent, log.Name), log.StartClock, log.Schema, log.Length) { IsClosed = true };
 
-    private IEnumerable<FeedLog> CurrentLogs(Manifest manifest)
+    // Taken as one: a checkpoint changes the manifest, the history and the log one after the other.
+    private List<FeedLog> WriterLogs()
     {
-        if (_writer is not null)
+        while (true)
         {
-            var log = manifest.Logs.First(l => string.Equals(l.Name, _writer.Target.Key.Value, StringComparison.Ordinal));
-            yield return new FeedLog(_writer.Target.Key, StampSource.SingleWriter, log.Start, log.Schema, _writer.Acknowledged) { EveryLineHasAClock = _checkpointer!.LogIsOurs };
-            yield break;
+            var manifest = _register.Current;
+            var history = _checkpointer!.History;
+            StorageKey key;
+            long length;
+            lock (_state.Gate) (key, length) = (_writer!.Target.Key, _writer.Acknowledged);
+            var log = manifest.Logs.FirstOrDefault(l => string.Equals(l.Name, key.Value, StringComparison.Ordinal));
+            if (log is null || !ReferenceEquals(manifest, _register.Current)) continue;
+            return [.. history.Select(Retired), new FeedLog(key, StampSource.SingleWriter, log.Start, log.Schema, length) { EveryLineHasAClock = _checkpointer.LogIsOurs }];
         }
-
-        foreach (var planned in _follower!.Logs)
-            yield return new FeedLog(new StorageKey(planned.Entry.Name), planned.Source, planned.Entry.Start, planned.Entry.Schema, planned.Length) { EveryLineHasAClock = _follower.IsOurs, IsTimeless = planned.IsTimeless, RefuseDoubtful = planned.RefuseDoubtful };
     }
+
+    private IEnumerable<FeedLog> FollowedLogs() => _follower!.Logs.Select(planned =>
+        new FeedLog(new StorageKey(planned.Entry.Name), planned.Source, planned.Entry.Start, planned.Entry.Schema, planned.Length)
+        {
+            EveryLineHasAClock = _follower.IsOurs,
+            IsTimeless = planned.IsTimeless,
+            RefuseDoubtful = planned.RefuseDoubtful,
+        });
 
     private async ValueTask<bool> TakeBackAsync(Func<ValueTask<List<BatchItem>?>> next, Action? confirm, CancellationToken ct)
     {
         var done = false;
         var request = new ExclusiveRequest(async () =>
         {
+            if (!ReferenceEquals(_undoneIn, _writer!.Buffer)) _undo!.Forget(); // a checkpoint went on in another log
+            _undoneIn = _writer.Buffer;
             while (!done && await next().ConfigureAwait(false) is { } items)
             {
                 var batch = new BatchRequest(items);
@@ -232,8 +247,7 @@ internal sealed partial class StoreEngine
         {
             var extent = _writer!.Buffer.Extent;
             if (_checkpointer!.LogIsOurs) return new UndoUnits.Backward(extent, _writer.Buffer.Position);
-            var current = CurrentLogs(_register.Current).Single();
-            return await CollectUnitsAsync(current).ConfigureAwait(false);
+            return await CollectUnitsAsync(WriterLogs()[^1]).ConfigureAwait(false);
         }
 
         var history = _checkpointer!.History;
