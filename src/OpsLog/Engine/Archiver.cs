@@ -45,7 +45,9 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             if (moved.Count == 0) return moved;
             var bytes = Encode(period, records);
             var key = entry?.Objects is [var only] ? new StorageKey(only.Name) : StoreKeys.Archive(period);
-            await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.Always, ct).ConfigureAwait(false);
+            var stored = await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.Always, ct).ConfigureAwait(false);
+            if (!stored.IsStored)
+                throw new OpsLogException(OpsLogError.StorageFailed, $"The archive '{key}' could not be written ({stored.Detail ?? "somebody holds it"}); every record is still in the store. Try again.");
             await checkpointer.SwapAsync(m => Listed(m, period, key, records.Count, records.Count - before), ct).ConfigureAwait(false);
             return moved;
         }
@@ -90,6 +92,8 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         {
             if (!view.Records.TryGet(id, out var location, out _, out _) || location.IsTombstone) continue;
             var record = StoreState.Read(view.Extents, location);
+            // Another run may have archived a newer value since the view was taken: that one stays, and so does the store's record.
+            if (records.TryGetValue(id, out var known) && known.Stamp.CompareTo(record.Stamp) > 0) continue;
             records[id] = new ArchivedRecord(record.Document.ToArray(), record.Stamp, 0);
             moved.Add(new BatchItem(id, null, new BatchOrigin(UndoMark.None, default, period, record.Stamp)));
         }

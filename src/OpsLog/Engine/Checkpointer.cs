@@ -27,6 +27,8 @@ internal sealed class Checkpointer : IDisposable
     private long _snapshotBytes;
     private long _nextTry;
     private int _running;
+    private bool _closed;
+    private string? _nextLog;
 
     public Checkpointer(IOpsStorage storage, EngineSettings settings, OpenedStore opened, Writer writer)
     {
@@ -55,8 +57,8 @@ internal sealed class Checkpointer : IDisposable
     /// <summary>Completes when the checkpoint that runs by itself, if any, has ended.</summary>
     public Task Background { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Opening goes on in the log there is: voids what is unfinished, and registers as the one writer.</summary>
-    public async ValueTask TakeOverAsync(CancellationToken ct)
+    /// <summary>Voids what is unfinished at the log's end, before anything is put behind it.</summary>
+    public async ValueTask MendAsync()
     {
         var mend = _logEnd switch
         {
@@ -70,7 +72,11 @@ internal sealed class Checkpointer : IDisposable
             if (!result.IsStored) throw new OpsLogException(OpsLogError.Fenced, "Another writer took the log while the store was being opened. Open it again.");
             _writer.Skip(mend);
         }
+    }
 
+    /// <summary>Opening goes on in the log there is: registers as the one writer.</summary>
+    public async ValueTask TakeOverAsync(CancellationToken ct)
+    {
         var log = _writer.Target.Key.Value;
         if (string.Equals(_register.Current.Exclusive, log, StringComparison.Ordinal)) return;
         await SwapAsync(
@@ -99,6 +105,7 @@ internal sealed class Checkpointer : IDisposable
         await _one.WaitAsync(ct).ConfigureAwait(false);
         try
         {
+            ObjectDisposedException.ThrowIf(_closed, typeof(OpsStore<>));
             _writer.ThrowIfFailed();
             await CheckpointAsync(ct).ConfigureAwait(false);
         }
@@ -115,11 +122,24 @@ internal sealed class Checkpointer : IDisposable
         return new CheckpointHold(_one);
     }
 
-    /// <summary>A clean end: the store is nobody's any more. Also strikes what was collected off the list.</summary>
-    public async ValueTask SignOffAsync(CancellationToken ct)
+    /// <summary>
+    /// A clean end: waits for a checkpoint under way, makes one if it is due, and gives the store up in the manifest. No checkpoint is made after it.
+    /// </summary>
+    public async ValueTask CloseAsync()
     {
-        _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes / 2, ct).ConfigureAwait(false));
-        await SwapAsync(m => m with { Exclusive = null }, ct).ConfigureAwait(false);
+        await _one.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            _closed = true;
+            if (_writer.Failure is not null) return;
+            if (_settings.CheckpointOnClose && _settings.AutomaticCheckpoints && IsDue()) await CheckpointAsync(CancellationToken.None).ConfigureAwait(false);
+            _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes / 2, CancellationToken.None).ConfigureAwait(false));
+            await SwapAsync(m => m with { Exclusive = null }, CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            _one.Release();
+        }
     }
 
     /// <summary>Swaps the manifest, provided this writer's log is still the one it names.</summary>
@@ -185,8 +205,10 @@ internal sealed class Checkpointer : IDisposable
             var exclusive = new ExclusiveRequest(async () =>
             {
                 await roll.CatchUpAsync().ConfigureAwait(false);
+                _nextLog = roll.Key.Value; // whoever swaps between this swap and the switch is still this writer
                 await SwapAsync(m => Next(m, before, snapshot, roll, view, retired, history), CancellationToken.None).ConfigureAwait(false);
                 History = retired.Kept;
+                (_readLogs, _logIsMissing, LogIsOurs) = ([], false, true);
                 roll.Switch(view);
             });
             using (await _writer.HoldFlushesAsync(ct).ConfigureAwait(false))
@@ -198,9 +220,6 @@ internal sealed class Checkpointer : IDisposable
             throw;
         }
 
-        _readLogs = [];
-        _logIsMissing = false;
-        LogIsOurs = true;
         _nextTry = 0;
         Checkpoints++;
         Volatile.Write(ref _snapshotBytes, snapshot.Length);
@@ -292,7 +311,7 @@ internal sealed class Checkpointer : IDisposable
     {
         var log = _writer.Target.Key.Value;
         // Before adoption the manifest is the package's and names its logs in its own members.
-        if (manifest.Logs.Count == 0 || manifest.Logs.Any(l => string.Equals(l.Name, log, StringComparison.Ordinal))) return manifest;
+        if (manifest.Logs.Count == 0 || manifest.Logs.Any(l => string.Equals(l.Name, log, StringComparison.Ordinal) || string.Equals(l.Name, _nextLog, StringComparison.Ordinal))) return manifest;
         throw _writer.Poison(new OpsLogException(OpsLogError.Fenced, $"The store no longer names the log '{log}': another writer has taken over. Reopen the store."));
     }
 

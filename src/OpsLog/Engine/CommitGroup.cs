@@ -61,7 +61,13 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         return state.Records.TryGet(id, out location, out _, out _) && !location.IsTombstone;
     }
 
-    public Revision RevisionOf(string id) => TryFind(id, out var location) ? state.Read(location).Revision : Revision.None;
+    public Revision RevisionOf(string id)
+    {
+        if (!TryRead(id, out var record, out var extent)) return Revision.None;
+        var revision = record.Revision;
+        GC.KeepAlive(extent);
+        return revision;
+    }
 
     /// <summary>Encodes a line. <see cref="LineDraft.Data"/> is ignored for a delete; the previous value comes from the state.</summary>
     public void Write(in LineDraft line)
@@ -69,8 +75,8 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         var idStart = _idsUsed;
         var idLength = EncodeId(line.Id);
         var previous = ReadOnlySpan<byte>.Empty;
-        var exists = TryFind(line.Id, out var location);
-        if (exists) previous = state.Read(location).Document;
+        var exists = TryRead(line.Id, out var record, out var extent);
+        if (exists) previous = record.Document;
         var draft = new OperationDraft
         {
             Timestamp24 = _timestamp,
@@ -97,7 +103,24 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         }
 
         var at = Buffer.Write(draft, ChecksumBase);
+        GC.KeepAlive(extent); // the previous value may lie in memory that is mapped
         _lines.Add(new Line(line.Id, idStart, idLength, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1));
+    }
+
+    // A checkpoint that tidies up may move a record between the two reads; its old extent may be gone then.
+    private bool TryRead(string id, out StoredRecord record, out Extent? extent)
+    {
+        while (TryFind(id, out var location))
+        {
+            extent = state.Extents.Current[location.Extent];
+            if (extent is null || !TryFind(id, out var again) || again != location) continue;
+            record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+            return true;
+        }
+
+        record = default;
+        extent = null;
+        return false;
     }
 
     private bool TryFindInGroup(string id, out RecordLocation location)

@@ -26,6 +26,16 @@ internal sealed class Extent(string name, StampSource[] sources)
     public void Add(long start, ReadOnlyMemory<byte> memory, object? owner = null)
     {
         var chunks = _chunks;
+        if (_count > 0 && chunks[_count - 1].Start == start)
+        {
+            // The same place read again, or written anew: what lay there before is not referred to.
+            chunks = (Chunk[])chunks.Clone();
+            Bytes += memory.Length - chunks[_count - 1].Memory.Length;
+            chunks[_count - 1] = new Chunk(start, memory, owner);
+            Volatile.Write(ref _chunks, chunks);
+            return;
+        }
+
         if (_count == chunks.Length)
         {
             chunks = new Chunk[Math.Max(4, _count * 2)];

@@ -48,7 +48,7 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
         for (var i = first; i < logs.Count; i++, offset = 0)
         {
             var log = logs[i];
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed };
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed, BeginsBehindALine = log.EveryLineHasAClock && offset > 0 };
             var found = new Collector(log, incarnation, id, offset);
             // Where lines carry no clock it is derived from the lines before, from the first on.
             var position = log.EveryLineHasAClock ? offset : 0;

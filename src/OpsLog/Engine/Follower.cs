@@ -90,6 +90,7 @@ internal sealed class Follower
 
             var next = index + 1 < manifest.Retired.Count ? manifest.Retired[index + 1] : null;
             var entry = next is null ? manifest.Logs[0] : new LogEntry(next.Name, next.Agent, _place.Clock, next.Schema, 0, 0, false);
+            if (entry.Schema != _place.Entry.Schema) return false; // the documents were migrated
             var extent = new Extent(entry.Name, [StampSource.SingleWriter]);
             lock (state.Gate) state.Extents.Add(extent);
             _place = new Place(new StorageKey(entry.Name), extent, entry, Math.Max(0, _place.Position - length), _place.Clock, 0);
@@ -129,8 +130,7 @@ internal sealed class Follower
     private async ValueTask<(int Operations, StoreState? Replaced)> StartOverAsync(CancellationToken ct)
     {
         var opened = await new StoreOpener(_storage, _settings).OpenAsync(_settings.Time.GetTimestamp(), ct).ConfigureAwait(false);
-        await _register.ReadAsync(ct).ConfigureAwait(false);
-        _register.Adopt(opened.Register.Current);
+        _register.AdoptFrom(opened.Register);
         opened.Register.Dispose();
         _builder = new StateBuilder(opened.State, opened.Migration, merges: false);
         _place = PlaceOf(opened);

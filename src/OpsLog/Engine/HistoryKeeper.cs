@@ -55,7 +55,8 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
         if (logs.Count == 0) return null;
         var key = await FreeName.FindAsync(storage, settings.Nonces, nonce => StoreKeys.History(revision, nonce), ct).ConfigureAwait(false);
         var bytes = HistoryIndexCodec.Write(logs);
-        await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        var stored = await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        if (!stored.IsStored) throw new OpsLogException(OpsLogError.Conflict, $"The history index name '{key}' is taken. Try again.");
         return new HistoryReference(key.Value, logs.Sum(l => l.Length));
     }
 }

@@ -47,7 +47,9 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     {
         writer.ThrowIfFailed();
         await CopyAsync(_oldBuffer.Position).ConfigureAwait(false);
-        if (OldIsMissing || _old.IsNumbered || (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0 || writer.HasUnflushed) return;
+        if (writer.HasUnflushed) await writer.FlushHeldAsync().ConfigureAwait(false);
+        else if (settings.Durability != Durability.Disk && !OldIsMissing) await writer.SyncHeldAsync().ConfigureAwait(false); // kept for history, it must be there after a power loss
+        if (OldIsMissing || _old.IsNumbered || (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0) return;
 
         // Nothing keeps another writer from the old log: an empty line behind its end makes that writer's next append fail. (A numbered log
         // never has a second writer: who takes a store over seals the log first and starts one of its own.)

@@ -29,6 +29,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
 {
     private readonly List<(int Start, int End)> _batch = [];
     private long _line;
+    private bool _began;
     private long _clock = log.StartClock;
     private int _batchSize;
     private long _batchLine;
@@ -50,6 +51,9 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
 
     /// <summary>The log may be growing: what is unfinished at its end is left for the next scan, without a report.</summary>
     public bool WaitsForMore { get; init; }
+
+    /// <summary>Reading begins behind an operation that was read before: perhaps in the middle of its batch, which then stands.</summary>
+    public bool BeginsBehindALine { get; init; }
 
     /// <summary>The log ended for good where it is read to: an unfinished end is damage.</summary>
     public bool IsClosed { get; init; }
@@ -132,6 +136,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
                 BatchLine(part, bytes, operation, start, end, sink);
                 break;
             case LineVerdict.Operation:
+                _began = true;
                 Stand(operation, offset, part.Start + end + 1, _line, sink);
                 break;
             case LineVerdict.Empty when _batch.Count == 0:
@@ -151,6 +156,13 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void BatchLine(in ObjectPart part, ReadOnlySpan<byte> bytes, in OperationLine operation, int start, int end, IOperationSink sink)
     {
+        if (!_began && BeginsBehindALine && operation.BatchIndex > 0)
+        {
+            Stand(operation, part.Start + start, part.Start + end + 1, _line, sink); // the rest of a batch that stands
+            return;
+        }
+
+        _began = true;
         if (_batch.Count > 0 && (operation.BatchSize != _batchSize || operation.BatchIndex != _batch.Count))
         {
             AbandonBatch(part, bytes, !operation.HasChecksum, sink);

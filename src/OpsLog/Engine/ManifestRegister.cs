@@ -34,6 +34,9 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
     /// <summary>Takes a manifest as the base of the next swap: the one just read, in our form.</summary>
     public void Adopt(Manifest manifest) => (Current, _version) = (manifest, _seen);
 
+    /// <summary>Takes over what another register has read.</summary>
+    public void AdoptFrom(ManifestRegister other) => (Current, _version, _seen) = (other.Current, other._version, other._seen);
+
     /// <summary>Whether the stored manifest is still the one that was read.</summary>
     public async ValueTask<bool> IsCurrentAsync(CancellationToken ct)
     {
@@ -97,13 +100,26 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
             var result = await storage.PutAsync(StoreKeys.Manifest, new ReadOnlyMemoryStream(bytes), condition, ct).ConfigureAwait(false);
             if (result.IsStored) return result.Version;
         }
-        catch (StorageException e) when (e.OutcomeUnknown)
+        catch (StorageException e) when (e.OutcomeUnknown && e.Fault != StorageFault.Broken)
         {
-            if (await ReadBackAsync(bytes).ConfigureAwait(false) is { } version) return version;
+            if (await TryReadBackAsync(bytes).ConfigureAwait(false) is { } version) return version;
             throw;
         }
 
         return await ReadBackAsync(bytes).ConfigureAwait(false);
+    }
+
+    // What cannot be read back stays unknown.
+    private async ValueTask<StorageVersion?> TryReadBackAsync(byte[] bytes)
+    {
+        try
+        {
+            return await ReadBackAsync(bytes).ConfigureAwait(false);
+        }
+        catch (StorageException)
+        {
+            return null;
+        }
     }
 
     private async ValueTask<StorageVersion?> ReadBackAsync(byte[] bytes)

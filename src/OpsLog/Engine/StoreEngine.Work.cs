@@ -96,7 +96,13 @@ internal sealed partial class StoreEngine
     }
 
     /// <summary>The place behind everything there is now.</summary>
-    public FeedPosition FeedEnd => new FeedCursor(CurrentManifest.Incarnation, CurrentLogName, _writer?.Acknowledged ?? _follower!.Position).ToPosition();
+    public FeedPosition FeedEnd
+    {
+        get
+        {
+            lock (State.Gate) return new FeedCursor(CurrentManifest.Incarnation, CurrentLogName, _writer?.Stored ?? _follower!.Position).ToPosition();
+        }
+    }
 
     public Task NextChange() => _changes.Next();
 
@@ -202,10 +208,10 @@ internal sealed partial class StoreEngine
         while (true)
         {
             var manifest = _register.Current;
-            var history = _checkpointer!.History;
             StorageKey key;
             long length;
-            lock (_state.Gate) (key, length) = (_writer!.Target.Key, _writer.Acknowledged);
+            lock (_state.Gate) (key, length) = (_writer!.Target.Key, _writer.Stored);
+            var history = _checkpointer!.History; // behind the log: it is set before the writer goes on in the next one
             var log = manifest.Logs.FirstOrDefault(l => string.Equals(l.Name, key.Value, StringComparison.Ordinal));
             if (log is null || !ReferenceEquals(manifest, _register.Current)) continue;
             return [.. history.Select(Retired), new FeedLog(key, StampSource.SingleWriter, log.Start, log.Schema, length) { EveryLineHasAClock = _checkpointer.LogIsOurs }];
@@ -234,6 +240,7 @@ internal sealed partial class StoreEngine
                 batch.ThrowIfFailed();
                 confirm?.Invoke();
                 done = batch.Written > 0;
+                if (confirm is null) break; // a redo starts anew each time: one that writes nothing would be offered for ever
             }
         });
         await Submit(request, ct).ConfigureAwait(false);
@@ -246,7 +253,7 @@ internal sealed partial class StoreEngine
         if (back == 0)
         {
             var extent = _writer!.Buffer.Extent;
-            if (_checkpointer!.LogIsOurs) return new UndoUnits.Backward(extent, _writer.Buffer.Position);
+            if (_checkpointer!.LogIsOurs) return new UndoUnits.Backward(extent, _writer.Buffer.Position, SchemaVersion);
             return await CollectUnitsAsync(WriterLogs()[^1]).ConfigureAwait(false);
         }
 
@@ -268,22 +275,21 @@ internal sealed partial class StoreEngine
             return scanner.Scan(part, collector);
         }, CancellationToken.None).ConfigureAwait(false);
         FeedReader.CheckLength(log, found);
-        return new UndoUnits.Collected(extent, collector.Units);
+        return new UndoUnits.Collected(extent, collector.Units, log.Schema);
     }
 
     private async ValueTask CloseWriterAsync()
     {
+        // What was begun before closing is committed first; what comes later is refused.
+        await _writer!.Queue.SubmitAsync(new ExclusiveRequest(_writer.Close), CancellationToken.None).ConfigureAwait(false);
+
         await _checkpointer!.Background.ConfigureAwait(false);
-        // What was begun before closing is committed first.
-        await _writer!.Queue.SubmitAsync(new ExclusiveRequest(() => ValueTask.CompletedTask), CancellationToken.None).ConfigureAwait(false);
 
         // Waits for a flush that is under way, and throws if acknowledged writes were lost.
-        if (_settings.Durability == Durability.Buffered) await _writer!.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
-        if (_writer!.Failure is not null) return;
+        if (_settings.Durability == Durability.Buffered) await _writer.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
         try
         {
-            if (_settings.CheckpointOnClose && _settings.AutomaticCheckpoints && _checkpointer.IsDue()) await _checkpointer.RunAsync(CancellationToken.None).ConfigureAwait(false);
-            await _checkpointer.SignOffAsync(CancellationToken.None).ConfigureAwait(false);
+            await _checkpointer.CloseAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is StorageException or OpsLogException)
         {

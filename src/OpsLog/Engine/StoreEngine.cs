@@ -39,7 +39,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
         _writer = new Writer(opened.State, opened.Target, opened.Buffer!, settings, OnCommitted) { LogOperations = opened.LogOperations };
         _checkpointer = new Checkpointer(storage, settings, opened, _writer);
-        _undo = new UndoLog(OpenUndoLogAsync);
+        _undo = new UndoLog(OpenUndoLogAsync, Migration);
         if (settings.Durability == Durability.Buffered) _flush = new BackgroundFlush(_writer, settings);
     }
 
@@ -74,6 +74,8 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         if (engine._checkpointer is null) return engine;
         try
         {
+            // Another program's log stays as it is: a checkpoint leaves it behind.
+            if (opened.IsOurs) await engine._checkpointer.MendAsync().ConfigureAwait(false);
             if (opened.NeedsAdoption) await engine._checkpointer.RunAsync(ct).ConfigureAwait(false);
             else await engine._checkpointer.TakeOverAsync(ct).ConfigureAwait(false);
             return engine;

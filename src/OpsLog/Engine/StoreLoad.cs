@@ -60,6 +60,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _skipped.Clear();
         _history.Clear();
         _logs.Clear();
+        LastLog = null;
         Operations = 0;
         State = new StoreState(settings.Nonces.NextSeed()) { Clock = plan.Base.Snapshot.Clock };
         var loader = new SnapshotLoader(storage, State, settings.Recovery);
@@ -109,7 +110,8 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _notes.AddRange(scanner.Notes);
         _skipped.AddRange(scanner.Skipped);
         Operations += scanner.Operations;
-        LastLog = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock);
+        var loaded = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock);
+        if (log.Entry.Agent.Length == 0 || LastLog is null) LastLog = loaded; // the one that was claimed
         _logs.Add(log with { Length = scanner.Position, RefuseDoubtful = _refuseDoubtful });
         _history.Add(new HistoryLog(
             key.Value, log.Entry.Agent, scanner.Position, log.Entry.Schema, log.Entry.Start, scanner.Clock, scanner.Operations, times.First, times.Last, length.Value.Pieces));

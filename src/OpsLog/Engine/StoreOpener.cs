@@ -37,6 +37,9 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
     /// <summary>The logs kept for history.</summary>
     public IReadOnlyList<HistoryLog> History { get; init; } = [];
 
+    /// <summary>The manifest is ours, and nobody else wrote since.</summary>
+    public bool IsOurs { get; init; }
+
     /// <summary>The log is not there; its damage was skipped.</summary>
     public bool LogIsMissing { get; init; }
 
@@ -57,7 +60,16 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             var read = await register.ReadAsync(ct).ConfigureAwait(false);
             if (read is null)
             {
-                await StoreListing.RefuseLeftoversAsync(storage, ct).ConfigureAwait(false);
+                try
+                {
+                    await StoreListing.RefuseLeftoversAsync(storage, ct).ConfigureAwait(false);
+                }
+                catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
+                {
+                    if (await register.ReadAsync(ct).ConfigureAwait(false) is null) throw;
+                    continue; // somebody was making the store at this moment
+                }
+
                 if (!settings.CreateIfMissing) throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
                 await StoreCreator.TryCreateAsync(storage, register, settings, ct).ConfigureAwait(false);
                 continue; // whoever won the race: there is a manifest now
@@ -136,6 +148,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             SnapshotBytes = load.SnapshotBytes,
             Read = load.History,
             History = history,
+            IsOurs = plan.IsOurs && log is not null,
             LogIsMissing = log is null,
             NeedsAdoption = !plan.IsOurs || plan.Merges || skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
         };

@@ -7,7 +7,7 @@ namespace OpsLog.Engine;
 /// Undo and redo of a single writer: walks its log back to the newest unit that still stands, and appends the inverse. Nothing is kept for
 /// it in memory; consecutive undos go on where the last one stopped. All members are called with the writer held exclusively.
 /// </summary>
-internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog)
+internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migration migration)
 {
     /// <summary>For lines that were checked when they were read into memory: their checksum's seed does not matter any more.</summary>
     public const long NoOffset = -1;
@@ -65,14 +65,16 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog)
     }
 
     // What takes a unit back: its operations in reverse, each to the value before it.
-    private static List<BatchItem> Inverse(Cursor cursor, UnitOperation[] unit, UndoMark mark)
+    private List<BatchItem> Inverse(Cursor cursor, UnitOperation[] unit, UndoMark mark)
     {
         var items = new List<BatchItem>(unit.Length);
         for (var i = unit.Length - 1; i >= 0; i--)
         {
             var line = cursor.Read(unit[i]);
             var of = mark == UndoMark.Undo ? new Stamp(unit[i].Clock, "", "") : line.MarkOf();
-            items.Add(new BatchItem(line.Id(), Previous(line), new BatchOrigin(mark, of)));
+            var previous = Previous(line);
+            if (previous is not null && migration.Applies(cursor.Schema)) previous = migration.Apply(previous, cursor.Schema).ToArray();
+            items.Add(new BatchItem(line.Id(), previous, new BatchOrigin(mark, of)));
         }
 
         return items;
@@ -95,6 +97,8 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog)
         private UndoUnits? _units;
 
         public Dictionary<long, UndoMark> Marks { get; } = [];
+
+        public int Schema => _units!.Schema;
 
         public OperationLine Read(UnitOperation operation)
         {

@@ -6,9 +6,12 @@ namespace OpsLog.Engine;
 internal readonly record struct UnitOperation(long Offset, long Clock);
 
 /// <summary>The units of a log (operations and whole batches) from the newest to the oldest.</summary>
-internal abstract class UndoUnits(Extent extent)
+internal abstract class UndoUnits(Extent extent, int schema)
 {
     public Extent Extent { get; } = extent;
+
+    /// <summary>The schema version of the log's documents.</summary>
+    public int Schema { get; } = schema;
 
     /// <summary>The next older unit, its operations in log order; null at the start of the log.</summary>
     public abstract UnitOperation[]? Previous();
@@ -16,7 +19,7 @@ internal abstract class UndoUnits(Extent extent)
     /// <summary>
     /// Walks back line by line: costs what is walked, not what the log holds. Only for logs in which every line carries its clock, as ours do.
     /// </summary>
-    public sealed class Backward(Extent extent, long end) : UndoUnits(extent)
+    public sealed class Backward(Extent extent, long end, int schema) : UndoUnits(extent, schema)
     {
         private long _position = end;
         private bool _spoiled;
@@ -57,7 +60,7 @@ internal abstract class UndoUnits(Extent extent)
     }
 
     /// <summary>Units that were collected by scanning a log forward, as logs with another program's lines must be.</summary>
-    public sealed class Collected(Extent extent, List<UnitOperation[]> units) : UndoUnits(extent)
+    public sealed class Collected(Extent extent, List<UnitOperation[]> units, int schema) : UndoUnits(extent, schema)
     {
         private int _next = units.Count;
 

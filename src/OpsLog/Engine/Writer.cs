@@ -20,12 +20,14 @@ internal sealed class Writer : IGroupCommitter
     private LogBuffer _buffer;
     private long _flushedTo;
     private OpsLogException? _failure;
+    private bool _closed;
+    private long _stored;
 
     public Writer(StoreState state, LogTarget target, LogBuffer buffer, EngineSettings settings, Action committed)
     {
         (_state, _target, _buffer, _durability, _committed) = (state, target, buffer, settings.Durability, committed);
         _group = new CommitGroup(state, settings.Time) { Buffer = buffer };
-        _flushedTo = Acknowledged = buffer.Position;
+        _flushedTo = _stored = Acknowledged = buffer.Position;
         Queue = new CommitQueue(this, settings.Time, gathers: settings.Durability == Durability.Disk);
     }
 
@@ -41,6 +43,13 @@ internal sealed class Writer : IGroupCommitter
 
     /// <summary>The log offset up to which the log in the storage holds everything.</summary>
     public long Flushed => Volatile.Read(ref _flushedTo);
+
+    /// <summary>The log offset up to which the storage has everything: behind <see cref="Flushed"/> while a flush is under way.</summary>
+    public long Stored
+    {
+        get => _durability == Durability.Buffered ? Volatile.Read(ref _stored) : Acknowledged;
+        private set => Volatile.Write(ref _stored, value);
+    }
 
     public bool HasUnflushed => Flushed < _buffer.Position;
 
@@ -59,6 +68,13 @@ internal sealed class Writer : IGroupCommitter
             throw new OpsLogException(OpsLogError.ReadOnly, $"The store is read-only since a write failed: {failure.Message} Close it and open it again.", failure);
     }
 
+    /// <summary>Commits nothing more. From an exclusive request: all before it is committed.</summary>
+    public ValueTask Close()
+    {
+        _closed = true;
+        return ValueTask.CompletedTask;
+    }
+
     /// <summary>Turns the store read-only.</summary>
     public OpsLogException Poison(OpsLogException failure) => _failure ??= failure;
 
@@ -69,7 +85,7 @@ internal sealed class Writer : IGroupCommitter
         {
             (_target, _buffer, _group.Buffer) = (target, buffer, buffer);
             LogOperations = operations;
-            Acknowledged = buffer.Position;
+            Acknowledged = Stored = buffer.Position;
         }
 
         Volatile.Write(ref _flushedTo, buffer.Position);
@@ -136,13 +152,24 @@ internal sealed class Writer : IGroupCommitter
         return new FlushHold(_flushing);
     }
 
+    /// <summary>Brings what is buffered onto stable storage. With flushes held, from an exclusive request.</summary>
+    public async ValueTask FlushHeldAsync()
+    {
+        var from = Flushed;
+        Volatile.Write(ref _flushedTo, _buffer.Position);
+        await FlushRangeAsync(from, _buffer.Position, Flush.Synced).ConfigureAwait(false);
+    }
+
+    /// <summary>Brings the log onto stable storage. With flushes held, from an exclusive request.</summary>
+    public ValueTask SyncHeldAsync() => _target.IsNumbered ? ValueTask.CompletedTask : SyncOrPoisonAsync();
+
     /// <summary>The log has got bytes behind its end that are no lines of ours. Only from an exclusive request, or before the first commit.</summary>
     public void Skip(byte[] bytes)
     {
         lock (_state.Gate)
         {
             _buffer.Skip(bytes);
-            Acknowledged = _buffer.Position;
+            Acknowledged = Stored = _buffer.Position;
         }
 
         Volatile.Write(ref _flushedTo, _buffer.Position);
@@ -165,6 +192,7 @@ internal sealed class Writer : IGroupCommitter
             var result = await _target.AppendAsync(bytes, flush).ConfigureAwait(false);
             Appends++;
             if (!result.IsStored) throw Fenced(result);
+            Stored = to;
         }
         catch (Exception e)
         {
@@ -180,6 +208,7 @@ internal sealed class Writer : IGroupCommitter
         try
         {
             ThrowIfFailed();
+            ObjectDisposedException.ThrowIf(_closed, typeof(OpsStore<>));
             request.Prepare(_group);
         }
         catch (Exception e)
@@ -230,7 +259,7 @@ internal sealed class Writer : IGroupCommitter
             var found = await _target.ReadBackAsync(bytes).ConfigureAwait(false);
             standing = Standing(_target.Length);
             if (_target.Length > standing) await SpoilAsync().ConfigureAwait(false);
-            if (found == bytes.Length && _durability == Durability.Disk && !_target.IsNumbered) await SyncAsync().ConfigureAwait(false);
+            else if (found > 0 && _durability == Durability.Disk && !_target.IsNumbered) await SyncAsync().ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -68,8 +68,6 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
                     _length += bytes.Length;
                 }
 
-                if (flush == Flush.Synced) RandomAccess.FlushToDisk(_file);
-                return default(PutResult);
             }
             catch (Exception e) when (FileFaults.IsFault(e))
             {
@@ -77,6 +75,9 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
                 Close();
                 throw FileFaults.Translate(e, "append to", path, outcomeUnknown: !untouched);
             }
+
+            if (flush == Flush.Synced) Sync(_file);
+            return default(PutResult);
         }
     }
 
@@ -102,6 +103,20 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
             _released = true;
             Close();
             claim.Dispose();
+        }
+    }
+
+    // Whatever the reason it gives, a sync that failed has lost what it was to keep: the system reports that once, and then forgets.
+    private void Sync(SafeFileHandle file)
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            Close();
+            throw new StorageException(StorageFault.Broken, $"'{path}' could not be brought onto stable storage: {e.Message}", e) { OutcomeUnknown = true };
         }
     }
 
