@@ -57,7 +57,8 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
         {
             var first = cursor.Read(unit[0]);
             if (first.Mark == UndoMark.None) return null;
-            var isNewest = cursor.Marks.TryAdd(first.MarkOf().Clock, first.Mark);
+            var isNewest = false;
+            foreach (var operation in unit) isNewest |= cursor.Marks.TryAdd(cursor.Read(operation).MarkOf().Clock, first.Mark); // a unit's order turns round with each mark
             if (isNewest && first.Mark == UndoMark.Undo) return Inverse(cursor, unit, UndoMark.Redo);
         }
 

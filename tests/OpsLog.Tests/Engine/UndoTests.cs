@@ -29,4 +29,24 @@ public sealed class UndoTests
             Assert.Equal(2, store.Count);
         }
     }
+
+    [Fact]
+    public async Task A_batch_is_redone_once_and_then_what_was_undone_before_it()
+    {
+        await using var store = await OpsStore<JsonElement>.OpenAsync(new MemoryStorage());
+        await store.BatchAsync(batch =>
+        {
+            batch.Set("a", Corpus.StoreReading.Element("{}"));
+            batch.Set("b", Corpus.StoreReading.Element("{}"));
+        });
+        await store.SetAsync("c", Corpus.StoreReading.Element("{}"));
+        Assert.True(await store.UndoAsync());
+        Assert.True(await store.UndoAsync());
+        Assert.Empty(store);
+        Assert.True(await store.RedoAsync());
+        Assert.Equal(["a", "b"], store.Keys.Order(StringComparer.Ordinal));
+        Assert.True(await store.RedoAsync());
+        Assert.Equal(["a", "b", "c"], store.Keys.Order(StringComparer.Ordinal));
+        Assert.False(await store.RedoAsync());
+    }
 }
