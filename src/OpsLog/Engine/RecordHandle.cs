@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using OpsLog.Format;
 
 namespace OpsLog.Engine;
 
@@ -26,7 +27,7 @@ internal readonly struct RecordHandle : IEquatable<RecordHandle>
     public static bool operator !=(RecordHandle left, RecordHandle right) => !left.Equals(right);
 
     /// <summary>The id as a string, made anew by each call.</summary>
-    public string IdText() => RecordIdText.ToString(Id);
+    public string IdText() => JsonText.ToString(Id);
 
     public bool Equals(RecordHandle other) => ReferenceEquals(Segment, other.Segment) && Index == other.Index;
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using OpsLog.Format;
 
 namespace OpsLog.Engine;
 
@@ -69,7 +70,7 @@ internal readonly struct RecordReader(RecordSegment[] directory, in RecordHash h
             return TryGetLongText(id, out location, out value, out handle);
         Span<byte> bytes = stackalloc byte[StackChars * 3];
         if (id.Length <= RecordKey.MaxShortLength || !_hash.TryOfAscii(id, bytes, out ulong hash))
-            return TryGet(bytes[..RecordIdText.ToWtf8(id, bytes)], out location, out value, out handle);
+            return TryGet(bytes[..JsonText.ToWtf8(id, bytes)], out location, out value, out handle);
         RecordSegment segment = SegmentOf(_directory, hash);
         int index = segment.Find(RecordKey.OfLong(hash, id.Length), bytes[..id.Length]);
         return TryRead(segment, index, out location, out value, out handle);
@@ -77,8 +78,8 @@ internal readonly struct RecordReader(RecordSegment[] directory, in RecordHash h
 
     private bool TryGetLongText(string id, out RecordLocation location, out object? value, out RecordHandle handle)
     {
-        byte[] rented = ArrayPool<byte>.Shared.Rent(RecordIdText.MaxWtf8(id.Length));
-        bool found = TryGet(rented.AsSpan(0, RecordIdText.ToWtf8(id, rented)), out location, out value, out handle);
+        byte[] rented = ArrayPool<byte>.Shared.Rent(JsonText.MaxWtf8(id.Length));
+        bool found = TryGet(rented.AsSpan(0, JsonText.ToWtf8(id, rented)), out location, out value, out handle);
         ArrayPool<byte>.Shared.Return(rented);
         return found;
     }

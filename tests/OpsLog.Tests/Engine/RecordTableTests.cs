@@ -1,5 +1,6 @@
 using OpsLog.Engine;
 using Xunit;
+using OpsLog.Format;
 
 namespace OpsLog.Tests.Engine;
 
@@ -86,7 +87,7 @@ public sealed class RecordTableTests
 
     internal static byte[] Wtf8(string id)
     {
-        byte[] bytes = new byte[RecordIdText.MaxWtf8(id.Length)];
-        return bytes[..RecordIdText.ToWtf8(id, bytes)];
+        byte[] bytes = new byte[JsonText.MaxWtf8(id.Length)];
+        return bytes[..JsonText.ToWtf8(id, bytes)];
     }
 }
