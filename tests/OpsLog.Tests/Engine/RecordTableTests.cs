@@ -1,6 +1,6 @@
 using OpsLog.Engine;
-using Xunit;
 using OpsLog.Format;
+using Xunit;
 
 namespace OpsLog.Tests.Engine;
 
