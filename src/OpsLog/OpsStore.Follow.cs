@@ -5,8 +5,11 @@ namespace OpsLog;
 
 public sealed partial class OpsStore<T>
 {
+    /// <summary>The logs that are registered in a store of many writers, by agent and name; empty with a single writer. As of the last refresh.</summary>
+    public IReadOnlyList<AgentInfo> Agents => _engine.Agents;
+
     /// <summary>
-    /// Takes in what others have written since the last refresh: for a store opened read-only, the living writer's operations. Costs what is
+    /// Takes in what others have written since the last refresh: the other agents' operations, or for a store opened read-only the living writer's. Costs what is
     /// new. A store that writes alone has nothing to take in.
     /// </summary>
     /// <returns>How many operations were taken in.</returns>

@@ -35,6 +35,13 @@ public sealed class OpsStoreOptions
     /// </summary>
     public Func<JsonNode?, int, JsonNode?>? Migrate { get; set; }
 
+    /// <summary>
+    /// Who writes, in a store that several agents write to at once: each opening appends to a log of its own, operations are ordered by clock and agent, the
+    /// last one wins (docs/multi-writer.md). Any text of 1 to 1,000 characters without lone surrogates; it is data, never a path. Two openings
+    /// with one id both keep everything. Default <see langword="null"/>: this opening is the only writer. With <see cref="ReadOnly"/> it is ignored.
+    /// </summary>
+    public string? AgentId { get; set; }
+
     /// <summary>Opens without writing anything, beside a living writer if need be. Default false.</summary>
     public bool ReadOnly { get; set; }
 
@@ -77,6 +84,12 @@ public sealed class CheckpointOptions
 
     /// <summary>Whether closing makes a checkpoint if one is due. Default true.</summary>
     public bool OnClose { get; set; } = true;
+
+    /// <summary>
+    /// Where the storage cannot tell whether an agent lives (not in a folder): the log of an agent that has been silent for this long is ended by the next checkpoint, so that it
+    /// does not hold deleted records for ever. Safe at any value: a living agent whose log was ended goes on in a new one. Default 10 minutes; zero or more.
+    /// </summary>
+    public TimeSpan SilentAfter { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>How long superseded objects stay for readers that still use them. Default 60 s. They go earlier when they weigh more than half of the store itself.</summary>
     public TimeSpan GracePeriod { get; set; } = TimeSpan.FromSeconds(60);

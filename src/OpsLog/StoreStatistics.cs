@@ -57,6 +57,21 @@ public sealed class StoreStatistics
     /// <summary>The name of the log this store appends to (or follows).</summary>
     public string Log { get; init; } = "";
 
+    /// <summary>Deleted records that are remembered, because an agent may still write an older operation. 0 with a single writer.</summary>
+    public long Tombstones { get; init; }
+
+    /// <summary>Deleted records with a clock up to this one are forgotten (docs/format.md, Tombstones). 0 with a single writer.</summary>
+    public long TombstoneFloor { get; init; }
+
+    /// <summary>The log of the agent that holds the floor where it is, by having been silent longest; <see langword="null"/>: nobody.</summary>
+    public string? TombstonesHeldBy { get; init; }
+
+    /// <summary>How often another writer was first when this opening changed the manifest: 0 for each change is the best, few the rule.</summary>
+    public long ManifestConflicts { get; init; }
+
+    /// <summary>How often another writer ended this opening's log, and it went on in a new one.</summary>
+    public long Fenced { get; init; }
+
     /// <summary>Why the store is read-only, if a failure made it so; else <see langword="null"/>.</summary>
     public string? Failure { get; init; }
 

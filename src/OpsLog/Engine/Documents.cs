@@ -66,3 +66,17 @@ internal static class Ids
             throw new ArgumentException($"An id must not be longer than {MaxBytes} bytes of UTF-8.", nameof(id));
     }
 }
+
+/// <summary>What an agent id may be (docs/format.md, Agents).</summary>
+internal static class AgentIds
+{
+    /// <summary>The longest agent id, in UTF-16 code units: every line carries it.</summary>
+    public const int MaxLength = 1000;
+
+    /// <exception cref="ArgumentException">The agent id is empty, too long, or has a lone surrogate.</exception>
+    public static void Check(string agent)
+    {
+        if (agent.Length is 0 or > MaxLength || Format.JsonText.HasLoneSurrogate(agent))
+            throw new ArgumentException($"An agent id has 1 to {MaxLength} characters of valid text.", "options.AgentId");
+    }
+}

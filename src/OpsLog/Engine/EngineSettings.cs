@@ -22,6 +22,11 @@ internal sealed class EngineSettings
         Within(options.Checkpoint.MinimumOperations >= 1, "Checkpoint.MinimumOperations", options.Checkpoint.MinimumOperations, "1 or more");
         Within(options.Checkpoint.GracePeriod >= TimeSpan.Zero, "Checkpoint.GracePeriod", options.Checkpoint.GracePeriod, "zero or more");
 
+        Within(options.Checkpoint.SilentAfter >= TimeSpan.Zero, "Checkpoint.SilentAfter", options.Checkpoint.SilentAfter, "zero or more");
+        if (options.AgentId is { } agent) AgentIds.Check(agent);
+
+        AgentId = options.ReadOnly ? null : options.AgentId;
+        SilentAfter = options.Checkpoint.SilentAfter;
         Durability = options.Durability;
         FlushInterval = options.FlushInterval;
         AutomaticCheckpoints = options.Checkpoint.Automatic;
@@ -42,6 +47,9 @@ internal sealed class EngineSettings
         Logger = options.LoggerFactory?.CreateLogger("OpsLog") ?? NullLogger.Instance;
     }
 
+    /// <summary>Who writes, among many; null: the only writer, or none.</summary>
+    public string? AgentId { get; }
+    public TimeSpan SilentAfter { get; }
     public Durability Durability { get; }
     public TimeSpan FlushInterval { get; }
     public bool AutomaticCheckpoints { get; }

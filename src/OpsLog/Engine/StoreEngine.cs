@@ -54,11 +54,14 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     public IReadOnlyList<string> Archives => [.. CurrentManifest.Archives.Select(a => a.Period).Order(StringComparer.Ordinal)];
 
+    public IReadOnlyList<AgentInfo> Agents => [];
+
     private Manifest CurrentManifest => _follower?.Manifest ?? _register.Current;
 
     /// <summary>Opens a store, and makes it if the settings say so.</summary>
     public static async ValueTask<StoreEngine> OpenAsync(IOpsStorage storage, bool ownsStorage, EngineSettings settings, CancellationToken ct)
     {
+        if (settings.AgentId is not null) throw new NotSupportedException("Many writers are not built yet.");
         var started = settings.Time.GetTimestamp();
         OpenedStore opened;
         try
