@@ -30,6 +30,9 @@ public enum DamageKind
 
     /// <summary>An object whose length or checksum is not what the manifest or its own header says.</summary>
     CorruptObject,
+
+    /// <summary>An operation of one of many writers whose clock is so far above the one before it that it would use up the space of clocks. It does not count.</summary>
+    ImplausibleClock,
 }
 
 /// <summary>What opening found. Immutable.</summary>

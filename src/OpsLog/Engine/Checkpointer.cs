@@ -24,6 +24,7 @@ internal sealed class Checkpointer : IDisposable
     private List<string> _collected = [];
     private bool _logIsMissing;
     private readonly LogEnd _logEnd;
+    private readonly IReadOnlyDictionary<string, long> _finalLengths;
     private long _snapshotBytes;
     private long _nextTry;
     private int _running;
@@ -39,6 +40,7 @@ internal sealed class Checkpointer : IDisposable
         LogIsOurs = opened.LogIsOurs;
         History = opened.History;
         _logIsMissing = opened.LogIsMissing;
+        _finalLengths = opened.FinalLengths;
     }
 
     public long SnapshotBytes => Volatile.Read(ref _snapshotBytes);
@@ -292,7 +294,7 @@ internal sealed class Checkpointer : IDisposable
             Numbered = _writer.Target.IsNumbered,
             Snapshot = snapshot,
             Logs = [new LogEntry(roll.Key.Value, "", view.Clock, _schemaVersion, 0, view.Clock, false)],
-            Retired = [.. manifest.Retired.Concat(manifest.Logs.Select(l => new RetiredLog(l.Name, l.Agent, view.LogPosition, l.Schema, view.Clock))).TakeLast(MostRetired)],
+            Retired = [.. manifest.Retired.Concat(manifest.Logs.Select(l => new RetiredLog(l.Name, l.Agent, _finalLengths.GetValueOrDefault(l.Name, view.LogPosition), l.Schema, view.Clock))).TakeLast(MostRetired)],
             History = history,
             Exclusive = roll.Key.Value,
             Garbage = [.. manifest.Garbage, .. Superseded(manifest, retired.Dropped)],

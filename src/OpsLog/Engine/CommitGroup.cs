@@ -10,6 +10,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
 {
     private readonly List<Line> _lines = [];
     private readonly Dictionary<string, int> _latest = new(StringComparer.Ordinal);
+    private byte[] _agent = [];
     private byte[] _patch = new byte[256];
     private readonly byte[] _timestamp = new byte[24];
     private byte[] _ids = new byte[4096];
@@ -18,14 +19,31 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     private int _indexed;
 
     /// <summary>One encoded line: where its record lies, and where the line ends in the log.</summary>
-    public readonly record struct Line(string Id, int IdStart, int IdLength, RecordLocation Location, long End, long Clock, bool IsUnitEnd);
+    public readonly record struct Line(string Id, int IdStart, int IdLength, RecordLocation Location, long End, long Clock, bool IsUnitEnd, bool Noop);
 
     public LogBuffer Buffer { get; set; } = null!;
+
+    /// <summary>Who writes: the part of the lines' stamps that is the same for all.</summary>
+    public StampSource Source
+    {
+        get;
+        set
+        {
+            field = value;
+            _agent = System.Text.Encoding.UTF8.GetBytes(value.Agent);
+        }
+    } = StampSource.SingleWriter;
+
+    /// <summary>The stamp of the line encoded last.</summary>
+    public Revision Revision => new(Clock, Source.Agent, Source.Log);
 
     /// <summary>The log offset that checksums count from: the start of the numbered piece, else 0.</summary>
     public long ChecksumBase { get; set; }
 
     public ReadOnlySpan<Line> Lines => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_lines);
+
+    /// <summary>When the group was begun, as its lines say it.</summary>
+    public string Timestamp => System.Text.Encoding.ASCII.GetString(_timestamp);
 
     /// <summary>The clock of the last line encoded.</summary>
     public long Clock { get; private set; }
@@ -84,14 +102,17 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
             IdWtf8 = _ids.AsSpan(idStart, idLength),
             Data = line.Data.Span,
             Clock = ++Clock,
+            AgentWtf8 = _agent,
             BatchIndex = line.BatchIndex,
             BatchSize = line.BatchSize,
             Mark = line.Mark,
             MarkOf = line.MarkOf,
+            MarkTo = line.MarkTo,
+            Noop = line.Noop,
             Segment = line.Segment,
             Moved = line.Moved,
         };
-        if (!exists) draft.Prev = "null"u8;
+        if (!exists) draft.Prev = line.Noop ? "{}"u8 : "null"u8; // a mark where there is nothing is a delete of nothing
         else if (line.Kind == OperationKind.Set && ReversePatch.TryWrite(previous, line.Data.Span, PatchBuffer(previous.Length), out var written))
         {
             draft.Prev = _patch.AsSpan(0, written);
@@ -104,7 +125,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
 
         var at = Buffer.Write(draft, ChecksumBase);
         GC.KeepAlive(extent); // the previous value may lie in memory that is mapped
-        _lines.Add(new Line(line.Id, idStart, idLength, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1));
+        _lines.Add(new Line(line.Id, idStart, idLength, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1, line.Noop));
     }
 
     // A checkpoint that tidies up may move a record between the two reads; its old extent may be gone then.
@@ -127,7 +148,8 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     {
         location = default;
         if (_lines.Count == 0) return false;
-        for (; _indexed < _lines.Count; _indexed++) _latest[_lines[_indexed].Id] = _indexed;
+        for (; _indexed < _lines.Count; _indexed++)
+            if (!_lines[_indexed].Noop) _latest[_lines[_indexed].Id] = _indexed;
         if (!_latest.TryGetValue(id, out var index)) return false;
         location = _lines[index].Location;
         return true;
@@ -178,6 +200,11 @@ internal readonly struct LineDraft
     public UndoMark Mark { get; init; }
 
     public Stamp MarkOf { get; init; }
+
+    public Stamp? MarkTo { get; init; }
+
+    /// <summary>The line is only a mark: it changes nothing that shows.</summary>
+    public bool Noop { get; init; }
 
     public string? Segment { get; init; }
 

@@ -74,9 +74,9 @@ internal static class AgentIds
     public const int MaxLength = 1000;
 
     /// <exception cref="ArgumentException">The agent id is empty, too long, or has a lone surrogate.</exception>
-    public static void Check(string agent)
+    public static void Check(string agent, string option)
     {
         if (agent.Length is 0 or > MaxLength || Format.JsonText.HasLoneSurrogate(agent))
-            throw new ArgumentException($"An agent id has 1 to {MaxLength} characters of valid text.", "options.AgentId");
+            throw new ArgumentException($"An agent id has 1 to {MaxLength} characters of valid text.", option);
     }
 }

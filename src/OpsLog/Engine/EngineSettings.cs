@@ -23,7 +23,7 @@ internal sealed class EngineSettings
         Within(options.Checkpoint.GracePeriod >= TimeSpan.Zero, "Checkpoint.GracePeriod", options.Checkpoint.GracePeriod, "zero or more");
 
         Within(options.Checkpoint.SilentAfter >= TimeSpan.Zero, "Checkpoint.SilentAfter", options.Checkpoint.SilentAfter, "zero or more");
-        if (options.AgentId is { } agent) AgentIds.Check(agent);
+        if (options.AgentId is { } agent) AgentIds.Check(agent, "options.AgentId");
 
         AgentId = options.ReadOnly ? null : options.AgentId;
         SilentAfter = options.Checkpoint.SilentAfter;
@@ -48,7 +48,7 @@ internal sealed class EngineSettings
     }
 
     /// <summary>Who writes, among many; null: the only writer, or none.</summary>
-    public string? AgentId { get; }
+    public string? AgentId { get; private set; }
     public TimeSpan SilentAfter { get; }
     public Durability Durability { get; }
     public TimeSpan FlushInterval { get; }
@@ -68,6 +68,14 @@ internal sealed class EngineSettings
     public TimeProvider Time { get; }
     public NonceSource Nonces { get; }
     public ILogger Logger { get; }
+
+    /// <summary>The same for an opening as the only writer.</summary>
+    public EngineSettings AsSingleWriter()
+    {
+        var settings = (EngineSettings)MemberwiseClone();
+        settings.AgentId = null;
+        return settings;
+    }
 
     private static void Defined<TEnum>(TEnum value, string name)
         where TEnum : struct, Enum => Within(Enum.IsDefined(value), name, value, string.Join(", ", Enum.GetNames<TEnum>()));

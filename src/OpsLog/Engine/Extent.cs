@@ -101,4 +101,6 @@ internal sealed record StampSource(string Agent, string Log)
 {
     /// <summary>The source of every line of a single writer.</summary>
     public static StampSource SingleWriter { get; } = new("", "");
+
+    public static StampSource Of(string agent, string log) => agent.Length == 0 ? SingleWriter : new StampSource(agent, log);
 }

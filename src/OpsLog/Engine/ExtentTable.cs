@@ -12,6 +12,8 @@ internal sealed class ExtentTable
 
     public Extent?[] Current => Volatile.Read(ref _extents);
 
+    public int Count => Current.Count(e => e is not null);
+
     public long Bytes
     {
         get

@@ -16,9 +16,10 @@ internal static class LogReader
 
     /// <summary>Reads from an offset to the end, or to <paramref name="limit"/>.</summary>
     /// <returns>How far it reaches; null if the log is absent.</returns>
+    /// <remarks>Of a numbered log the pieces in <paramref name="skip"/> are not looked at.</remarks>
     public static async ValueTask<LogExtent?> ReadAsync(
         IOpsStorage storage, StorageKey log, long from, long? limit, Func<ObjectPart, int> take, CancellationToken ct,
-        long window = DefaultWindow, bool oneWindow = false)
+        long window = DefaultWindow, bool oneWindow = false, LogExtent skip = default)
     {
         if ((storage.Capabilities & StorageCapabilities.Append) != 0)
         {
@@ -26,8 +27,8 @@ internal static class LogReader
             return length is { } bytes ? new LogExtent(bytes, 0) : null;
         }
 
-        if (await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is null) return null;
-        long start = 0, pieces = 0;
+        if (skip.Pieces == 0 && await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is null) return null;
+        var (start, pieces) = (skip.Length, skip.Pieces);
         for (; limit is null || start < limit; pieces++)
         {
             var piece = StoreKeys.Piece(log, pieces + 1);

@@ -19,7 +19,11 @@ internal interface IOperationSink
 /// <param name="StartClock">The clock before its first line.</param>
 /// <param name="Agent">The agent that owns it; empty with one writer.</param>
 /// <param name="IsTimeless">Lines without a clock have clock 0: they come before every agent's.</param>
-internal sealed record LogSource(string Name, long StartClock, string Agent, bool IsTimeless = false);
+internal sealed record LogSource(string Name, long StartClock, string Agent, bool IsTimeless = false)
+{
+    /// <summary>By how much a line's clock may be above the one before it in a log of many writers (docs/format.md, Clocks).</summary>
+    public const long LongestStep = 1L << 40;
+}
 
 /// <summary>
 /// Turns the bytes of one log into the operations that stand (docs/format.md, Reading a log): checks every line, holds a batch back until
@@ -64,6 +68,15 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     /// </summary>
     public bool TakesGluedLines { get; init; }
 
+    /// <summary>The log is registered by us for one of many writers: an empty last line is its seal, and what is unfinished before it never counted.</summary>
+    public bool EndsWithSeal { get; init; }
+
+    /// <summary>The log's seal was read: nothing comes behind it.</summary>
+    public bool IsSealed { get; private set; }
+
+    /// <summary>The offset behind the last operation that stands; -1: none was read.</summary>
+    public long Standing { get; private set; } = -1;
+
     public bool SawDoubtful { get; private set; }
 
     /// <summary>The line of the operation that the sink is being given, from 1 in its object.</summary>
@@ -89,6 +102,13 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
             var length = bytes[position..].IndexOf((byte)'\n');
             if (length < 0) break;
             var end = position + length;
+            if (EndsWithSeal && length == 0 && part.IsLast && end + 1 == bytes.Length)
+            {
+                Seal(part, position);
+                taken = solid = position = end + 1;
+                break;
+            }
+
             _line++;
             TakeLine(part, bytes, position, end, sink);
             position = end + 1;
@@ -117,6 +137,14 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         if (position < bytes.Length) Tail(part, bytes, position, sink);
         Position = End == LogEnd.MissingNewline ? part.Start + bytes.Length : End == LogEnd.Clean ? part.Start + solid : Position;
         return bytes.Length;
+    }
+
+    private void Seal(in ObjectPart part, int position)
+    {
+        IsSealed = true;
+        if (_batch.Count == 0) return;
+        Note(DamageKind.TornTail, part, _batch[0].Start, position - _batch[0].Start, $"a batch of {_batchSize} operations ends after {_batch.Count}; it was never acknowledged", _line - _batch.Count + 1);
+        _batch.Clear();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -221,10 +249,25 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     private void Stand(in OperationLine operation, long offset, long next, long line, IOperationSink sink)
     {
         Line = line;
+        Standing = next;
         var clock = operation.Clock >= 0 ? operation.Clock : log.IsTimeless ? 0 : _clock + 1;
+        if (EndsWithSeal && clock - _clock > LogSource.LongestStep)
+        {
+            Implausible(operation, offset, clock, line);
+            return;
+        }
+
         _clock = Math.Max(_clock, clock);
         Operations++;
         sink.Operation(operation, offset, clock, next);
+    }
+
+    // One poisoned clock would leave no room above it. It is judged by its own log alone, so that every reader judges alike.
+    private void Implausible(in OperationLine operation, long offset, long clock, long line)
+    {
+        var damage = new Damage(DamageKind.ImplausibleClock, log.Name, line, offset, operation.Line.Length, $"its clock is {clock}, more than {LogSource.LongestStep} above the one before it ({_clock}); the operation does not count");
+        if (recovery == Recovery.Strict) throw Refused(damage);
+        Notes.Add(damage);
     }
 
     private void Spoiled(in ObjectPart part, int start, int end)

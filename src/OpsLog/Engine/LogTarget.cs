@@ -9,6 +9,9 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length, long pieces)
 {
+    /// <summary>No log: of an agent that has nothing to write.</summary>
+    public static LogTarget None { get; } = new(null!, default, 0, 0);
+
     public StorageKey Key { get; } = key;
 
     /// <summary>The log's length in bytes, over all pieces: the condition of the next append.</summary>
@@ -17,7 +20,7 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
     /// <summary>How many numbered pieces there are.</summary>
     public long Pieces { get; private set; } = pieces;
 
-    public bool IsNumbered { get; } = (storage.Capabilities & StorageCapabilities.Append) == 0;
+    public bool IsNumbered { get; } = storage is null || (storage.Capabilities & StorageCapabilities.Append) == 0;
 
     /// <summary>Appends; the log is <paramref name="bytes"/> longer when it returns <see cref="PutOutcome.Stored"/>, else as it was.</summary>
     public async ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
@@ -64,7 +67,10 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
         }
     }
 
-    public ValueTask ReleaseAsync() => storage.ReleaseAsync(Key, CancellationToken.None);
+    public ValueTask ReleaseAsync() => storage is null ? ValueTask.CompletedTask : storage.ReleaseAsync(Key, CancellationToken.None);
+
+    /// <summary>After a read-back: the log was found to end there.</summary>
+    public void EndAt(long length, long pieces) => (Length, Pieces) = (length, pieces);
 
     private void Advance(int bytes)
     {

@@ -6,9 +6,11 @@ namespace OpsLog.Engine;
 /// <summary>
 /// The manifest as a register that changes only by compare-and-swap: refresh, change, put, on conflict again. The one shared object of a store.
 /// </summary>
-internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
+internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? settings = null) : IDisposable
 {
-    private const int MostTries = 8;
+    private const int MostTries = 100;
+    private const int AtOnce = 4;
+    private const int LongestPause = 256;
     private readonly SemaphoreSlim _gate = new(1, 1);
     private StorageVersion _version; // of Current
     private StorageVersion _seen;    // of what was read last
@@ -37,6 +39,25 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
     /// <summary>Takes over what another register has read.</summary>
     public void AdoptFrom(ManifestRegister other) => (Current, _version, _seen) = (other.Current, other._version, other._seen);
 
+    /// <summary>How often somebody else was first.</summary>
+    public long Conflicts { get; private set; }
+
+    /// <summary>Reads the manifest if it is another than the one that was read last.</summary>
+    /// <exception cref="OpsLogException">It is gone, or no longer ours.</exception>
+    public async ValueTask RefreshAsync(CancellationToken ct)
+    {
+        if (await IsCurrentAsync(ct).ConfigureAwait(false)) return;
+        await _gate.WaitAsync(ct).ConfigureAwait(false);
+        try
+        {
+            await ReadOursAsync(ct).ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
     /// <summary>Whether the stored manifest is still the one that was read.</summary>
     public async ValueTask<bool> IsCurrentAsync(CancellationToken ct)
     {
@@ -48,7 +69,7 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
     public async ValueTask<bool> TryCreateAsync(Manifest manifest, CancellationToken ct)
     {
         var bytes = ManifestCodec.Write(manifest);
-        var result = await PutAsync(bytes, PutCondition.IfAbsent, ct).ConfigureAwait(false);
+        var result = await PutAsync(bytes, PutCondition.IfAbsent, readBackByCaller: false, ct).ConfigureAwait(false);
         if (result is { } stored)
         {
             (Current, _version, _seen) = (manifest, stored, stored);
@@ -58,28 +79,38 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
         return false;
     }
 
-    /// <summary>Swaps the manifest. The change is made again if somebody else swapped meanwhile.</summary>
+    /// <summary>Swaps the manifest. The change is made again if somebody else swapped meanwhile, at longer and longer intervals.</summary>
     /// <param name="change">Makes the next manifest of the current one; its revision is set here. Throws if the change no longer makes sense.</param>
     /// <param name="ct">Cancels before the swap.</param>
+    /// <param name="isDone">
+    /// Tells by what was to be changed whether a manifest has the change: an answer may be lost, and others may have swapped since. Null: only the very manifest that was to be written has.
+    /// </param>
     /// <exception cref="OpsLogException">Others keep swapping (<see cref="OpsLogError.Conflict"/>), or what <paramref name="change"/> throws.</exception>
-    public async ValueTask<Manifest> UpdateAsync(Func<Manifest, Manifest> change, CancellationToken ct)
+    public async ValueTask<Manifest> UpdateAsync(Func<Manifest, Manifest> change, CancellationToken ct, Func<Manifest, bool>? isDone = null) =>
+        (await TryUpdateAsync(change, ct, isDone).ConfigureAwait(false))!;
+
+    /// <summary>The same for a change that may no longer make sense once others have swapped: it returns null then.</summary>
+    /// <inheritdoc cref="UpdateAsync"/>
+    public async ValueTask<Manifest?> TryUpdateAsync(Func<Manifest, Manifest?> change, CancellationToken ct, Func<Manifest, bool>? isDone = null)
     {
         await _gate.WaitAsync(ct).ConfigureAwait(false);
         try
         {
             for (var tries = 0; tries < MostTries; tries++)
             {
-                var next = change(Current) with { Revision = Current.Revision + 1 };
-                if (await PutAsync(ManifestCodec.Write(next), PutCondition.IfVersion(_version), ct).ConfigureAwait(false) is { } stored)
+                if (tries >= AtOnce) await PauseAsync(tries, ct).ConfigureAwait(false);
+                if (change(Current) is not { } changed) return null;
+                var next = changed with { Revision = Current.Revision + 1 };
+                var bytes = ManifestCodec.Write(next);
+                if (await PutAsync(bytes, PutCondition.IfVersion(_version), isDone is not null, ct).ConfigureAwait(false) is { } stored)
                 {
                     (Current, _version, _seen) = (next, stored, stored);
                     return next;
                 }
 
-                var now = await ReadAsync(ct).ConfigureAwait(false);
-                if (now?.Verdict != ManifestVerdict.Ours)
-                    throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
-                Adopt(now.Manifest!);
+                await ReadOursAsync(ct).ConfigureAwait(false);
+                if (isDone?.Invoke(Current) == true) return Current;
+                Conflicts++;
             }
 
             throw new OpsLogException(OpsLogError.Conflict, $"The manifest was changed by others {MostTries} times in a row. Try again.");
@@ -92,8 +123,23 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
 
     public void Dispose() => _gate.Dispose();
 
-    // Null if the condition did not hold. An answer that was lost is read back by what was to be written: a manifest is never written twice.
-    private async ValueTask<StorageVersion?> PutAsync(byte[] bytes, PutCondition condition, CancellationToken ct)
+    private async ValueTask ReadOursAsync(CancellationToken ct)
+    {
+        var now = await ReadAsync(ct).ConfigureAwait(false);
+        if (now?.Verdict != ManifestVerdict.Ours)
+            throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
+        Adopt(now.Manifest!);
+    }
+
+    private Task PauseAsync(int tries, CancellationToken ct)
+    {
+        if (settings is null) throw new InvalidOperationException("Only a store that was opened swaps its manifest.");
+        var longest = Math.Min(LongestPause, 1 << Math.Min(tries - AtOnce + 1, 10));
+        return Task.Delay(TimeSpan.FromMilliseconds(1 + (long)(settings.Nonces.NextSeed() % (ulong)longest)), settings.Time, ct);
+    }
+
+    // Null if the condition did not hold. An answer that was lost is read back: by what was written, for a manifest is never written twice, or by the caller's test of what it was to change.
+    private async ValueTask<StorageVersion?> PutAsync(byte[] bytes, PutCondition condition, bool readBackByCaller, CancellationToken ct)
     {
         try
         {
@@ -103,7 +149,8 @@ internal sealed class ManifestRegister(IOpsStorage storage) : IDisposable
         catch (StorageException e) when (e.OutcomeUnknown && e.Fault != StorageFault.Broken)
         {
             if (await TryReadBackAsync(bytes).ConfigureAwait(false) is { } version) return version;
-            throw;
+            if (!readBackByCaller) throw;
+            return null;
         }
 
         return await ReadBackAsync(bytes).ConfigureAwait(false);

@@ -62,13 +62,14 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             throw Damaged(key.Value, DamageKind.CorruptObject, "the snapshot's checksum does not hold");
         if (!JsonSnapshotReader.TryOpen(bytes, out var reader, out var fault)) throw Damaged(key.Value, DamageKind.CorruptObject, fault);
         var builder = builderFor(reader.Header);
+        builder.SnapshotTombstones(reader.Header);
         var id = new byte[256];
         while (reader.Read(out var record))
         {
             if (id.Length < record.RawId.Length) id = new byte[record.RawId.Length];
             var length = record.CopyId(id);
             var source = record.LogIndex < 0 ? StampSource.SingleWriter : SourceOf(reader.Header.Logs[record.LogIndex]);
-            builder.ForeignRecord(id.AsSpan(0, length), record.Data, record.Clock, source, reader.Header.SchemaVersion);
+            lock (state.Gate) builder.ForeignRecord(id.AsSpan(0, length), record.Data, record.Clock, source, reader.Header.SchemaVersion);
         }
 
         return new LoadedSnapshot(reader.Header.SchemaVersion, reader.Header.Floor, bytes.Length, null);
@@ -76,16 +77,24 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
 
     private async ValueTask<LoadedSnapshot> LoadLinesAsync(StorageKey key, SnapshotEntry? expected, Func<SnapshotHeader, StateBuilder> builderFor, CancellationToken ct)
     {
-        var extent = state.Extents.Add(new Extent(key.Value, []));
+        Extent extent;
+        lock (state.Gate) extent = state.Extents.Add(new Extent(key.Value, []));
         var lines = new Lines(this, key, extent, builderFor);
-        await ObjectReader.ReadAsync(storage, key, 0, null, 0, lines.Take, Window, ct).ConfigureAwait(false);
-        lines.Finish(expected, state);
+        await ObjectReader.ReadAsync(storage, key, 0, null, 0, part =>
+        {
+            lock (state.Gate) return lines.Take(part);
+        }, Window, ct).ConfigureAwait(false);
+        lines.Finish(expected);
         var header = lines.Header!;
-        if (header.Format is null) state.Extents.Remove(extent); // the package's lines were brought into our form
+        if (header.Format is null)
+        {
+            lock (state.Gate) state.Extents.Remove(extent); // the package's lines were brought into our form
+        }
+
         return new LoadedSnapshot(header.SchemaVersion, header.Floor, lines.Bytes, header.Format is null ? null : extent);
     }
 
-    private static StampSource SourceOf(LogName log) => log.Agent.Length == 0 ? StampSource.SingleWriter : new StampSource(log.Agent, log.Name);
+    private static StampSource SourceOf(LogName log) => StampSource.Of(log.Agent, log.Name);
 
     private static OpsLogException Damaged(string name, DamageKind kind, string detail) => LogScanner.Refused(new Damage(kind, name, 0, 0, 0, detail));
 
@@ -131,11 +140,12 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             return position;
         }
 
-        public void Finish(SnapshotEntry? expected, StoreState state)
+        public void Finish(SnapshotEntry? expected)
         {
             if (Header is null) throw Damaged(key.Value, DamageKind.CorruptObject, "the snapshot is empty");
-            if (Header.Count is { } count && (Records != count || state.Records.Count != count))
-                owner.Skip(new Damage(DamageKind.CorruptObject, key.Value, 0, 0, Bytes, $"the snapshot has {Math.Min(Records, state.Records.Count)} records, {count} were written"));
+            var distinct = _builder.DistinctRecords(Records);
+            if (Header.Count is { } count && (Records != count || distinct != count))
+                owner.Skip(new Damage(DamageKind.CorruptObject, key.Value, 0, 0, Bytes, $"the snapshot has {Math.Min(Records, distinct)} records, {count} were written"));
             if (expected is not null && Header.Format is null)
                 throw Damaged(key.Value, DamageKind.CorruptObject, "the snapshot's header is not the one that was written");
         }
@@ -158,6 +168,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
                 Header = header;
                 _builder = builderFor(header);
                 extent.Sources = [.. header.Logs.Select(SourceOf)];
+                _builder.SnapshotTombstones(header);
                 if (header.Format is null) return;
                 extent.Add(part.Start, part.Memory, part.Owner);
                 owner.Presize(header.Count);

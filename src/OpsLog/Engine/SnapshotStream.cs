@@ -28,7 +28,12 @@ internal sealed class SnapshotStream : Stream
     private long _produced;
     private Crc32C _checksum = Crc32C.Start();
 
-    public SnapshotStream(StoreView view, int schemaVersion, SnapshotFormat format, string timestamp)
+    /// <param name="view">What to write.</param>
+    /// <param name="schemaVersion">The schema version of the documents.</param>
+    /// <param name="format">The layout.</param>
+    /// <param name="timestamp">The time to name in the header.</param>
+    /// <param name="floor">Deleted records with a clock up to this one are left out; null: all, nobody can still produce an older operation.</param>
+    public SnapshotStream(StoreView view, int schemaVersion, SnapshotFormat format, string timestamp, long? floor = null)
     {
         _extents = view.Extents;
         _format = format;
@@ -47,15 +52,16 @@ internal sealed class SnapshotStream : Stream
         foreach (var location in DistinctExtents())
             foreach (var source in _extents[location]!.Sources)
                 _sources.TryAdd(source, _sources.Count);
+        var tombstones = floor is { } limit ? Tombstones(view, limit) : [];
         _header = new SnapshotHeader
         {
             SchemaVersion = schemaVersion,
             Timestamp = timestamp,
             Format = FormatVersion.Current,
             Count = count,
-            Floor = view.Clock, // one writer: nobody can still produce an older operation
+            Floor = floor ?? view.Clock,
             Logs = [.. _sources.OrderBy(s => s.Value).Select(s => new LogName(s.Key.Log, s.Key.Agent))],
-            Tombstones = [],
+            Tombstones = tombstones,
         };
     }
 
@@ -125,6 +131,22 @@ internal sealed class SnapshotStream : Stream
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
     public override void SetLength(long value) => throw new NotSupportedException();
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    private List<Tombstone> Tombstones(StoreView view, long floor)
+    {
+        var tombstones = new List<Tombstone>();
+        if (view.Records.Tombstones == 0) return tombstones;
+        foreach (var entry in view.Records.WithTombstones())
+        {
+            if (!entry.Location.IsTombstone) continue;
+            var record = StoreState.Read(_extents, entry.Location);
+            if (record.Clock <= floor) continue;
+            _sources.TryAdd(record.Source, _sources.Count);
+            tombstones.Add(new Tombstone(entry.Handle.IdText(), record.Clock, _sources[record.Source]));
+        }
+
+        return tombstones;
+    }
 
     private IEnumerable<int> DistinctExtents()
     {

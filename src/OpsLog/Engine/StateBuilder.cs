@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 
 namespace OpsLog.Engine;
@@ -18,6 +19,9 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
 
     public long SnapshotRecords { get; private set; }
 
+    /// <summary>Set: a snapshot is merged into what is known, instead of loaded into nothing.</summary>
+    public SnapshotMerge? Merge { get; init; }
+
     /// <summary>Operations whose lines are not ours.</summary>
     public long ForeignOperations { get; private set; }
 
@@ -32,24 +36,29 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         state.Clock = Math.Max(state.Clock, clock);
         if (line.Noop) return;
         if (!line.HasChecksum) ForeignOperations++;
-        if (merges && !state.Wins(id, new Stamp(clock, source.Agent, source.Log))) return;
-        if (line.Kind == OperationKind.Delete && !merges)
+        var isDelete = line.Kind == OperationKind.Delete;
+        if (merges)
+        {
+            if (isDelete && line.Moved() is { } moved) (clock, source) = (moved.Clock, StampSource.Of(moved.Agent, moved.Log));
+            if (!state.Wins(id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum)) return;
+        }
+        else if (isDelete)
         {
             state.Records.Remove(id);
             return;
         }
 
-        var data = line.Kind == OperationKind.Set ? line.Line[line.DataStart..line.DataEnd] : "null"u8;
+        var data = isDelete ? "null"u8 : line.Line[line.DataStart..line.DataEnd];
         RecordLocation location;
         if (!line.HasChecksum || line.Clock < 0 || migration.Applies(_schema))
         {
-            if (line.Kind == OperationKind.Set) data = migration.Apply(Minified(data), _schema);
-            location = _own.Add(id, data, clock, source, line.Kind == OperationKind.Delete);
+            if (!isDelete) data = migration.Apply(Minified(data), _schema);
+            location = _own.Add(id, data, clock, source, isDelete);
         }
         else
         {
-            var start = line.Kind == OperationKind.Set ? line.DataStart : JsonLines.TailStart(line.Line);
-            location = RecordLocation.Create(_log.Index, offset + start, line.Line.Length - start, line.Kind == OperationKind.Delete);
+            var start = isDelete ? JsonLines.TailStart(line.Line) : line.DataStart;
+            location = RecordLocation.Create(_log.Index, offset + start, line.Line.Length - start, isDelete);
         }
 
         state.Records.Set(id, location);
@@ -65,23 +74,49 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         if (migration.Applies(schema))
         {
             var data = migration.Apply(line[record.DataStart..record.DataEnd], schema);
-            state.Records.Set(id, _own.Add(id, data, record.Clock, snapshot.Sources[record.LogIndex], false));
+            SetRecord(id, _own.Add(id, data, record.Clock, snapshot.Sources[record.LogIndex], false));
             return;
         }
 
-        state.Records.Set(id, RecordLocation.Create(snapshot.Index, offset + record.DataStart, line.Length - record.DataStart, false));
+        SetRecord(id, RecordLocation.Create(snapshot.Index, offset + record.DataStart, line.Length - record.DataStart, false));
     }
+
+    /// <summary>Takes the deleted records of a snapshot of ours, if they are remembered.</summary>
+    public void SnapshotTombstones(SnapshotHeader header)
+    {
+        if (!merges) return;
+        foreach (var tombstone in header.Tombstones)
+        {
+            var (name, agent) = header.Logs[tombstone.Log];
+            var wtf8 = new byte[JsonText.MaxWtf8(tombstone.Id.Length)];
+            var id = wtf8.AsSpan(0, JsonText.ToWtf8(tombstone.Id, wtf8));
+            lock (state.Gate) SetRecord(id, _own.Add(id, "null"u8, tombstone.Clock, StampSource.Of(agent, name), true));
+        }
+    }
+
+    /// <summary>Whether records that are brought into our own form go there.</summary>
+    public bool WritesTo(Extent extent) => _own.WritesTo(extent);
+
+    /// <summary>How many of the snapshot's records are of different ids; not known when it is merged.</summary>
+    public long DistinctRecords(long read) => Merge is null ? state.Records.Count : read;
 
     /// <summary>Takes a record of another program's snapshot, or of one in the 0.3.0 layout.</summary>
     public void ForeignRecord(ReadOnlySpan<byte> id, ReadOnlySpan<byte> data, long clock, StampSource source, int schema)
     {
         SnapshotRecords++;
         state.Clock = Math.Max(state.Clock, clock);
-        state.Records.Set(id, _own.Add(id, migration.Apply(Minified(data), schema), clock, source, false));
+        SetRecord(id, _own.Add(id, migration.Apply(Minified(data), schema), clock, source, false));
     }
 
     /// <summary>Takes a record of the package's snapshot (clock 0), or of one whose log table is lost.</summary>
     public void ForeignRecord(in SnapshotRecord record, long clock, int schema) => ForeignRecord(Id(record), record.Data, clock, StampSource.SingleWriter, schema);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void SetRecord(ReadOnlySpan<byte> id, RecordLocation location)
+    {
+        if (Merge is null) state.Records.Set(id, location);
+        else Merge.Take(state, id, location);
+    }
 
     private ReadOnlySpan<byte> Minified(ReadOnlySpan<byte> json)
     {
@@ -122,6 +157,8 @@ internal sealed class OwnForm(StoreState state)
     private byte[] _slab = [];
     private long _slabStart;
     private int _used;
+
+    public bool WritesTo(Extent extent) => ReferenceEquals(extent, _extent);
 
     public RecordLocation Add(ReadOnlySpan<byte> id, ReadOnlySpan<byte> data, long clock, StampSource source, bool tombstone)
     {

@@ -18,8 +18,8 @@ internal sealed partial class StoreEngine
             return new StoreStatistics
             {
                 Records = State.Records.Count,
-                OperationsSinceCheckpoint = _writer?.LogOperations ?? _follower!.Operations,
-                LogBytes = _writer?.Acknowledged ?? _follower!.Position,
+                OperationsSinceCheckpoint = _agents?.Operations ?? _writer?.LogOperations ?? _follower!.Operations,
+                LogBytes = _agents?.LogBytes ?? _writer?.Acknowledged ?? _follower!.Position,
                 SnapshotBytes = _checkpointer?.SnapshotBytes ?? manifest.Snapshot.Length,
                 HistoryBytes = manifest.History?.Bytes ?? 0,
                 GarbageBytes = manifest.Garbage.Sum(g => g.Bytes),
@@ -30,13 +30,18 @@ internal sealed partial class StoreEngine
                 SchemaVersion = SchemaVersion,
                 Created = IsoTime.TryRead(manifest.Package.Stats.Created, out var created) ? created : null,
                 LastCheckpoint = IsoTime.TryRead(manifest.Package.Stats.LastCheckpoint, out var last) ? last : null,
-                Checkpoints = _checkpointer?.Checkpoints ?? 0,
+                Checkpoints = _checkpointer?.Checkpoints ?? _agents?.Compactor?.Checkpoints ?? 0,
                 Appends = _writer?.Appends ?? 0,
                 Operations = _writer?.Operations ?? 0,
                 Snapshot = manifest.Snapshot.Name,
                 Log = _writer?.Target.Key.Value ?? manifest.Package.ActiveOps,
+                Tombstones = _agents is null ? 0 : State.Records.Tombstones,
+                TombstoneFloor = _agents is null ? 0 : manifest.Snapshot.Floor,
+                TombstonesHeldBy = _agents?.TombstonesHeldBy,
+                ManifestConflicts = _register.Conflicts,
+                Fenced = _writer?.Fencings ?? 0,
                 Failure = _writer?.Failure?.Message,
-                CheckpointFailure = _checkpointer?.Failure,
+                CheckpointFailure = _checkpointer?.Failure ?? _agents?.Compactor?.Failure,
             };
         }
     }
@@ -50,7 +55,8 @@ internal sealed partial class StoreEngine
         ThrowIfDisposed();
         try
         {
-            await _checkpointer!.RunAsync(ct).ConfigureAwait(false);
+            if (_agents is not null) await _agents.Compactor!.RunAsync(ct).ConfigureAwait(false);
+            else await _checkpointer!.RunAsync(ct).ConfigureAwait(false);
         }
         catch (StorageException e)
         {
@@ -110,11 +116,18 @@ internal sealed partial class StoreEngine
 
     public async ValueTask<int> RefreshAsync(CancellationToken ct)
     {
-        if (_follower is null) return 0;
+        if (_follower is null && _agents is null) return 0;
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
         try
         {
-            var (operations, replaced) = await _follower.RefreshAsync(State, ct).ConfigureAwait(false);
+            if (_agents is not null)
+            {
+                var merged = await _agents.RefreshAsync(ct).ConfigureAwait(false);
+                if (merged > 0) _changes.Raise();
+                return merged;
+            }
+
+            var (operations, replaced) = await _follower!.RefreshAsync(State, ct).ConfigureAwait(false);
             if (replaced is not null) Volatile.Write(ref _state, replaced);
             if (operations > 0 || replaced is not null) _changes.Raise();
             return operations;
@@ -167,7 +180,8 @@ internal sealed partial class StoreEngine
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         try
         {
-            if (_writer is not null) await CloseWriterAsync().ConfigureAwait(false);
+            if (_agents is not null) await _agents.CloseAsync().ConfigureAwait(false);
+            else if (_writer is not null) await CloseWriterAsync().ConfigureAwait(false);
         }
         finally
         {
@@ -176,8 +190,6 @@ internal sealed partial class StoreEngine
     }
 
     private string CurrentLogName => _writer?.Target.Key.Value ?? (CurrentManifest.Logs is [.., var last] ? last.Name : CurrentManifest.Package.ActiveOps);
-
-    private static StampSource SourceOf(string agent, string log) => agent.Length == 0 ? StampSource.SingleWriter : new StampSource(agent, log);
 
     // History that a checkpoint of another process superseded while it was being read is looked up again from the newest manifest.
     private async ValueTask<List<FeedLog>> FeedLogsAsync(Manifest manifest, CancellationToken ct)
@@ -200,7 +212,7 @@ internal sealed partial class StoreEngine
     }
 
     private static FeedLog Retired(HistoryLog log) =>
-        new(new StorageKey(log.Name), SourceOf(log.Agent, log.Name), log.StartClock, log.Schema, log.Length) { IsClosed = true };
+        new(new StorageKey(log.Name), StampSource.Of(log.Agent, log.Name), log.StartClock, log.Schema, log.Length) { IsClosed = true };
 
     // Taken as one: a checkpoint changes the manifest, the history and the log one after the other.
     private List<FeedLog> WriterLogs()
@@ -309,6 +321,7 @@ internal sealed partial class StoreEngine
         }
 
         _checkpointer?.Dispose();
+        _agents?.Dispose();
         if (_ownsStorage) await _storage.DisposeAsync().ConfigureAwait(false);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -18,6 +19,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     private readonly Checkpointer? _checkpointer;
     private readonly UndoLog? _undo;
     private readonly Follower? _follower;
+    private readonly AgentSession? _agents;
     private readonly ChangeSignal _changes;
     private readonly BackgroundFlush? _flush;
     private StoreState _state;
@@ -31,6 +33,14 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         SchemaVersion = opened.SchemaVersion;
         _changes = new ChangeSignal(settings.Time);
         _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer!, _register, SchemaVersion));
+        if (opened.Peers is not null)
+        {
+            _agents = new AgentSession(storage, settings, opened, OnCommitted);
+            _writer = _agents.Writer;
+            if (_writer is not null && settings.Durability == Durability.Buffered) _flush = new BackgroundFlush(_writer, settings);
+            return;
+        }
+
         if (opened.Target is null)
         {
             _follower = new Follower(storage, settings, opened);
@@ -54,14 +64,13 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     public IReadOnlyList<string> Archives => [.. CurrentManifest.Archives.Select(a => a.Period).Order(StringComparer.Ordinal)];
 
-    public IReadOnlyList<AgentInfo> Agents => [];
+    public IReadOnlyList<AgentInfo> Agents => _agents?.Agents ?? [];
 
     private Manifest CurrentManifest => _follower?.Manifest ?? _register.Current;
 
     /// <summary>Opens a store, and makes it if the settings say so.</summary>
     public static async ValueTask<StoreEngine> OpenAsync(IOpsStorage storage, bool ownsStorage, EngineSettings settings, CancellationToken ct)
     {
-        if (settings.AgentId is not null) throw new NotSupportedException("Many writers are not built yet.");
         var started = settings.Time.GetTimestamp();
         OpenedStore opened;
         try
@@ -165,10 +174,11 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     private void OnCommitted()
     {
-        _undo!.Forget();
+        _undo?.Forget();
         _changes.Raise();
         _flush?.Wake();
-        _checkpointer!.RunIfDue();
+        _checkpointer?.RunIfDue();
+        _agents?.Compactor!.RunIfDue();
     }
 
     private void ThrowIfDisposed()

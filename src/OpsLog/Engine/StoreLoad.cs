@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -30,6 +31,12 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
     /// <summary>The logs that were read, and how far.</summary>
     public IReadOnlyList<PlannedLog> Logs => _logs;
 
+    /// <summary>The logs of a store of many writers.</summary>
+    public List<PeerLog> Peers { get; } = [];
+
+    /// <summary>A registered log was not there: it was never created, or the manifest is no longer the newest.</summary>
+    public bool MissesLogs { get; private set; }
+
     public int StoredSchema { get; private set; }
 
     public int SchemaVersion { get; private set; }
@@ -60,9 +67,14 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _skipped.Clear();
         _history.Clear();
         _logs.Clear();
+        Peers.Clear();
         LastLog = null;
         Operations = 0;
-        State = new StoreState(settings.Nonces.NextSeed()) { Clock = plan.Base.Snapshot.Clock };
+        State = new StoreState(settings.Nonces.NextSeed()) 
+        {
+            Clock = plan.Base.Snapshot.Clock,
+            KeepsTombstones = plan.IsMany && (settings.ReadOnly || settings.AgentId is not null),
+        };
         var loader = new SnapshotLoader(storage, State, settings.Recovery);
         var snapshot = await loader.LoadAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, header =>
         {
@@ -74,7 +86,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         SnapshotBytes = snapshot.Bytes;
         foreach (var log in plan.Logs)
             if (!await LoadLogAsync(log, ct).ConfigureAwait(false)) return false;
-        if (plan.Merges) State.ForgetTombstones();
+        if (!State.KeepsTombstones) State.ForgetTombstones(); // all logs have ended: nothing older can come in any more
         return true;
     }
 
@@ -85,18 +97,31 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         var key = new StorageKey(log.Entry.Name);
         var extent = State.Extents.Add(new Extent(key.Value, [log.Source]));
         _builder.EnterLog(extent, log.Source, log.Entry.Schema);
-        var source = new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless);
+        var numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
+        // What the snapshot covers need not be read again; and must not be, where it has forgotten deletes.
+        var covered = plan.IsMany ? log.Entry.Covered : 0;
+        var skip = numbered ? new LogExtent(0, covered) : new LogExtent(covered, 0);
+        var hasSeal = plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed);
+        var source = new LogSource(key.Value, covered > 0 ? log.Entry.Clock : log.Entry.Start, log.Entry.Agent, log.IsTimeless);
         var scanner = new LogScanner(source, settings.Recovery)
         {
             RefuseDoubtful = _refuseDoubtful,
-            IsClosed = (storage.Capabilities & StorageCapabilities.Append) == 0, // a piece of a numbered log is written whole
+            EndsWithSeal = hasSeal,
+            WaitsForMore = hasSeal, // its writer may be alive
+            IsClosed = numbered && !hasSeal, // a piece of a numbered log is written whole
         };
         var times = new TimeRange(_builder);
-        var length = await LogReader.ReadAsync(storage, key, 0, null, part =>
+        var length = await LogReader.ReadAsync(storage, key, skip.Length, null, part =>
         {
             if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
             return scanner.Scan(part, times);
-        }, ct).ConfigureAwait(false);
+        }, ct, skip: numbered ? skip : default).ConfigureAwait(false);
+        if (length is null && plan.IsMany && covered == 0)
+        {
+            MissesLogs = true;
+            length = default(LogExtent);
+        }
+
         if (length is null)
         {
             var missing = new Damage(DamageKind.Missing, key.Value, 0, 0, 0, "the manifest names this log, but it is not there");
@@ -110,12 +135,33 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _notes.AddRange(scanner.Notes);
         _skipped.AddRange(scanner.Skipped);
         Operations += scanner.Operations;
+        if (plan.IsMany) Peers.Add(PeerOf(log.Entry, extent, skip, length.Value, scanner, times.Last, numbered));
         var loaded = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock);
         if (log.Entry.Agent.Length == 0 || LastLog is null) LastLog = loaded; // the one that was claimed
-        _logs.Add(log with { Length = scanner.Position, RefuseDoubtful = _refuseDoubtful });
+        var end = plan.IsMany ? Peers[^1].Standing : scanner.Position;
+        var operations = scanner.Operations + (covered > 0 ? 1 : 0); // at least
+        _logs.Add(log with { Length = end, RefuseDoubtful = _refuseDoubtful });
         _history.Add(new HistoryLog(
-            key.Value, log.Entry.Agent, scanner.Position, log.Entry.Schema, log.Entry.Start, scanner.Clock, scanner.Operations, times.First, times.Last, length.Value.Pieces));
+            key.Value, log.Entry.Agent, end, log.Entry.Schema, log.Entry.Start, scanner.Clock, operations, times.First, times.Last, length.Value.Pieces));
         return true;
+    }
+
+    private PeerLog PeerOf(LogEntry entry, Extent extent, LogExtent skipped, LogExtent length, LogScanner scanner, string lastTime, bool numbered)
+    {
+        var position = Math.Max(skipped.Length, scanner.Position);
+        return new PeerLog(entry, extent)
+        {
+            Read = !numbered ? new LogExtent(position, 0) : scanner.IsSealed ? new LogExtent(length.Length - 1, length.Pieces - 1) : length,
+            Standing = Math.Max(skipped.Length, scanner.Standing),
+            Observed = length.Length,
+            Clock = scanner.Clock,
+            Operations = scanner.Operations,
+            LastTime = lastTime,
+            MovedAt = settings.Time.GetTimestamp(),
+            IsSealed = scanner.IsSealed,
+            Exists = length != default,
+            IsPartlyRead = numbered && skipped.Pieces > 0,
+        };
     }
 
     private void ChooseSchema(int snapshotSchema)

@@ -1,3 +1,4 @@
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -37,6 +38,12 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
     /// <summary>The logs kept for history.</summary>
     public IReadOnlyList<HistoryLog> History { get; init; } = [];
 
+    /// <summary>The logs of a store of many writers, for an agent or a read-only opening; null: it has a single writer.</summary>
+    public IReadOnlyList<PeerLog>? Peers { get; init; }
+
+    /// <summary>Where agents' logs, which a single writer has ended, end.</summary>
+    public IReadOnlyDictionary<string, long> FinalLengths { get; init; } = new Dictionary<string, long>();
+
     /// <summary>The manifest is ours, and nobody else wrote since.</summary>
     public bool IsOurs { get; init; }
 
@@ -51,10 +58,11 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
 internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
 {
     private const int MostTries = 20;
+    private static readonly TimeSpan s_lockPause = TimeSpan.FromMilliseconds(25);
 
     public async ValueTask<OpenedStore> OpenAsync(long started, CancellationToken ct)
     {
-        var register = new ManifestRegister(storage);
+        var register = new ManifestRegister(storage, settings);
         for (var tries = 0; tries < MostTries; tries++)
         {
             var read = await register.ReadAsync(ct).ConfigureAwait(false);
@@ -78,6 +86,26 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0, settings.Nonces);
             if (!plan.IsOurs) plan = await NamePeriodsAsync(plan, ct).ConfigureAwait(false);
             register.Adopt(plan.Base);
+            if (settings.AgentId is not null && !plan.IsMany)
+            {
+                try
+                {
+                    await new StoreConverter(storage, settings).ToManyAsync(register, plan, ct).ConfigureAwait(false);
+                }
+                catch (OpsLogException e) when (e.Error == OpsLogError.Locked && tries < MostTries - 1)
+                {
+                    await Task.Delay(s_lockPause, settings.Time, ct).ConfigureAwait(false); // perhaps another agent, doing the same
+                }
+
+                continue;
+            }
+
+            if (plan.IsMany)
+            {
+                if (await OpenManyAsync(register, plan, started, ct).ConfigureAwait(false) is { } many) return many;
+                continue;
+            }
+
             var claimed = settings.ReadOnly ? null : await ClaimAsync(plan, ct).ConfigureAwait(false);
             try
             {
@@ -100,6 +128,57 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
 
         throw new OpsLogException(OpsLogError.Conflict, $"The store's manifest changed {MostTries} times while it was being opened. Try again.");
     }
+
+    // Null: the manifest has changed meanwhile.
+    private async ValueTask<OpenedStore?> OpenManyAsync(ManifestRegister register, StorePlan plan, long started, CancellationToken ct)
+    {
+        var isShared = settings.ReadOnly || settings.AgentId is not null;
+        var exclusive = isShared ? null : await new StoreConverter(storage, settings).ToExclusiveAsync(register, ct).ConfigureAwait(false);
+        try
+        {
+            if (exclusive is not null) plan = StorePlan.Of(new ManifestReadResult(ManifestVerdict.Ours) { Manifest = register.Current, Package = register.Current.Package }, 0, settings.Nonces) with { TakesOver = true };
+            var load = new StoreLoad(storage, settings, plan);
+            await load.RunAsync(ct).ConfigureAwait(false);
+            if (load.MissesLogs && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) return null;
+            var history = new List<Damage>(load.Skipped);
+            var opened = new OpenedStore(register, load.State, ReportOf(load, load.Skipped, started), load.Migration, load.SchemaVersion)
+            {
+                Logs = load.Logs,
+                LogIsOurs = load.ForeignOperations == 0,
+                SnapshotBytes = load.SnapshotBytes,
+                Read = load.History,
+                History = settings.ReadOnly || exclusive is null ? [] : await ReadHistoryAsync(plan.Base, history, ct).ConfigureAwait(false),
+                IsOurs = true,
+                Peers = isShared ? load.Peers : null,
+            };
+            if (exclusive is null) return opened;
+            var log = load.Peers.First(p => p.Key == exclusive.Key);
+            var numbered = exclusive.IsNumbered;
+            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.ToDictionary(p => p.Entry.Name, p => p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.StoredSchema != load.SchemaVersion };
+            exclusive = null;
+            return opened;
+        }
+        catch (OpsLogException e) when (isShared && e.Error == OpsLogError.Damaged)
+        {
+            // Unless a checkpoint came in between: then what the manifest named is gone for a good reason.
+            if (await register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
+            return null;
+        }
+        finally
+        {
+            if (exclusive is not null) await exclusive.ReleaseAsync().ConfigureAwait(false);
+        }
+    }
+
+    private RecoveryReport ReportOf(StoreLoad load, IReadOnlyList<Damage> skipped, long started) => new()
+    {
+        Notes = load.Notes,
+        Skipped = skipped,
+        SnapshotRecords = load.SnapshotRecords,
+        ReplayedOperations = load.Operations,
+        StoredSchemaVersion = load.StoredSchema,
+        Duration = settings.Time.GetElapsedTime(started),
+    };
 
     private async ValueTask<StorageKey?> ClaimAsync(StorePlan plan, CancellationToken ct)
     {
@@ -125,15 +204,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         await load.RunAsync(ct).ConfigureAwait(false);
         var skipped = load.Skipped.ToList();
         var history = await ReadHistoryAsync(plan.Base, skipped, ct).ConfigureAwait(false);
-        var report = new RecoveryReport
-        {
-            Notes = load.Notes,
-            Skipped = skipped,
-            SnapshotRecords = load.SnapshotRecords,
-            ReplayedOperations = load.Operations,
-            StoredSchemaVersion = load.StoredSchema,
-            Duration = settings.Time.GetElapsedTime(started),
-        };
+        var report = ReportOf(load, skipped, started);
         var log = load.LastLog;
         var opened = new OpenedStore(register, load.State, report, load.Migration, load.SchemaVersion)
         {

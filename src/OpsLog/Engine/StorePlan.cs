@@ -14,7 +14,7 @@ internal sealed record PlannedLog(LogEntry Entry, bool IsTimeless = false)
     /// <summary>It is damaged: its doubtful lines were not taken.</summary>
     public bool RefuseDoubtful { get; init; }
 
-    public StampSource Source => Entry.Agent.Length == 0 ? StampSource.SingleWriter : new StampSource(Entry.Agent, Entry.Name);
+    public StampSource Source => StampSource.Of(Entry.Agent, Entry.Name);
 }
 
 /// <summary>
@@ -24,7 +24,13 @@ internal sealed record PlannedLog(LogEntry Entry, bool IsTimeless = false)
 internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIsVouched, IReadOnlyList<PlannedLog> Logs, bool IsOurs)
 {
     /// <summary>Several logs are merged by stamp; a single one is a sequence.</summary>
-    public bool Merges => Logs.Count > 1 || Logs.Any(l => l.Entry.Agent.Length > 0);
+    public bool Merges => IsMany || Logs.Count > 1 || Logs.Any(l => l.Entry.Agent.Length > 0);
+
+    /// <summary>A store of many writers, by our own manifest: no log that a single writer could go on in.</summary>
+    public bool IsMany => IsOurs && (TakesOver || Logs is not [{ Entry: { Agent.Length: 0, Sealed: false } }]);
+
+    /// <summary>A single writer takes a store of many writers over: its own log is registered, and the others have ended.</summary>
+    public bool TakesOver { get; init; }
 
     public static StorePlan Of(ManifestReadResult read, long highestRevision, NonceSource nonces)
     {

@@ -11,7 +11,7 @@ internal sealed class SetRequest(string id, byte[] data, int length, Revision? e
     {
         Expectation.Check(group, id, expected);
         group.Write(new LineDraft { Id = id, Kind = OperationKind.Set, Data = data.AsMemory(0, length) });
-        Revision = new Revision(group.Clock, "", "");
+        Revision = group.Revision;
     }
 }
 
@@ -32,7 +32,14 @@ internal sealed class DeleteRequest(string id, Revision? expected) : CommitReque
 internal readonly record struct BatchItem(string Id, byte[]? Data, BatchOrigin? Origin = null);
 
 /// <summary>What the line of a change says besides the change, when it is no plain write: what it takes back, or where the record was moved.</summary>
-internal sealed record BatchOrigin(UndoMark Mark, Stamp MarkOf = default, string? Segment = null, Stamp? Moved = null);
+internal sealed record BatchOrigin(UndoMark Mark, Stamp MarkOf = default, string? Segment = null, Stamp? Moved = null)
+{
+    /// <summary>The stamp that is restored; null: none, or not known.</summary>
+    public Stamp? MarkTo { get; init; }
+
+    /// <summary>The line is only a mark; a record that is there is set to what shows.</summary>
+    public bool Noop { get; init; }
+}
 
 /// <summary>Several changes as one unit: all or nothing, one append. Deletes of absent records are left out.</summary>
 internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
@@ -57,6 +64,8 @@ internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
                 BatchSize = standing.Count,
                 Mark = item.Origin?.Mark ?? UndoMark.None,
                 MarkOf = item.Origin?.MarkOf ?? default,
+                MarkTo = item.Origin?.MarkTo,
+                Noop = item.Origin?.Noop ?? false,
                 Segment = item.Origin?.Segment,
                 Moved = item.Origin?.Moved,
             });
@@ -72,7 +81,7 @@ internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
         var standing = new List<BatchItem>(items.Count);
         foreach (var item in items)
         {
-            if (item.Data is null && !(present.TryGetValue(item.Id, out var there) ? there : group.TryFind(item.Id, out _))) continue;
+            if (item.Data is null && item.Origin?.Noop != true && !(present.TryGetValue(item.Id, out var there) ? there : group.TryFind(item.Id, out _))) continue;
             if (OnlyIfUnmoved && item.Origin?.Moved is { } moved && group.RevisionOf(item.Id) != new Revision(moved.Clock, moved.Agent, moved.Log)) continue;
             present[item.Id] = item.Data is not null;
             standing.Add(item);

@@ -10,6 +10,9 @@ internal sealed class StoreState(ulong hashSeed)
 {
     public RecordTable Records { get; } = new(hashSeed);
 
+    /// <summary>Several writers: an older operation may still come in, so that deleted records are remembered.</summary>
+    public bool KeepsTombstones { get; init; }
+
     public ExtentTable Extents { get; } = new();
 
     /// <summary>Held while a group of changes is shown or a view is taken, so that a view never has half a batch. Reads do not take it.</summary>
@@ -31,24 +34,30 @@ internal sealed class StoreState(ulong hashSeed)
     public void Set(ReadOnlySpan<byte> wtf8, RecordLocation location)
     {
         // With one writer nothing older can come in: a deleted record needs no tombstone.
-        if (location.IsTombstone) Records.Remove(wtf8);
+        if (location.IsTombstone && !KeepsTombstones) Records.Remove(wtf8);
         else Records.Set(wtf8, location);
     }
 
-    /// <summary>After logs were merged: nothing older can come in any more.</summary>
-    public void ForgetTombstones()
+    /// <summary>Forgets deleted records that nothing older can come in for any more.</summary>
+    /// <param name="floor">Those with a clock up to this one.</param>
+    public void ForgetTombstones(long floor = long.MaxValue)
     {
+        if (Records.Tombstones == 0) return;
         var dead = new List<byte[]>();
         foreach (var entry in Records.WithTombstones())
-            if (entry.Location.IsTombstone) dead.Add(entry.Handle.Id.ToArray());
+            if (entry.Location.IsTombstone && Read(entry.Location).Clock <= floor) dead.Add(entry.Handle.Id.ToArray());
         foreach (var id in dead) Records.Remove(id);
     }
 
-    /// <summary>Whether an operation with this stamp wins over what is known of a record (design: the larger stamp is kept; equal in one log: the later line).</summary>
-    public bool Wins(ReadOnlySpan<byte> id, Stamp stamp)
+    /// <summary>
+    /// Whether an operation wins over what is known of a record: the larger stamp does. Of equal stamps a delete does, which is one that archived the
+    /// record it shares the stamp with; and in a log of the package, whose lines may share a clock, the later line.
+    /// </summary>
+    public bool Wins(ReadOnlySpan<byte> id, Stamp stamp, bool isDelete, bool isForeign)
     {
         if (!Records.TryGet(id, out var location, out _, out _)) return true;
-        return Read(location).Stamp.CompareTo(stamp) <= 0;
+        var order = Read(location).Stamp.CompareTo(stamp);
+        return order < 0 || (order == 0 && (isDelete || isForeign || location.IsLive));
     }
 }
 
@@ -77,6 +86,12 @@ internal readonly ref struct StoredRecord
     {
         if (!RecordTail.TryRead(fromDocument, out var tail))
             throw new OpsLogException(OpsLogError.Damaged, $"A record in '{extent.Name}' is not what was indexed. Reopen the store.");
+        if (tail.IsMove)
+        {
+            var moved = tail.Moved(fromDocument);
+            return new StoredRecord([], moved.Clock, new StampSource(moved.Agent, moved.Log));
+        }
+
         return new StoredRecord(fromDocument[..tail.Start], tail.Clock, extent.Sources[Math.Max(0, tail.LogIndex)]);
     }
 }

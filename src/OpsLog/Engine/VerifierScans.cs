@@ -70,7 +70,7 @@ internal sealed partial class Verifier
 
             var isAlone = log.Agent.Length == 0 && logs.All(l => l.Agent.Length == 0 && l.Schema == log.Schema);
             var source = new LogSource(log.Name, log.StartClock, log.Agent);
-            var stamps = log.Agent.Length == 0 ? StampSource.SingleWriter : new StampSource(log.Agent, log.Name);
+            var stamps = StampSource.Of(log.Agent, log.Name);
             var read = await ScanAsync(source, stamps, log.Schema, log.Length, state, builder, isAlone, ct).ConfigureAwait(false);
             if (read is not { } found) Missing(log.Name, "the history index lists this log, but it is not there");
             else if (found.Length < log.Length) Object(log.Name, found.Length, $"the log has {found.Length} bytes, {log.Length} were written");

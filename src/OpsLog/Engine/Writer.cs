@@ -1,3 +1,4 @@
+using OpsLog.Engine.Agents;
 using OpsLog.Storage;
 
 namespace OpsLog.Engine;
@@ -16,8 +17,10 @@ internal sealed class Writer : IGroupCommitter
     private readonly CommitGroup _group;
     private readonly Action _committed;
     private readonly SemaphoreSlim _flushing = new(1, 1);
+    private readonly OwnLogs? _ownLogs;
     private LogTarget _target;
     private LogBuffer _buffer;
+    private PeerLog? _log;
     private long _flushedTo;
     private OpsLogException? _failure;
     private bool _closed;
@@ -31,7 +34,17 @@ internal sealed class Writer : IGroupCommitter
         Queue = new CommitQueue(this, settings.Time, gathers: settings.Durability == Durability.Disk);
     }
 
+    /// <summary>The writer of an agent: it has a log only from its first write on, and again from the first after it left one.</summary>
+    public Writer(StoreState state, OwnLogs ownLogs, EngineSettings settings, Action committed)
+        : this(state, LogTarget.None, new LogBuffer(new Extent("", []), 0), settings, committed)
+    {
+        _ownLogs = ownLogs;
+    }
+
     public CommitQueue Queue { get; }
+
+    /// <summary>How often another writer ended the log of an agent.</summary>
+    public long Fencings { get; private set; }
 
     /// <summary>The log and its bytes in memory. Changed only by an exclusive request.</summary>
     public LogTarget Target => _target;
@@ -93,21 +106,78 @@ internal sealed class Writer : IGroupCommitter
 
     public async ValueTask CommitAsync(List<CommitRequest> requests)
     {
+        if (_ownLogs is null) await TryCommitAsync(requests).ConfigureAwait(false);
+        else
+            while (await TryHaveLogAsync(requests).ConfigureAwait(false) && !await TryCommitAsync(requests).ConfigureAwait(false)) Fencings++;
+    }
+
+    /// <summary>
+    /// An agent leaves its log: it is not appended to again, and the next write registers another. Only from an exclusive request, with nothing unflushed.
+    /// </summary>
+    public void LeaveLog()
+    {
+        if (_log is null) return;
+        lock (_state.Gate)
+        {
+            _log.IsActive = false;
+            if (_log.IsOwn) _log.Read = new LogExtent(Acknowledged, _target.Pieces);
+        }
+
+        _log = null;
+        SwitchTo(LogTarget.None, new LogBuffer(new Extent("", []), 0), 0);
+    }
+
+    private async ValueTask LeaveSyncedAsync()
+    {
+        if (_durability == Durability.Os && !_target.IsNumbered) await SyncOrPoisonAsync().ConfigureAwait(false);
+        if (!HasUnflushed) LeaveLog();
+    }
+
+    // An agent's log is registered when there is something to write to it.
+    private async ValueTask<bool> TryHaveLogAsync(List<CommitRequest> requests)
+    {
+        if (_failure is not null || _closed) return true; // each request will say so
+        if (_log is not null && _state.Clock - _log.Clock > LogSource.LongestStep / 2) await LeaveSyncedAsync().ConfigureAwait(false); // others would not believe so long a step
+        if (_log is not null) return true;
+        try
+        {
+            _log = await _ownLogs!.RegisterAsync().ConfigureAwait(false);
+            SwitchTo(_log.Target!, new LogBuffer(_log.Extent, 0), 0);
+            _group.Source = _log.Source;
+            return true;
+        }
+        catch (Exception e) when (e is StorageException or OpsLogException)
+        {
+            var failure = e as OpsLogException ?? new OpsLogException(OpsLogError.StorageFailed, $"No log could be registered for the agent, and nothing was written: {e.Message}", e);
+            foreach (var request in requests) request.Fail(failure);
+            return false;
+        }
+    }
+
+    // False: another writer ended the agent's log, and nothing was written. It goes on in another one.
+    private async ValueTask<bool> TryCommitAsync(List<CommitRequest> requests)
+    {
         _group.Begin();
         _group.ChecksumBase = !_target.IsNumbered ? 0 : _durability == Durability.Buffered ? Flushed : _buffer.GroupStart;
         foreach (var request in requests) Prepare(request);
-        if (_group.Lines.IsEmpty) return;
+        if (_group.Lines.IsEmpty) return true;
         if (_durability == Durability.Buffered)
         {
             _buffer.Close();
             Show(requests, long.MaxValue);
-            return;
+            return true;
         }
 
         var bytes = _buffer.Group;
         try
         {
             var result = await _target.AppendAsync(bytes, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
+            if (!result.IsStored && _log is not null)
+            {
+                LeaveLog();
+                return false;
+            }
+
             if (!result.IsStored) throw Fenced(result);
             _buffer.Close();
             Volatile.Write(ref _flushedTo, _buffer.Position);
@@ -115,8 +185,11 @@ internal sealed class Writer : IGroupCommitter
         }
         catch (Exception e)
         {
-            await AfterFailureAsync(requests, bytes, e).ConfigureAwait(false);
+            if (_log is null) await AfterFailureAsync(requests, bytes, e).ConfigureAwait(false);
+            else await EndLogAsync(requests, bytes, e).ConfigureAwait(false);
         }
+
+        return true;
     }
 
     /// <summary>Brings what is buffered into the log; with <see cref="Flush.Synced"/>, what the log holds onto stable storage.</summary>
@@ -203,7 +276,8 @@ internal sealed class Writer : IGroupCommitter
 
     private void Prepare(CommitRequest request)
     {
-        request.FirstLine = _group.Lines.Length;
+        (request.FirstLine, request.LineCount) = (_group.Lines.Length, 0);
+        if (request.HasFailed) return;
         var position = _buffer.Position;
         try
         {
@@ -225,6 +299,7 @@ internal sealed class Writer : IGroupCommitter
     {
         lock (_state.Gate)
         {
+            var clock = _log?.Clock ?? 0;
             var lines = _group.Lines;
             foreach (var request in requests)
             {
@@ -232,9 +307,11 @@ internal sealed class Writer : IGroupCommitter
                 var own = lines.Slice(request.FirstLine, request.LineCount);
                 if (own[^1].End > standing) continue;
                 foreach (var line in own) Apply(line);
+                clock = own[^1].Clock;
             }
 
             Acknowledged = standing == long.MaxValue ? _buffer.Position : standing;
+            _log?.Advance(_target, Acknowledged, clock, LogOperations, _group.Timestamp);
         }
 
         Appends++;
@@ -243,10 +320,38 @@ internal sealed class Writer : IGroupCommitter
 
     private void Apply(in CommitGroup.Line line)
     {
-        _state.Set(_group.IdOf(line), line.Location);
-        _state.Clock = line.Clock;
+        if (_log is null) _state.Set(_group.IdOf(line), line.Location);
+        else if (!line.Noop && ((line.Clock > _state.Clock && line.Location.IsLive) || Wins(line))) _state.Set(_group.IdOf(line), line.Location);
+        _state.Clock = Math.Max(_state.Clock, line.Clock);
         LogOperations++;
         Operations++;
+    }
+
+    // Others' operations may have been merged since the line was made; and a delete that archives ranks by what it moves.
+    private bool Wins(in CommitGroup.Line line) =>
+        _state.Wins(_group.IdOf(line), _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
+
+    // An agent's append failed. Its bytes may have been read by others: nothing is cut or written over, the log ends behind what stands.
+    private async ValueTask EndLogAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)
+    {
+        var (standing, failure) = (_buffer.GroupStart, default(OpsLogException));
+        if (cause is StorageException { Fault: StorageFault.Broken }) failure = Poison(Failed(cause));
+        else
+        {
+            var end = await _ownLogs!.EndAsync(_log!, bytes).ConfigureAwait(false);
+            if (end is { } known) standing = Standing(known);
+            else failure = Failed(cause);
+        }
+
+        foreach (var request in requests)
+        {
+            if (request.LineCount == 0 || _group.Lines[request.FirstLine + request.LineCount - 1].End <= standing) continue;
+            request.Fail(failure ?? new OpsLogException(OpsLogError.StorageFailed, $"Writing to the log '{_target.Key}' failed, and nothing was written: {cause.Message}", cause));
+        }
+
+        Show(requests, standing);
+        lock (_state.Gate) _state.Clock = Math.Max(_state.Clock, _group.Clock); // clocks that may have been seen are not used again
+        LeaveLog();
     }
 
     private async ValueTask AfterFailureAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)

@@ -11,7 +11,6 @@ internal struct LineTail
 {
     private int _markStart;
     private int _segmentStart;
-    private int _movedStart;
 
     public LineTail()
     {
@@ -70,8 +69,13 @@ internal struct LineTail
     public readonly string? SegmentText(ReadOnlySpan<byte> line)
         => _segmentStart > 0 ? JsonText.FromEscaped(line.Slice(_segmentStart + 1, JsonScan.StringLength(line[_segmentStart..]) - 2)) : null;
 
-    public readonly Stamp? MovedStamp(ReadOnlySpan<byte> line)
-        => _movedStart > 0 && TryReadStamp(line[_movedStart..], out var stamp, out _) ? stamp : null;
+    public readonly Stamp? MovedStamp(ReadOnlySpan<byte> line) => MovedStart > 0 ? StampAt(line, MovedStart) : null;
+
+    /// <summary>Where the stamp that was moved stands; 0: none was.</summary>
+    public int MovedStart { get; private set; }
+
+    /// <summary>A stamp whose place was found before.</summary>
+    public static Stamp StampAt(ReadOnlySpan<byte> line, int start) => TryReadStamp(line[start..], out var stamp, out _) ? stamp : default;
 
     private static ReadOnlySpan<byte> DeltaMember => ",\"encoding\":\"delta\""u8;
 
@@ -155,7 +159,7 @@ internal struct LineTail
 
     private bool TryTakeMoved(ReadOnlySpan<byte> value, int start)
     {
-        _movedStart = start;
+        MovedStart = start;
         return TryReadStamp(value, out _, out var length, materialise: false) && length == value.Length;
     }
 

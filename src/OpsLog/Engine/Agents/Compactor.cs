@@ -1,0 +1,252 @@
+using Microsoft.Extensions.Logging;
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine.Agents;
+
+/// <summary>
+/// Checkpoints of a store of many writers, by any of them: a snapshot of all that was read, with every stamp and tombstone, and one swap that says how far it covers
+/// each log. Nothing is reset: what lies behind a covered position still counts. Logs that have ended, and that the snapshot covers to their end, are retired.
+/// </summary>
+internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Merger merger, OwnLogs ownLogs, Writer writer, int schema) : IDisposable
+{
+    /// <summary>How many retired logs a manifest remembers.</summary>
+    public const int MostRetired = 64;
+
+    private const int MostTries = 40;
+    private const int LongestPause = 512;
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly LogSealer _sealer = new(storage);
+    private readonly GarbageCollector _garbage = new(storage, settings);
+    private readonly HistoryKeeper _history = new(storage, settings);
+    private readonly bool _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
+    private readonly bool _locks = (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0;
+    private List<string> _collected = [];
+    private long _nextTry;
+    private int _running;
+    private bool _closed;
+
+    public long Checkpoints { get; private set; }
+
+    /// <summary>The failure of the last checkpoint that ran by itself.</summary>
+    public string? Failure { get; private set; }
+
+    /// <summary>Completes when the checkpoint that runs by itself, if any, has ended.</summary>
+    public Task Background { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Runs a checkpoint if the logs have grown enough. Called after commits and refreshes.</summary>
+    public void RunIfDue()
+    {
+        if (!settings.AutomaticCheckpoints || _closed || Volatile.Read(ref _running) != 0 || !IsDue()) return;
+        if (Interlocked.CompareExchange(ref _running, 1, 0) != 0) return;
+        Background = Task.Run(RunInBackgroundAsync);
+    }
+
+    /// <summary>Makes a checkpoint now.</summary>
+    public async ValueTask RunAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct).ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_closed, typeof(OpsStore<>));
+            await CheckpointAsync(isDemanded: true, ct).ConfigureAwait(false);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>A clean end: waits for a checkpoint under way, makes one if it is due, and seals this process's logs.</summary>
+    public async ValueTask CloseAsync()
+    {
+        await _one.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            _closed = true;
+            if (writer.Failure is not null) return;
+            if (settings.CheckpointOnClose && settings.AutomaticCheckpoints && IsDue()) await CheckpointAsync(isDemanded: false, CancellationToken.None).ConfigureAwait(false);
+            await ownLogs.SealAllAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public void Dispose() => _one.Dispose();
+
+    private bool IsDue()
+    {
+        long bytes = 0, operations = 0;
+        foreach (var log in merger.Logs)
+        {
+            operations += log.Operations;
+            if (!_numbered) bytes += Math.Max(0, log.Standing - log.Entry.Covered);
+            else bytes += log.Extent.Bytes;
+        }
+
+        var snapshot = merger.Manifest.Snapshot.Length;
+        return operations >= settings.MinimumOperations && bytes + snapshot >= settings.MinimumBytes && bytes >= settings.Growth * snapshot && bytes >= Volatile.Read(ref _nextTry);
+    }
+
+    private async Task RunInBackgroundAsync()
+    {
+        await _one.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_closed) return;
+            await CheckpointAsync(isDemanded: false, CancellationToken.None).ConfigureAwait(false);
+            (Failure, _nextTry) = (null, 0);
+        }
+        catch (Exception e)
+        {
+            Failure = e.Message;
+            Volatile.Write(ref _nextTry, merger.Logs.Sum(l => l.Standing - l.Entry.Covered) * 5 / 4);
+            EngineLog.CheckpointFailed(settings.Logger, e);
+        }
+        finally
+        {
+            Volatile.Write(ref _running, 0);
+            _one.Release();
+        }
+    }
+
+    private async ValueTask CheckpointAsync(bool isDemanded, CancellationToken ct)
+    {
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            if (tries > 0) await PauseAsync(tries, ct).ConfigureAwait(false);
+            await merger.RefreshAsync(ct).ConfigureAwait(false);
+            if (!isDemanded && !IsDue()) return; // somebody else made it
+            await SealDeadAsync(ct).ConfigureAwait(false);
+            if (await TryCheckpointAsync(ct).ConfigureAwait(false)) return;
+        }
+
+        throw new OpsLogException(OpsLogError.Conflict, $"Others made a checkpoint {MostTries} times while this one was being written; what it would have brought is in theirs or still in the logs. Try again.");
+    }
+
+    // Ends the logs of agents that are gone: in a folder their lock is free, elsewhere they have been silent for long.
+    private async ValueTask SealDeadAsync(CancellationToken ct)
+    {
+        var any = false;
+        foreach (var log in merger.Logs)
+        {
+            if (log.HasEnded || log.IsActive) continue;
+            if (!_locks && !log.IsAbandoned && settings.Time.GetElapsedTime(log.MovedAt) < settings.SilentAfter) continue;
+            any |= await _sealer.SealAsync(log, ct).ConfigureAwait(false) == PutOutcome.Stored;
+        }
+
+        if (any) await merger.RefreshAsync(ct).ConfigureAwait(false);
+    }
+
+    // False: somebody else was first. What was written is left to the collector: a loser deletes nothing.
+    private async ValueTask<bool> TryCheckpointAsync(CancellationToken ct)
+    {
+        var plan = await TakePlanAsync(ct).ConfigureAwait(false);
+        if (await ReserveAsync(plan, ct).ConfigureAwait(false) is not { } names) return false;
+        using var stream = new SnapshotStream(plan.View, schema, settings.SnapshotFormat, IsoTime.ToText(settings.Time.GetUtcNow()), plan.Floor);
+        if (!await PutAsync(names.Snapshot, stream, ct).ConfigureAwait(false)) return false;
+        var snapshot = new SnapshotEntry(names.Snapshot.Value, stream.BytesRead, stream.Checksum, stream.Count, plan.View.Clock, plan.Floor);
+        if (names.IdleLog is { } idle && !await PutAsync(idle, Stream.Null, ct).ConfigureAwait(false)) return false;
+        var (reference, dropped) = await WriteHistoryAsync(plan, names, ct).ConfigureAwait(false);
+        var collected = _collected;
+        var committed = await merger.Register.TryUpdateAsync(
+            m => plan.MayCommit(m, names) ? plan.Commit(m, names, snapshot, reference, Garbage(m, reference, dropped, collected)) : null,
+            ct,
+            m => string.Equals(m.Snapshot.Name, snapshot.Name, StringComparison.Ordinal)).ConfigureAwait(false);
+        if (committed is null) return false;
+        _collected = [];
+        Checkpoints++;
+        await TidyUpAsync(ct).ConfigureAwait(false);
+        return true;
+    }
+
+    // This process's log ends here, so that the snapshot covers it to its end and can retire it; the next write registers another.
+    private async ValueTask<CompactionPlan> TakePlanAsync(CancellationToken ct)
+    {
+        CompactionPlan plan = null!;
+        var exclusive = new ExclusiveRequest(async () =>
+        {
+            writer.ThrowIfFailed();
+            if (writer.HasUnflushed) await writer.FlushHeldAsync().ConfigureAwait(false);
+            else if (settings.Durability == Durability.Os) await writer.SyncHeldAsync().ConfigureAwait(false);
+            var left = writer.Target;
+            writer.LeaveLog();
+            plan = CompactionPlan.Take(merger, schema, _numbered);
+            await left.ReleaseAsync().ConfigureAwait(false);
+        });
+        using (await writer.HoldFlushesAsync(ct).ConfigureAwait(false)) await writer.Queue.SubmitAsync(exclusive, ct).ConfigureAwait(false);
+        exclusive.ThrowIfFailed();
+        return plan;
+    }
+
+    private async ValueTask<ReservedNames?> ReserveAsync(CompactionPlan plan, CancellationToken ct)
+    {
+        ReservedNames names = null!;
+        var reserved = await merger.Register.TryUpdateAsync(
+            m =>
+            {
+                if (!plan.StillHolds(m)) return null;
+                names = plan.Names(m.Revision, settings);
+                return m with { Reserved = [.. m.Reserved, .. names.All] };
+            },
+            ct,
+            m => m.Reserved.Contains(names.Snapshot.Value, StringComparer.Ordinal)).ConfigureAwait(false);
+        return reserved is null ? null : names;
+    }
+
+    private async ValueTask<bool> PutAsync(StorageKey key, Stream content, CancellationToken ct) =>
+        (await storage.PutAsync(key, content, PutCondition.IfAbsent, ct).ConfigureAwait(false)).IsStored;
+
+    private async ValueTask<(HistoryReference? Reference, List<HistoryLog> Dropped)> WriteHistoryAsync(CompactionPlan plan, ReservedNames names, CancellationToken ct)
+    {
+        if (names.History is not { } key) return (plan.Base.History, []);
+        var logs = (await _history.ReadAsync(plan.Base, ct).ConfigureAwait(false)).ToList();
+        foreach (var log in plan.Logs.Where(l => l.Retires)) logs.Add(await HistoryOfAsync(log, ct).ConfigureAwait(false));
+        var (kept, dropped) = _history.Divide(logs);
+        if (kept.Count == 0) return (null, dropped);
+        await PutAsync(key, new ReadOnlyMemoryStream(HistoryIndexCodec.Write(kept)), ct).ConfigureAwait(false);
+        return (new HistoryReference(key.Value, kept.Sum(l => l.Length)), dropped);
+    }
+
+    private async ValueTask<HistoryLog> HistoryOfAsync(CoveredLog log, CancellationToken ct)
+    {
+        var length = log.Length;
+        for (var piece = 1L; log.IsPartlyRead && piece <= log.Pieces; piece++)
+            length += (await ObjectReader.StatAsync(storage, StoreKeys.Piece(new StorageKey(log.Entry.Name), piece), ct).ConfigureAwait(false))?.Length ?? 0;
+        return new HistoryLog(log.Entry.Name, log.Entry.Agent, length, log.Entry.Schema, log.Entry.Start, log.Clock, length > 0 ? Math.Max(1, log.Operations) : 0, "", log.LastTime, log.Pieces);
+    }
+
+    private List<GarbageEntry> Garbage(Manifest manifest, HistoryReference? history, List<HistoryLog> dropped, List<string> collected)
+    {
+        var now = settings.Time.GetUtcNow();
+        var names = dropped.Select(l => (l.Name, Bytes: l.Length)).Append((manifest.Snapshot.Name, Bytes: manifest.Snapshot.Length));
+        if (manifest.History is { } index && index != history) names = names.Append((index.Name, Bytes: 0));
+        var ours = names.Where(n => StorageKey.IsValid(n.Name) && StoreKeys.IsOurs(new StorageKey(n.Name))).Select(n => new GarbageEntry(n.Name, n.Bytes, now));
+        return [.. manifest.Garbage.Where(g => !collected.Contains(g.Name)), .. ours];
+    }
+
+    // The checkpoint is made; what fails from here on costs space until the next one, no more.
+    private async ValueTask TidyUpAsync(CancellationToken ct)
+    {
+        try
+        {
+            await merger.RefreshAsync(ct).ConfigureAwait(false);
+            var manifest = merger.Manifest;
+            _collected = await _garbage.CollectAsync(manifest, (manifest.Snapshot.Length + merger.Logs.Sum(l => l.Standing)) / 2, ct).ConfigureAwait(false);
+            // By one manifest and the history that it names: a later one keeps more.
+            await _garbage.CollectOrphansAsync(manifest, await _history.ReadAsync(manifest, ct).ConfigureAwait(false), ct).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StorageException or OpsLogException { Error: OpsLogError.StorageFailed or OpsLogError.Damaged })
+        {
+            EngineLog.CollectFailed(settings.Logger, e);
+        }
+    }
+
+    private Task PauseAsync(int tries, CancellationToken ct)
+    {
+        var longest = Math.Min(LongestPause, 1 << Math.Min(tries, 10));
+        return Task.Delay(TimeSpan.FromMilliseconds(1 + (long)(settings.Nonces.NextSeed() % (ulong)longest)), settings.Time, ct);
+    }
+}

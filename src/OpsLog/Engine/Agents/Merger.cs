@@ -1,0 +1,346 @@
+using System.Text;
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine.Agents;
+
+/// <summary>
+/// Keeps the state of a store of many writers up with them: reads each registered log on from where it stopped, finishes those that were retired, and
+/// merges the snapshot where one of them is gone. Costs what is new.
+/// </summary>
+internal sealed class Merger : IDisposable
+{
+    private const int MostTries = 20;
+    private const int FewTombstones = 256;
+    private const int FewExtents = 4096;
+    private const long SmallMemory = 64 << 20;
+
+    private readonly IOpsStorage _storage;
+    private readonly EngineSettings _settings;
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly Dictionary<string, PeerLog> _logs = new(StringComparer.Ordinal);
+    private readonly Migration _migration;
+    private readonly bool _numbered;
+    private StateBuilder _builder;
+    private string? _lastRetired;
+    private string _snapshot;
+
+    public Merger(IOpsStorage storage, EngineSettings settings, OpenedStore opened)
+    {
+        (_storage, _settings, _migration) = (storage, settings, opened.Migration);
+        (Register, State) = (opened.Register, opened.State);
+        _builder = new StateBuilder(State, _migration, merges: true);
+        _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
+        CaughtUpWith = Manifest;
+        _snapshot = Manifest.Snapshot.Name;
+        _lastRetired = LastOf(Manifest.Retired);
+        foreach (var log in opened.Peers!) _logs.Add(log.Entry.Name, log);
+    }
+
+    public ManifestRegister Register { get; }
+
+    public StoreState State { get; }
+
+    public Manifest Manifest => Register.Current;
+
+    /// <summary>The manifest whose logs were all read, as far as they went then.</summary>
+    public Manifest CaughtUpWith { get; private set; }
+
+    /// <summary>Damage and unfinished bytes that refreshes met.</summary>
+    public List<Damage> Notes { get; } = [];
+
+    /// <summary>The registered logs, in the order of their names. Under the gate, to fit a view.</summary>
+    public List<PeerLog> Logs
+    {
+        get
+        {
+            lock (State.Gate) return [.. _logs.Values.OrderBy(l => l.Entry.Name, StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>Takes in what is new; returns how many operations.</summary>
+    /// <exception cref="OpsLogException">Stored bytes are damaged, or too new.</exception>
+    public async ValueTask<int> RefreshAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct).ConfigureAwait(false);
+        try
+        {
+            var operations = 0;
+            for (var tries = 0; ; tries++)
+            {
+                await Register.RefreshAsync(ct).ConfigureAwait(false);
+                try
+                {
+                    operations += await CatchUpAsync(Manifest, ct).ConfigureAwait(false);
+                    return operations;
+                }
+                catch (OpsLogException e) when (e.Error == OpsLogError.Damaged && tries < MostTries)
+                {
+                    // Unless what an older manifest named is gone for a good reason: then once more by the newer one.
+                    if (await Register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
+                }
+            }
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>A log of this process's own, registered and created. Under the gate.</summary>
+    public void Add(PeerLog log) => _logs[log.Entry.Name] = log;
+
+    public void Dispose() => _one.Dispose();
+
+    private async ValueTask<int> CatchUpAsync(Manifest manifest, CancellationToken ct)
+    {
+        var operations = 0;
+        var (missed, isKnown) = Missed(manifest);
+        foreach (var retired in missed)
+        {
+            var read = await ReadRetiredAsync(retired, ct).ConfigureAwait(false);
+            if (read < 0) isKnown = false;
+            else operations += read;
+        }
+
+        var merges = !isKnown || HoldsTooMuch(manifest);
+        if (merges) operations += await MergeSnapshotAsync(manifest, ct).ConfigureAwait(false);
+        Enter(manifest, merges ? manifest.Snapshot : null);
+        _lastRetired = LastOf(manifest.Retired);
+        foreach (var log in Logs)
+        {
+            if (log.IsOwn || log.IsSealed) continue;
+            var read = await ReadOnAsync(log, ct).ConfigureAwait(false);
+            if (read >= 0) operations += read;
+            else if (log.Exists || log.Entry.Covered > 0)
+                throw LogScanner.Refused(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there"));
+            else if (!await Register.IsCurrentAsync(ct).ConfigureAwait(false))
+                throw LogScanner.Refused(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the log is no longer there")); // told apart by the caller
+        }
+
+        if (!string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal) && State.Records.Tombstones > Math.Max(FewTombstones, State.Records.Count / 8))
+        {
+            // All that the snapshot covers has been read here too, and what is still to come has larger clocks.
+            lock (State.Gate) State.ForgetTombstones(manifest.Snapshot.Floor);
+        }
+
+        _snapshot = manifest.Snapshot.Name;
+        CaughtUpWith = manifest;
+        return operations;
+    }
+
+    // The retired logs that were not read to their end, never heard of ones included; false: there may be more than the manifest remembers.
+    private (List<RetiredLog> Logs, bool IsKnown) Missed(Manifest manifest)
+    {
+        var retired = manifest.Retired;
+        var from = 0;
+        var isKnown = true;
+        if (_lastRetired is not null)
+        {
+            while (from < retired.Count && !string.Equals(retired[from].Name, _lastRetired, StringComparison.Ordinal)) from++;
+            isKnown = from < retired.Count;
+            from = isKnown ? from + 1 : 0;
+        }
+        else if (retired.Count >= Compactor.MostRetired)
+        {
+            isKnown = false;
+        }
+
+        lock (State.Gate)
+        {
+            var missed = new List<RetiredLog>();
+            for (var i = from; i < retired.Count; i++)
+            {
+                var log = retired[i];
+                if (log.Length > (_logs.TryGetValue(log.Name, out var known) ? known.Position(_numbered) : 0)) missed.Add(log);
+            }
+
+            var names = manifest.Logs.Select(l => l.Name).Concat(retired.Select(r => r.Name)).ToHashSet(StringComparer.Ordinal);
+            return (missed, isKnown && _logs.Values.All(l => IsNewerThan(manifest, l) || names.Contains(l.Entry.Name)));
+        }
+    }
+
+    // Registered by this process since that manifest was read.
+    private static bool IsNewerThan(Manifest manifest, PeerLog log) => log.IsOwn && StoreKeys.RevisionOf(log.Key) >= manifest.Revision;
+
+    // Brings the logs in line with the manifest's. After a merge of the snapshot each goes on behind what it covers.
+    private void Enter(Manifest manifest, SnapshotEntry? merged)
+    {
+        lock (State.Gate)
+        {
+            var registered = manifest.Logs.ToDictionary(l => l.Name, StringComparer.Ordinal);
+            foreach (var log in _logs.Values.Where(l => !registered.ContainsKey(l.Entry.Name) && !IsNewerThan(manifest, l)).ToList())
+            {
+                log.IsActive = false;
+                _logs.Remove(log.Entry.Name);
+            }
+
+            foreach (var entry in manifest.Logs)
+            {
+                if (entry.Schema > _migration.Target)
+                    throw new OpsLogException(OpsLogError.TooNew, $"Agent '{entry.Agent}' writes schema version {entry.Schema}, this program knows {_migration.Target}. Open the store with a program that knows {entry.Schema}.");
+                if (!_logs.TryGetValue(entry.Name, out var log))
+                {
+                    log = new PeerLog(entry with { Clock = merged is null ? entry.Start : entry.Clock }, State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)])))
+                    {
+                        MovedAt = _settings.Time.GetTimestamp(),
+                    };
+                    _logs.Add(entry.Name, log);
+                }
+
+                log.Entry = entry;
+                if (entry.Sealed && entry.Agent.Length == 0 && log.Standing > 0) log.IsSealed = true;
+                if (log.Position(_numbered) <= entry.Covered) log.Operations = 0;
+                if (merged is not null && !log.IsOwn) Skip(log, entry);
+            }
+        }
+    }
+
+    private void Skip(PeerLog log, LogEntry entry)
+    {
+        if (log.Position(_numbered) >= entry.Covered) return;
+        log.Read = _numbered ? new LogExtent(log.Read.Length, entry.Covered) : new LogExtent(entry.Covered, 0);
+        log.Standing = log.Read.Length;
+        log.Clock = Math.Max(log.Clock, entry.Clock);
+        (log.Exists, log.IsPartlyRead) = (true, _numbered);
+    }
+
+    // The bytes of logs left behind stay until all records of theirs lie in the snapshot.
+    private bool HoldsTooMuch(Manifest manifest)
+    {
+        if (string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal)) return false;
+        using var gate = State.Gate.EnterScope();
+        var held = State.Extents.Bytes;
+        var needed = manifest.Snapshot.Length + _logs.Values.Sum(l => l.Extent.Bytes);
+        return held > Math.Max(SmallMemory, 2 * needed) || State.Extents.Count > Math.Max(FewExtents, 2 * _logs.Count);
+    }
+
+    private async ValueTask<int> ReadRetiredAsync(RetiredLog retired, CancellationToken ct)
+    {
+        if (!_logs.TryGetValue(retired.Name, out var log))
+        {
+            // Every operation of it that counts has a clock up to its largest.
+            var start = Math.Max(0, retired.Clock - LogSource.LongestStep);
+            var entry = new LogEntry(retired.Name, retired.Agent, start, retired.Schema, 0, start, false);
+            Extent extent;
+            lock (State.Gate) extent = State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+            log = new PeerLog(entry, extent);
+        }
+
+        if (log.IsOwn) return -1;
+        var read = await ReadOnAsync(log, ct).ConfigureAwait(false);
+        return read < 0 || log.Position(_numbered) < retired.Length ? -1 : read;
+    }
+
+    /// <returns>How many operations were taken in; -1 if the log is not there.</returns>
+    private async ValueTask<int> ReadOnAsync(PeerLog log, CancellationToken ct)
+    {
+        if (await HasMoreAsync(log, ct).ConfigureAwait(false) is not { } hasMore) return -1;
+        if (!hasMore) return 0;
+        var scanner = new LogScanner(new LogSource(log.Entry.Name, log.Clock, log.Entry.Agent), _settings.Recovery == Recovery.Strict ? Recovery.TolerateTornTail : _settings.Recovery)
+        {
+            WaitsForMore = true,
+            EndsWithSeal = log.Entry.Agent.Length > 0,
+        };
+        var sink = new Sink(_builder);
+        var found = await LogReader.ReadAsync(_storage, log.Key, log.Read.Length, null, part =>
+        {
+            if (part.Memory.Length == 0) return 0;
+            var bytes = part.Memory.ToArray(); // the object goes on growing behind what was read
+            lock (State.Gate)
+            {
+                log.Extent.Add(part.Start, bytes);
+                _builder.EnterLog(log.Extent, log.Source, log.Entry.Schema);
+                var taken = scanner.Scan(part with { Memory = bytes }, sink);
+                if (scanner.Standing >= 0) log.Standing = scanner.Standing;
+                log.Clock = scanner.Clock;
+                return taken;
+            }
+        }, ct, skip: _numbered ? log.Read : default).ConfigureAwait(false);
+        if (found is not { } end) return -1;
+        lock (State.Gate)
+        {
+            log.IsSealed |= scanner.IsSealed;
+            log.Observed = end.Length;
+            log.Read = !_numbered ? new LogExtent(Math.Max(log.Read.Length, scanner.Position), 0) : scanner.IsSealed ? new LogExtent(end.Length - 1, end.Pieces - 1) : end;
+            log.Operations += scanner.Operations;
+            log.Exists = true;
+            log.MovedAt = _settings.Time.GetTimestamp();
+            if (sink.Time.Length > 0) log.LastTime = sink.Time;
+        }
+
+        Notes.AddRange(scanner.Notes);
+        Notes.AddRange(scanner.Skipped);
+        return (int)scanner.Operations;
+    }
+
+    // One look at the version of each log that has nothing new. Null: it is not there.
+    private async ValueTask<bool?> HasMoreAsync(PeerLog log, CancellationToken ct)
+    {
+        if (_numbered)
+        {
+            if (await ObjectReader.StatAsync(_storage, StoreKeys.Piece(log.Key, log.Read.Pieces + 1), ct).ConfigureAwait(false) is not null) return true;
+            return log.Exists || await ObjectReader.StatAsync(_storage, log.Key, ct).ConfigureAwait(false) is not null ? false : null;
+        }
+
+        if (await ObjectReader.StatAsync(_storage, log.Key, ct).ConfigureAwait(false) is not { } stat) return null;
+        if (stat.Length < log.Read.Length)
+            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, stat.Length, log.Read.Length - stat.Length, $"the log has {stat.Length} bytes, {log.Read.Length} were read before"));
+        log.Exists = true;
+        return stat.Length != log.Observed;
+    }
+
+    private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)
+    {
+        var merge = new SnapshotMerge();
+        var loader = new SnapshotLoader(_storage, State, _settings.Recovery);
+        var builder = _builder;
+        var loaded = await loader.LoadAsync(manifest.Snapshot.Name, manifest.Snapshot, header =>
+        {
+            if (header.SchemaVersion > _migration.Target)
+                throw new OpsLogException(OpsLogError.TooNew, $"The store has schema version {header.SchemaVersion} now, this program knows {_migration.Target}. Open it with a program that knows {header.SchemaVersion}.");
+            return builder = new StateBuilder(State, _migration, merges: true) { Merge = merge };
+        }, ct).ConfigureAwait(false);
+        Notes.AddRange(loader.Skipped);
+        lock (State.Gate)
+        {
+            State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock);
+            merge.Forget(State, loaded.Floor);
+            DropExtents();
+        }
+
+        return (int)Math.Min(int.MaxValue, builder.SnapshotRecords);
+    }
+
+    // Under the gate. What no record lies in, and no log is read into, can go; views keep what they need.
+    private void DropExtents()
+    {
+        var extents = State.Extents.Current;
+        var used = new bool[extents.Length];
+        foreach (var log in _logs.Values) used[log.Extent.Index] = true;
+        foreach (var entry in State.Records.WithTombstones()) used[entry.Location.Extent] = true;
+        for (var i = 0; i < extents.Length; i++)
+            if (extents[i] is { } extent && !used[i] && !_builder.WritesTo(extent)) State.Extents.Remove(extent);
+    }
+
+    private static string? LastOf(IReadOnlyList<RetiredLog> retired) => retired.Count == 0 ? null : retired[^1].Name;
+
+    private sealed class Sink(StateBuilder next) : IOperationSink
+    {
+        private readonly byte[] _time = new byte[OperationCodec.TimestampLength];
+        private bool _hasTime;
+
+        public string Time => _hasTime ? Encoding.ASCII.GetString(_time) : "";
+
+        public void Operation(in OperationLine line, long offset, long clock, long nextOffset)
+        {
+            if (line.Timestamp.Length == _time.Length)
+            {
+                line.Timestamp.CopyTo(_time);
+                _hasTime = true;
+            }
+
+            next.Operation(line, offset, clock, nextOffset);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine.Agents;
+
+/// <summary>
+/// The logs of this process, an agent: registers one in the manifest before it is created, ends one whose append failed, seals what is left on closing.
+/// Nobody else ever appends to them but to seal them, and no earlier run's log is ever gone on with.
+/// </summary>
+internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merger merger, int schema)
+{
+    private const int MostTries = 20;
+    private readonly LogSealer _sealer = new(storage);
+
+    private readonly string _agent = settings.AgentId!;
+
+    /// <summary>Registers and creates a log that starts above everything the manifest covers and everything that was read here.</summary>
+    /// <exception cref="OpsLogException">A single writer has the store (<see cref="OpsLogError.Locked"/>).</exception>
+    public async ValueTask<PeerLog> RegisterAsync()
+    {
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            LogEntry entry = null!;
+            var manifest = await merger.Register.UpdateAsync(m =>
+            {
+                entry = NewLog(m);
+                return m with { Logs = [.. m.Logs, entry], Package = NamingAgents(m.Package, [.. m.Logs, entry]) };
+            }, CancellationToken.None, m => Names(m, entry.Name)).ConfigureAwait(false);
+            entry = manifest.Logs.First(l => string.Equals(l.Name, entry.Name, StringComparison.Ordinal));
+            if (await CreateAsync(entry).ConfigureAwait(false) is { } log) return log;
+        }
+
+        throw new OpsLogException(OpsLogError.Conflict, $"The agent's log was ended {MostTries} times before its first line. Try again.");
+    }
+
+    /// <summary>
+    /// After an append that failed or went unanswered: what of it is there is found out by sealing the log behind it. It is not appended to again.
+    /// </summary>
+    /// <returns>The offset up to which lines stand; null if that is not known.</returns>
+    public async ValueTask<long?> EndAsync(PeerLog log, ReadOnlyMemory<byte> sent)
+    {
+        var (start, pieces) = (log.Target!.Length, log.Target.Pieces);
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            try
+            {
+                var (length, isEnded) = await ReadBackAsync(log, sent, start, pieces).ConfigureAwait(false);
+                if (length is { } there && !isEnded)
+                {
+                    var whole = there == 0 || sent.Span[there - 1] == '\n';
+                    var seal = await _sealer.SealOwnAsync(log.Key, start + there, pieces + (there > 0 ? 1 : 0), whole).ConfigureAwait(false);
+                    var isThere = there == sent.Length; // then it counts, whoever ended the log behind it
+                    if (seal != PutOutcome.Stored && !isThere) continue; // sealed by another at this moment, or the append arrived only now
+                }
+
+                if (length is not { } stands) break;
+                log.Target.EndAt(start + stands, pieces + (stands > 0 ? 1 : 0));
+                log.IsSealed = true;
+                return start + stands;
+            }
+            catch (StorageException e) when (tries < MostTries - 1 && e.Fault != StorageFault.Broken)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(1 << Math.Min(tries, 6)), settings.Time).ConfigureAwait(false);
+            }
+            catch (StorageException)
+            {
+                break;
+            }
+        }
+
+        lock (merger.State.Gate)
+        {
+            // From here on it is read like another agent's, and has to be sealed before it is folded.
+            (log.Target, log.IsActive, log.IsAbandoned, log.Observed) = (null, false, true, -1);
+        }
+
+        return null;
+    }
+
+    /// <summary>Seals every log of this process that the manifest still has: the next checkpoint by anyone folds them.</summary>
+    public async ValueTask SealAllAsync()
+    {
+        foreach (var log in merger.Logs)
+        {
+            if (log.IsSealed) continue;
+            if (log.Target is { } target)
+            {
+                if (await _sealer.SealOwnAsync(log.Key, target.Length, target.Pieces, isWhole: true).ConfigureAwait(false) == PutOutcome.Stored) log.IsSealed = true;
+                await target.ReleaseAsync().ConfigureAwait(false);
+            }
+            else if (log.IsAbandoned)
+            {
+                await _sealer.SealAsync(log, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>The package's members with the newest log of each agent; absent if there is no agent.</summary>
+    public static PackageMembers NamingAgents(PackageMembers package, IReadOnlyList<LogEntry> logs)
+    {
+        var newest = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var log in logs)
+            if (log.Agent.Length > 0) newest[log.Agent] = log.Name;
+        return package with { ActiveAgentOps = newest.Count == 0 ? null : [.. newest.Select(n => new AgentOps(n.Key, n.Value))] };
+    }
+
+    /// <summary>The largest clock a manifest knows of.</summary>
+    public static long ClockOf(Manifest manifest) =>
+        manifest.Logs.Select(l => Math.Max(l.Start, l.Clock)).Concat(manifest.Retired.Select(r => r.Clock)).Append(manifest.Snapshot.Clock).Max();
+
+    private static bool Names(Manifest manifest, string log) => manifest.Logs.Any(l => string.Equals(l.Name, log, StringComparison.Ordinal));
+
+    private LogEntry NewLog(Manifest manifest)
+    {
+        if (manifest.Exclusive is { } single)
+            throw new OpsLogException(OpsLogError.Locked, $"A single writer has the store ('{single}'). Close it there, then open the store again.");
+        var start = Math.Max(ClockOf(manifest), merger.State.Clock);
+        return new LogEntry(StoreKeys.Log(_agent, manifest.Revision, settings.Nonces.Next()).Value, _agent, start, schema, 0, start, false);
+    }
+
+    // Null: it was ended before it began.
+    private async ValueTask<PeerLog?> CreateAsync(LogEntry entry)
+    {
+        var key = new StorageKey(entry.Name);
+        var created = await storage.PutAsync(key, Stream.Null, PutCondition.IfAbsent, CancellationToken.None).ConfigureAwait(false);
+        if (!created.IsStored) return null;
+        var target = new LogTarget(storage, key, 0, 0);
+        if (!(await target.ClaimAsync(CancellationToken.None).ConfigureAwait(false)).IsStored) return null;
+        await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
+        if (!Names(merger.Manifest, entry.Name))
+        {
+            await target.ReleaseAsync().ConfigureAwait(false);
+            return null;
+        }
+
+        lock (merger.State.Gate)
+        {
+            var extent = merger.State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+            var log = new PeerLog(entry, extent) { Target = target, IsActive = true, Exists = true, MovedAt = settings.Time.GetTimestamp() };
+            merger.State.Clock = Math.Max(merger.State.Clock, entry.Start);
+            merger.Add(log);
+            return log;
+        }
+    }
+
+    // How many of the bytes sent are there, and whether the log ends behind them.
+    private async ValueTask<(int? Length, bool IsEnded)> ReadBackAsync(PeerLog log, ReadOnlyMemory<byte> sent, long start, long pieces)
+    {
+        var numbered = log.Target!.IsNumbered;
+        var found = numbered
+            ? await storage.ReadAsync(StoreKeys.Piece(log.Key, pieces + 1), ByteRange.All, CancellationToken.None).ConfigureAwait(false)
+            : await storage.ReadAsync(log.Key, new ByteRange(start, sent.Length + 3L), CancellationToken.None).ConfigureAwait(false);
+        if (found is not null)
+        {
+            await using (found.ConfigureAwait(false))
+            {
+                var bytes = await found.ReadToEndAsync(CancellationToken.None).ConfigureAwait(false);
+                if (numbered) return bytes.Span.SequenceEqual(sent.Span) ? (sent.Length, false) : (0, true);
+                var there = bytes.Span.CommonPrefixLength(sent.Span);
+                return (there, bytes.Length > there);
+            }
+        }
+
+        await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
+        if (Names(merger.Manifest, log.Entry.Name)) return numbered ? (0, false) : (null, false);
+        // Others sealed it, folded and deleted it. The manifest remembers for a while how long it was.
+        if (merger.Manifest.Retired.FirstOrDefault(r => string.Equals(r.Name, log.Entry.Name, StringComparison.Ordinal)) is not { } retired) return (null, true);
+        var length = numbered ? (retired.Length > pieces ? sent.Length : 0) : (int)Math.Clamp(retired.Length - start, 0, sent.Length);
+        return (length, true);
+    }
+}

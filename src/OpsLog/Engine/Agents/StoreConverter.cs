@@ -1,0 +1,133 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine.Agents;
+
+/// <summary>Turns a store from one writer to many and back, so that neither loses what the other acknowledged.</summary>
+internal sealed class StoreConverter(IOpsStorage storage, EngineSettings settings)
+{
+    private const int MostTries = 100;
+    private readonly LogSealer _sealer = new(storage);
+    private readonly bool _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
+
+    /// <summary>
+    /// An agent comes to a store of a single writer: its log is sealed, so that it acknowledges nothing more, and is read like one more agent's from then on. A
+    /// store of the package is brought into our form first.
+    /// </summary>
+    /// <exception cref="OpsLogException">The single writer lives (<see cref="OpsLogError.Locked"/>).</exception>
+    public async ValueTask ToManyAsync(ManifestRegister register, StorePlan plan, CancellationToken ct)
+    {
+        if (!plan.IsOurs)
+        {
+            var engine = await StoreEngine.OpenAsync(storage, ownsStorage: false, settings.AsSingleWriter(), ct).ConfigureAwait(false);
+            await engine.DisposeAsync().ConfigureAwait(false);
+            return;
+        }
+
+        var log = plan.Logs[0].Entry;
+        await SealAsync(log, ct).ConfigureAwait(false);
+        await register.TryUpdateAsync(
+            m => m.Logs.Any(l => IsThe(log, l) && !l.Sealed)
+                ? m with { Logs = [.. m.Logs.Select(l => IsThe(log, l) ? l with { Sealed = true } : l)], Exclusive = string.Equals(m.Exclusive, log.Name, StringComparison.Ordinal) ? null : m.Exclusive }
+                : null,
+            ct,
+            m => m.Logs.Any(l => IsThe(log, l) && l.Sealed)).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A single writer comes to a store of many: registers its log as the only one that may be written to, then seals all others. The checkpoint that folds them is
+    /// the caller's.
+    /// </summary>
+    /// <returns>The log, claimed.</returns>
+    /// <exception cref="OpsLogException">An agent lives (<see cref="OpsLogError.Locked"/>); where nobody can tell, it is fenced instead.</exception>
+    public async ValueTask<LogTarget> ToExclusiveAsync(ManifestRegister register, CancellationToken ct)
+    {
+        await RefuseLivingAsync(register.Current, ct).ConfigureAwait(false);
+        LogEntry entry = null!;
+        await register.UpdateAsync(m =>
+        {
+            var start = OwnLogs.ClockOf(m);
+            entry = new LogEntry(StoreKeys.Log("", m.Revision, settings.Nonces.Next()).Value, "", start, settings.SchemaVersion ?? m.Package.Version, 0, start, false);
+            // With no log to fold, snapshot and log are the state from here on: for the package too.
+            var package = m.Logs.Count == 0 ? m.Package with { ActiveOps = entry.Name } : m.Package;
+            return m with { Logs = [.. m.Logs, entry], Exclusive = entry.Name, Package = package };
+        }, ct, m => m.Logs.Any(l => IsThe(entry, l))).ConfigureAwait(false);
+        var target = new LogTarget(storage, new StorageKey(entry.Name), 0, 0);
+        try
+        {
+            var created = await storage.PutAsync(target.Key, Stream.Null, PutCondition.IfAbsent, ct).ConfigureAwait(false);
+            var claimed = created.IsStored ? await target.ClaimAsync(ct).ConfigureAwait(false) : created;
+            if (!claimed.IsStored) throw new OpsLogException(OpsLogError.Conflict, "Another writer opened the store at the same moment. Open it again.");
+            foreach (var log in register.Current.Logs)
+                if (!IsThe(entry, log) && !log.Sealed) await SealAsync(log, ct).ConfigureAwait(false);
+            return target;
+        }
+        catch
+        {
+            await target.ReleaseAsync().ConfigureAwait(false);
+            await register.UpdateAsync(
+                m => m with { Logs = [.. m.Logs.Where(l => !IsThe(entry, l))], Exclusive = string.Equals(m.Exclusive, entry.Name, StringComparison.Ordinal) ? null : m.Exclusive },
+                CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static bool IsThe(LogEntry entry, LogEntry other) => string.Equals(entry.Name, other.Name, StringComparison.Ordinal);
+
+    // Before anything is changed: in a folder a living agent holds the lock of its log.
+    private async ValueTask RefuseLivingAsync(Manifest manifest, CancellationToken ct)
+    {
+        if ((storage.Capabilities & StorageCapabilities.HoldsWriters) == 0) return;
+        foreach (var log in manifest.Logs)
+        {
+            var key = new StorageKey(log.Name);
+            if (await ObjectReader.StatAsync(storage, key, ct).ConfigureAwait(false) is not { } stat) continue;
+            var claim = await new LogTarget(storage, key, stat.Length, 0).ClaimAsync(ct).ConfigureAwait(false);
+            if (claim.Outcome == PutOutcome.Held) throw Locked(log, claim.Detail);
+            if (claim.IsStored) await storage.ReleaseAsync(key, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    // The length is read anew before each try: a seal never lies anywhere but behind all that was acknowledged.
+    private async ValueTask SealAsync(LogEntry entry, CancellationToken ct)
+    {
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            var log = new PeerLog(entry, new Extent(entry.Name, []));
+            if (await ReadEndAsync(log, ct).ConfigureAwait(false)) return;
+            var outcome = await _sealer.SealAsync(log, ct).ConfigureAwait(false);
+            if (outcome == PutOutcome.Stored) return;
+            if (outcome == PutOutcome.Held) throw Locked(entry, null);
+        }
+
+        throw new OpsLogException(OpsLogError.Conflict, $"The log '{entry.Name}' grew {MostTries} times while it was being ended. Try again.");
+    }
+
+    // Finds the log's end; true: it is an agent's and lies sealed.
+    private async ValueTask<bool> ReadEndAsync(PeerLog log, CancellationToken ct)
+    {
+        if (_numbered)
+        {
+            var pieces = 0L;
+            long last = 0;
+            while (await ObjectReader.StatAsync(storage, StoreKeys.Piece(log.Key, pieces + 1), ct).ConfigureAwait(false) is { } piece) (pieces, last) = (pieces + 1, piece.Length);
+            log.Read = new LogExtent(0, pieces);
+            return last == 1 && log.Entry.Agent.Length > 0;
+        }
+
+        if (await storage.ReadAsync(log.Key, ByteRange.All, ct).ConfigureAwait(false) is not { } found) return false;
+        await using (found.ConfigureAwait(false))
+        {
+            var bytes = await found.ReadToEndAsync(ct).ConfigureAwait(false);
+            log.Read = new LogExtent(bytes.Span.LastIndexOf((byte)'\n') + 1, 0);
+            log.Observed = bytes.Length;
+            return log.Entry.Agent.Length > 0 && (bytes.Span.EndsWith("\n\n"u8) || bytes.Span.SequenceEqual("\n"u8));
+        }
+    }
+
+    private static OpsLogException Locked(LogEntry log, string? holder) => new(
+        OpsLogError.Locked,
+        log.Agent.Length == 0
+            ? $"The store is open for writing elsewhere, by a single writer{(holder is null ? "" : $": {holder}")}. Close it there, or open it read-only."
+            : $"Agent '{log.Agent}' has the store open{(holder is null ? "" : $": {holder}")}. Close it there, open the store with an agent id, or open it read-only.");
+}
