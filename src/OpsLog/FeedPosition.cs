@@ -1,3 +1,6 @@
+using OpsLog.Engine;
+using OpsLog.Engine.Agents;
+
 namespace OpsLog;
 
 /// <summary>
@@ -6,9 +9,11 @@ namespace OpsLog;
 /// </summary>
 public readonly struct FeedPosition : IEquatable<FeedPosition>
 {
-    private readonly string? _text;
+    private readonly object? _place; // its text, or what makes it: most positions are never asked for
 
-    internal FeedPosition(string text) => _text = text;
+    internal FeedPosition(object place) => _place = place;
+
+    internal AgentCursor? AgentCursor => _place as AgentCursor ?? (_place is string text ? AgentCursor.TryParse(text) : null);
 
     /// <summary>The start of the feed: everything that is retained.</summary>
     public static FeedPosition Start => default;
@@ -19,12 +24,12 @@ public readonly struct FeedPosition : IEquatable<FeedPosition>
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.Length == 0) return default;
-        if (!Engine.FeedCursor.TryParse(text, out _)) throw new FormatException($"'{text}' is not a feed position.");
+        if (!FeedCursor.TryParse(text, out _) && AgentCursor.TryParse(text) is null) throw new FormatException($"'{text}' is not a feed position.");
         return new FeedPosition(text);
     }
 
     /// <summary>The position as text, to be kept by a consumer.</summary>
-    public override string ToString() => _text ?? "";
+    public override string ToString() => _place?.ToString() ?? "";
 
     /// <inheritdoc/>
     public bool Equals(FeedPosition other) => string.Equals(ToString(), other.ToString(), StringComparison.Ordinal);

@@ -36,7 +36,8 @@ public sealed partial class OpsStore<T>
             await foreach (var operation in OperationsAsync(position, cancellationToken).ConfigureAwait(false))
             {
                 position = operation.Position;
-                yield return new Change<T>(operation);
+                var (overwrittenBy, overwrote) = _engine.ConflictsOf(operation.Revision);
+                yield return new Change<T>(operation) { OverwrittenBy = overwrittenBy, Overwrote = overwrote };
             }
 
             await _engine.WaitAsync(signal, cancellationToken).ConfigureAwait(false);

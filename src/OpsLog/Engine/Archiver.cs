@@ -9,8 +9,9 @@ namespace OpsLog.Engine;
 /// Moves records into an archive period: writes the period's object, lists it in the manifest, then appends the deletes. A crash in between
 /// leaves a record in both places, never in none.
 /// </summary>
-internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Checkpointer checkpointer, ManifestRegister register, int schemaVersion)
+internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Checkpointer? checkpointer, ManifestRegister register, int schemaVersion)
 {
+    private const int MostTries = 20;
     private const int LongestPeriod = 200;
     private readonly SemaphoreSlim _one = new(1, 1);
 
@@ -39,22 +40,57 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         {
             var entry = register.Current.Archives.FirstOrDefault(a => string.Equals(a.Period, period, StringComparison.Ordinal));
             RefuseCaseTwin(period);
+            if (checkpointer is null) return await MoveIntoSegmentAsync(view, ids, period, ct).ConfigureAwait(false);
             var records = entry is null ? [] : await LoadAsync(entry, Migration.None, ct).ConfigureAwait(false);
             var before = records.Count;
             var moved = Take(view, ids, period, records);
             if (moved.Count == 0) return moved;
             var bytes = Encode(period, records);
-            var key = entry?.Objects is [var only] ? new StorageKey(only.Name) : StoreKeys.Archive(period);
+            // One file a period, for the package loads only the first: what many writers made of it is merged into that.
+            var key = entry?.Objects is [var only] && !StoreKeys.IsArchiveSegment(new StorageKey(only.Name)) ? new StorageKey(only.Name) : StoreKeys.Archive(period);
             var stored = await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.Always, ct).ConfigureAwait(false);
             if (!stored.IsStored)
                 throw new OpsLogException(OpsLogError.StorageFailed, $"The archive '{key}' could not be written ({stored.Detail ?? "somebody holds it"}); every record is still in the store. Try again.");
-            await checkpointer.SwapAsync(m => Listed(m, period, key, records.Count, records.Count - before), ct).ConfigureAwait(false);
+            await checkpointer.SwapAsync(m => Listed(m, new ArchiveEntry(period, [new ArchiveObject(key.Value, records.Count)]), records.Count - before), ct).ConfigureAwait(false);
             return moved;
         }
         finally
         {
             _one.Release();
         }
+    }
+
+    // Among many writers each run writes a segment of its own. Its name is reserved first, so that no collector takes it for a leftover, and it is listed before any record goes.
+    private async ValueTask<List<BatchItem>> MoveIntoSegmentAsync(StoreView view, IReadOnlyList<string> ids, string period, CancellationToken ct)
+    {
+        var records = new SortedDictionary<string, ArchivedRecord>(StringComparer.Ordinal);
+        var moved = Take(view, ids, period, records);
+        if (moved.Count == 0) return moved;
+        var bytes = Encode(period, records);
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            StorageKey key = default;
+            await register.UpdateAsync(m =>
+            {
+                key = StoreKeys.ArchiveSegment(period, m.Revision, settings.Nonces.Next());
+                return m with { Reserved = [.. m.Reserved, key.Value] };
+            }, ct, m => m.Reserved.Contains(key.Value, StringComparer.Ordinal)).ConfigureAwait(false);
+            if (!(await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, ct).ConfigureAwait(false)).IsStored) continue;
+            var listed = await register.TryUpdateAsync(
+                m => m.Reserved.Contains(key.Value, StringComparer.Ordinal) ? WithSegment(m, period, key, records.Count) : null,
+                ct,
+                m => m.Archives.Any(a => a.Objects.Any(o => string.Equals(o.Name, key.Value, StringComparison.Ordinal)))).ConfigureAwait(false);
+            if (listed is not null) return moved;
+        }
+
+        throw new OpsLogException(OpsLogError.Conflict, $"Checkpoints by others voided the archive's segment {MostTries} times; every record is still in the store. Try again.");
+    }
+
+    private static Manifest WithSegment(Manifest manifest, string period, StorageKey key, int records)
+    {
+        var known = manifest.Archives.FirstOrDefault(a => string.Equals(a.Period, period, StringComparison.Ordinal)) ?? new ArchiveEntry(period, []);
+        var entry = known with { Objects = [.. known.Objects, new ArchiveObject(key.Value, records)] };
+        return Listed(manifest, entry, records) with { Reserved = [.. manifest.Reserved.Where(r => !string.Equals(r, key.Value, StringComparison.Ordinal))] };
     }
 
     /// <summary>All records of a period.</summary>
@@ -117,10 +153,10 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         return output.WrittenSpan.ToArray();
     }
 
-    private static Manifest Listed(Manifest manifest, string period, StorageKey key, int records, int added)
+    private static Manifest Listed(Manifest manifest, ArchiveEntry entry, int added)
     {
-        var others = manifest.Archives.Where(a => !string.Equals(a.Period, period, StringComparison.Ordinal));
-        var archives = others.Append(new ArchiveEntry(period, [new ArchiveObject(key.Value, records)])).OrderBy(a => a.Period, StringComparer.Ordinal).ToList();
+        var others = manifest.Archives.Where(a => !string.Equals(a.Period, entry.Period, StringComparison.Ordinal));
+        var archives = others.Append(entry).OrderBy(a => a.Period, StringComparer.Ordinal).ToList();
         return manifest with
         {
             Archives = archives,

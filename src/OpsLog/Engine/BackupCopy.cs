@@ -74,7 +74,7 @@ internal static class BackupCopy
     {
         var plan = StorePlan.Of(read, 0, nonces);
         var logs = new List<(StorageKey, LogExtent)>();
-        foreach (var log in plan.Logs) logs.Add(await EndOfAsync(source, log, ct).ConfigureAwait(false));
+        foreach (var log in plan.Logs) logs.Add(await EndOfAsync(source, log, plan.IsMany, ct).ConfigureAwait(false));
         if (await ObjectReader.ReadAllAsync(source, StoreKeys.Manifest, ct).ConfigureAwait(false) is not { } again) return null;
         var now = ManifestCodec.Read(again.Bytes);
         if (now.Verdict != read.Verdict) return null;
@@ -84,12 +84,12 @@ internal static class BackupCopy
     }
 
     // An unfinished end is left out: it was never acknowledged, and a living writer may be about to finish it.
-    private static async ValueTask<(StorageKey Key, LogExtent Extent)> EndOfAsync(IOpsStorage source, PlannedLog log, CancellationToken ct)
+    private static async ValueTask<(StorageKey Key, LogExtent Extent)> EndOfAsync(IOpsStorage source, PlannedLog log, bool isMany, CancellationToken ct)
     {
         if (!StorageKey.IsValid(log.Entry.Name))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
         var key = new StorageKey(log.Entry.Name);
-        var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail);
+        var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail) { EndsWithSeal = isMany && log.Entry.Agent.Length > 0 };
         var read = await LogReader.ReadAsync(source, key, 0, null, part => scanner.Scan(part, Nowhere.Instance), ct).ConfigureAwait(false)
             ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, key.Value, 0, 0, 0, "the manifest names this log, but it is not there"));
         return (key, read.Pieces > 0 ? read : read with { Length = scanner.Position });

@@ -56,6 +56,17 @@ internal sealed class Extent(string name, StampSource[] sources)
         return end < 0 ? rest : rest[..end];
     }
 
+    /// <summary>The whole line around an offset, if the extent is a log's: what lies in a snapshot is no operation.</summary>
+    public bool TryLineAround(long offset, out ReadOnlySpan<byte> line)
+    {
+        line = default;
+        if (Sources.Length != 1 || Name.Length == 0) return false;
+        var before = offset == 0 ? [] : Before(offset, out _);
+        var start = before.LastIndexOf((byte)'\n') + 1;
+        line = LineFrom(offset - before.Length + start);
+        return true;
+    }
+
     /// <summary>The bytes from an offset on that lie in one piece: to the end of its chunk, or to where the next one takes over.</summary>
     public ReadOnlySpan<byte> From(long offset)
     {

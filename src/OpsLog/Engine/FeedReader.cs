@@ -26,7 +26,11 @@ internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClo
 }
 
 /// <summary>An operation as it was read from a log, not yet of any document type.</summary>
-internal sealed record RawOperation(byte[] Line, long Clock, FeedLog Log, FeedCursor Next, bool IsFirst);
+internal sealed record RawOperation(byte[] Line, long Clock, FeedLog Log, FeedCursor Next, bool IsFirst)
+{
+    /// <summary>The place behind it for the consumer.</summary>
+    public FeedPosition Position { get; init; } = new(Next);
+}
 
 /// <summary>
 /// The operations that are retained, oldest first: the logs kept for history, then the current one. Reads the storage, not memory, so it
@@ -48,7 +52,7 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
         for (var i = first; i < logs.Count; i++, offset = 0)
         {
             var log = logs[i];
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed, BeginsBehindALine = log.EveryLineHasAClock && offset > 0 };
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed, EndsWithSeal = log.Source.Agent.Length > 0 && log.EveryLineHasAClock, BeginsBehindALine = log.EveryLineHasAClock && offset > 0 };
             var found = new Collector(log, incarnation, id, offset);
             // Where lines carry no clock it is derived from the lines before, from the first on.
             var position = log.EveryLineHasAClock ? offset : 0;

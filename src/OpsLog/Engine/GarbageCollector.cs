@@ -69,7 +69,7 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
     {
         if (!StoreKeys.IsOurs(key)) return;
         await storage.DeleteAsync(key, ct).ConfigureAwait(false);
-        if (StoreKeys.IsSingleWriterLog(key) && (storage.Capabilities & StorageCapabilities.Append) == 0)
+        if (StoreKeys.IsLog(key) && (storage.Capabilities & StorageCapabilities.Append) == 0)
         {
             for (long number = 1; ; number++)
             {

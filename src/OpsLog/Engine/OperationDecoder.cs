@@ -24,7 +24,7 @@ internal static class OperationDecoder
             BatchIndex = line.BatchIndex,
             BatchSize = line.BatchSize,
             ArchivedTo = line.Segment(),
-            Position = raw.Next.ToPosition(),
+            Position = raw.Position,
         };
     }
 

@@ -40,7 +40,9 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         if (merges)
         {
             if (isDelete && line.Moved() is { } moved) (clock, source) = (moved.Clock, StampSource.Of(moved.Agent, moved.Log));
-            if (!state.Wins(id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum)) return;
+            var wins = state.Wins(id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum);
+            if (state.Conflicts is not null && line.HasChecksum && line.Mark == UndoMark.None) NoteConflict(line, id, new Revision(clock, source.Agent, source.Log), wins);
+            if (!wins) return;
         }
         else if (isDelete)
         {
@@ -110,6 +112,29 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
 
     /// <summary>Takes a record of the package's snapshot (clock 0), or of one whose log table is lost.</summary>
     public void ForeignRecord(in SnapshotRecord record, long clock, int schema) => ForeignRecord(Id(record), record.Data, clock, StampSource.SingleWriter, schema);
+
+    // Of two writes on a record by different logs, the later was made without the earlier in view if its previous value is another.
+    private void NoteConflict(in OperationLine line, ReadOnlySpan<byte> id, Revision revision, bool wins)
+    {
+        if (!state.Records.TryGet(id, out var location, out _, out _)) return;
+        var extent = state.Extents.Current[location.Extent]!;
+        var known = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+        if (string.Equals(known.Source.Log, revision.Log, StringComparison.Ordinal) || known.Revision == revision) return;
+        if (wins)
+        {
+            if (!Saw(line, location.IsTombstone ? default : known.Document, location.IsTombstone)) state.Conflicts!.Add(known.Revision, revision);
+        }
+        else if (extent.TryLineAround(location.Offset, out var winner) && OperationCodec.TryRead(winner, UndoLog.NoOffset, false, out var later, out _) == LineVerdict.Operation)
+        {
+            if (later.Mark == UndoMark.None && !Saw(later, line.Data, line.Kind == OperationKind.Delete)) state.Conflicts!.Add(revision, known.Revision);
+        }
+    }
+
+    private static bool Saw(in OperationLine line, ReadOnlySpan<byte> value, bool isDeleted)
+    {
+        var previous = UndoLog.Previous(line);
+        return previous is null ? isDeleted : !isDeleted && previous.AsSpan().SequenceEqual(value);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void SetRecord(ReadOnlySpan<byte> id, RecordLocation location)

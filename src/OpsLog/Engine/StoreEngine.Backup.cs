@@ -11,7 +11,8 @@ internal sealed partial class StoreEngine
         try
         {
             var meter = new ProgressMeter(progress);
-            if (_writer is null) await BackupCopy.CopyStoredAsync(_storage, target, m => m, meter, ct).ConfigureAwait(false);
+            if (_agents?.Writer is { } writer) await writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
+            if (_writer is null || _agents is not null) await BackupCopy.CopyStoredAsync(_storage, target, m => m, meter, ct).ConfigureAwait(false);
             else await BackupOpenAsync(target, meter, ct).ConfigureAwait(false);
         }
         catch (StorageException e)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -46,9 +47,11 @@ internal sealed partial class StoreEngine
         }
     }
 
-    public ValueTask<bool> UndoAsync(CancellationToken ct) => TakeBackAsync(() => _undo!.NextUndoAsync(), _undo is null ? null : _undo.Confirm, ct);
+    public ValueTask<bool> UndoAsync(CancellationToken ct) =>
+        _agents is null ? TakeBackAsync(() => _undo!.NextUndoAsync(), _undo is null ? null : _undo.Confirm, ct) : TakeBackAmongManyAsync(UndoMark.Undo, ct);
 
-    public ValueTask<bool> RedoAsync(CancellationToken ct) => TakeBackAsync(() => _undo!.NextRedoAsync(), null, ct);
+    public ValueTask<bool> RedoAsync(CancellationToken ct) =>
+        _agents is null ? TakeBackAsync(() => _undo!.NextRedoAsync(), null, ct) : TakeBackAmongManyAsync(UndoMark.Redo, ct);
 
     public async ValueTask CompactAsync(CancellationToken ct)
     {
@@ -106,6 +109,7 @@ internal sealed partial class StoreEngine
     {
         get
         {
+            if (_agents is not null) return new FeedPosition(_agents.Feed.End);
             lock (State.Gate) return new FeedCursor(CurrentManifest.Incarnation, CurrentLogName, _writer?.Stored ?? _follower!.Position).ToPosition();
         }
     }
@@ -142,8 +146,18 @@ internal sealed partial class StoreEngine
     public async IAsyncEnumerable<RawOperation> ReadFeedAsync(FeedPosition since, string? id, [EnumeratorCancellation] CancellationToken ct)
     {
         FeedCursor? cursor = null;
-        if (since != FeedPosition.Start && !FeedCursor.TryParse(since.ToString(), out cursor)) throw new ArgumentException("That is no feed position.", nameof(since));
+        AgentCursor? agentCursor = null;
+        if (since != FeedPosition.Start && !FeedCursor.TryParse(since.ToString(), out cursor))
+            agentCursor = since.AgentCursor ?? throw new ArgumentException("That is no feed position.", nameof(since));
         if (_writer is { HasUnflushed: true }) await _writer.FlushAsync(Flush.Written, ct).ConfigureAwait(false);
+        if (_agents is not null)
+        {
+            if (cursor is not null) agentCursor = AgentFeed.Translate(cursor);
+            await foreach (var operation in ReadAgentFeedAsync(_agents, agentCursor, id, ct).ConfigureAwait(false)) yield return operation;
+            yield break;
+        }
+
+        if (agentCursor is not null) throw new OpsLogException(OpsLogError.PositionLost, "The position is of the time when the store had many writers. Read the state and start from there.");
         var reader = new FeedReader(_storage, _settings.Recovery);
         while (true)
         {
@@ -173,6 +187,45 @@ internal sealed partial class StoreEngine
             var taken = await RefreshAsync(ct).ConfigureAwait(false);
             if (taken == 0 && CurrentManifest.Revision == manifest.Revision) lost!.Throw();
         }
+    }
+
+    private async IAsyncEnumerable<RawOperation> ReadAgentFeedAsync(AgentSession agents, AgentCursor? cursor, string? id, [EnumeratorCancellation] CancellationToken ct)
+    {
+        while (true)
+        {
+            var revision = agents.Merger.CaughtUpWith.Revision;
+            ExceptionDispatchInfo? lost = null;
+            var feed = agents.Feed.ReadAsync(cursor, id, ct).GetAsyncEnumerator(ct);
+            await using (feed.ConfigureAwait(false))
+            {
+                while (lost is null)
+                {
+                    try
+                    {
+                        if (!await feed.MoveNextAsync().ConfigureAwait(false)) yield break;
+                    }
+                    catch (OpsLogException e) when (e.Error is OpsLogError.PositionLost or OpsLogError.Damaged)
+                    {
+                        lost = ExceptionDispatchInfo.Capture(e);
+                        break;
+                    }
+
+                    cursor = feed.Current.Next;
+                    yield return feed.Current.Raw with { Position = new FeedPosition(cursor) };
+                }
+            }
+
+            // Unless a checkpoint came in between: then what was being read is gone, or has moved, for a good reason.
+            await RefreshAsync(ct).ConfigureAwait(false);
+            if (agents.Merger.CaughtUpWith.Revision == revision) lost!.Throw();
+        }
+    }
+
+    /// <summary>The write that won over another unseen, and the one that it won over.</summary>
+    public (Revision OverwrittenBy, Revision Overwrote) ConflictsOf(Revision revision)
+    {
+        if (State.Conflicts is not { } conflicts) return default;
+        lock (State.Gate) return conflicts.Of(revision);
     }
 
     public async ValueTask DisposeAsync()
@@ -211,7 +264,7 @@ internal sealed partial class StoreEngine
         }
     }
 
-    private static FeedLog Retired(HistoryLog log) =>
+    public static FeedLog Retired(HistoryLog log) =>
         new(new StorageKey(log.Name), StampSource.Of(log.Agent, log.Name), log.StartClock, log.Schema, log.Length) { IsClosed = true };
 
     // Taken as one: a checkpoint changes the manifest, the history and the log one after the other.
@@ -256,6 +309,27 @@ internal sealed partial class StoreEngine
             }
         });
         await Submit(request, ct).ConfigureAwait(false);
+        return done;
+    }
+
+    private async ValueTask<bool> TakeBackAmongManyAsync(UndoMark mark, CancellationToken ct)
+    {
+        ThrowIfDisposed();
+        await RefreshAsync(ct).ConfigureAwait(false);
+        var undo = new AgentUndo(_storage, _settings, _agents!.Merger, _agents.Feed, Migration);
+        var done = false;
+        var request = new ExclusiveRequest(async () =>
+        {
+            if (_writer!.HasUnflushed) await _writer.FlushHeldAsync().ConfigureAwait(false);
+            var items = mark == UndoMark.Undo ? await undo.NextUndoAsync().ConfigureAwait(false) : await undo.NextRedoAsync().ConfigureAwait(false);
+            if (items is null) return;
+            var batch = new BatchRequest(items);
+            await _writer.CommitAsync([batch]).ConfigureAwait(false);
+            batch.ThrowIfFailed();
+            done = true;
+        });
+        using (await _writer!.HoldFlushesAsync(ct).ConfigureAwait(false)) await Submit(request, ct).ConfigureAwait(false);
+        request.ThrowIfFailed();
         return done;
     }
 

@@ -32,7 +32,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         Migration = opened.Migration;
         SchemaVersion = opened.SchemaVersion;
         _changes = new ChangeSignal(settings.Time);
-        _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer!, _register, SchemaVersion));
+        _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer, _register, SchemaVersion));
         if (opened.Peers is not null)
         {
             _agents = new AgentSession(storage, settings, opened, OnCommitted);

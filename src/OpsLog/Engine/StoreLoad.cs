@@ -161,6 +161,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
             IsSealed = scanner.IsSealed,
             Exists = length != default,
             IsPartlyRead = numbered && skipped.Pieces > 0,
+            SkippedPieces = skipped.Pieces,
         };
     }
 

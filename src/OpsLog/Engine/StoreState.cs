@@ -15,6 +15,9 @@ internal sealed class StoreState(ulong hashSeed)
 
     public ExtentTable Extents { get; } = new();
 
+    /// <summary>What was overwritten unseen, if it is found out.</summary>
+    public Agents.ConflictLog? Conflicts { get; set; }
+
     /// <summary>Held while a group of changes is shown or a view is taken, so that a view never has half a batch. Reads do not take it.</summary>
     public Lock Gate { get; } = new();
 

@@ -144,8 +144,11 @@ internal static class StoreKeys
     /// <summary>Whether a name has our own pattern; the manifest and a period's archive have not, they are replaced and never collected.</summary>
     public static bool IsOurs(StorageKey key) => TryParse(key, out var name) && name.IsOurs;
 
-    /// <summary>Whether a name is that of a single writer's log, ours or the package's, and not of a piece.</summary>
-    public static bool IsSingleWriterLog(StorageKey key) => TryParse(key, out var name) && name.Kind == StoredKind.Log;
+    /// <summary>Whether a name is that of a log, ours or the package's, and not of a piece.</summary>
+    public static bool IsLog(StorageKey key) => TryParse(key, out var name) && name.Kind is StoredKind.Log or StoredKind.AgentLog;
+
+    /// <summary>Whether a name is that of one of the segments that many writers make of a period.</summary>
+    public static bool IsArchiveSegment(StorageKey key) => TryParse(key, out var name) && name.Kind == StoredKind.ArchiveSegment;
 
     /// <summary>The revision in a name; 0 where there is none. A new revision is above all of them.</summary>
     public static long RevisionOf(StorageKey key) => TryParse(key, out var name) && name.IsOurs ? name.Revision : 0;

@@ -135,13 +135,13 @@ public class StoreKeysTests
     }
 
     [Fact]
-    public void A_single_writers_log_is_recognised()
+    public void A_log_is_recognised()
     {
         var log = StoreKeys.Log("", 3, Nonce);
-        Assert.True(StoreKeys.IsSingleWriterLog(log));
-        Assert.True(StoreKeys.IsSingleWriterLog(new StorageKey("ops/ops-1795394371136.jsonl")));
-        Assert.False(StoreKeys.IsSingleWriterLog(StoreKeys.Piece(log, 1)));
-        Assert.False(StoreKeys.IsSingleWriterLog(StoreKeys.Log("a", 3, Nonce)));
+        Assert.True(StoreKeys.IsLog(log));
+        Assert.True(StoreKeys.IsLog(new StorageKey("ops/ops-1795394371136.jsonl")));
+        Assert.False(StoreKeys.IsLog(StoreKeys.Piece(log, 1)));
+        Assert.True(StoreKeys.IsLog(StoreKeys.Log("a", 3, Nonce)));
         Assert.Equal(3, StoreKeys.RevisionOf(StoreKeys.Piece(log, 1)));
     }
 

@@ -14,6 +14,8 @@ internal sealed class AgentSession : IDisposable
         _settings = settings;
         _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
         Merger = new Merger(storage, settings, opened);
+        Feed = new AgentFeed(storage, settings, Merger);
+        opened.State.Conflicts = new ConflictLog();
         if (settings.AgentId is null) return;
         var ownLogs = new OwnLogs(storage, settings, Merger, opened.SchemaVersion);
         Writer = new Writer(opened.State, ownLogs, settings, committed);
@@ -21,6 +23,8 @@ internal sealed class AgentSession : IDisposable
     }
 
     public Merger Merger { get; }
+
+    public AgentFeed Feed { get; }
 
     public Writer? Writer { get; }
 

@@ -11,6 +11,7 @@ namespace OpsLog.Engine.Agents;
 internal sealed class Merger : IDisposable
 {
     private const int MostTries = 20;
+    private const int MostLeft = 1024;
     private const int FewTombstones = 256;
     private const int FewExtents = 4096;
     private const long SmallMemory = 64 << 20;
@@ -19,6 +20,7 @@ internal sealed class Merger : IDisposable
     private readonly EngineSettings _settings;
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly Dictionary<string, PeerLog> _logs = new(StringComparer.Ordinal);
+    private readonly Queue<(string Name, long Length)> _left = new();
     private readonly Migration _migration;
     private readonly bool _numbered;
     private StateBuilder _builder;
@@ -89,6 +91,17 @@ internal sealed class Merger : IDisposable
 
     /// <summary>A log of this process's own, registered and created. Under the gate.</summary>
     public void Add(PeerLog log) => _logs[log.Entry.Name] = log;
+
+    /// <summary>Where a log ended that was read to its end and has been retired since; null: not known (any more).</summary>
+    public long? LeftAt(string name)
+    {
+        lock (State.Gate)
+        {
+            foreach (var left in _left)
+                if (string.Equals(left.Name, name, StringComparison.Ordinal)) return left.Length;
+            return null;
+        }
+    }
 
     public void Dispose() => _one.Dispose();
 
@@ -173,36 +186,39 @@ internal sealed class Merger : IDisposable
             {
                 log.IsActive = false;
                 _logs.Remove(log.Entry.Name);
+                _left.Enqueue((log.Entry.Name, log.Standing + log.Skipped));
+                if (_left.Count > MostLeft) _left.Dequeue();
             }
 
             foreach (var entry in manifest.Logs)
             {
                 if (entry.Schema > _migration.Target)
                     throw new OpsLogException(OpsLogError.TooNew, $"Agent '{entry.Agent}' writes schema version {entry.Schema}, this program knows {_migration.Target}. Open the store with a program that knows {entry.Schema}.");
-                if (!_logs.TryGetValue(entry.Name, out var log))
+                var skips = merged is not null && (!_logs.TryGetValue(entry.Name, out var log) || (!log.IsOwn && log.Position(_numbered) < entry.Covered));
+                if (!_logs.TryGetValue(entry.Name, out log) || (skips && _numbered))
                 {
-                    log = new PeerLog(entry with { Clock = merged is null ? entry.Start : entry.Clock }, State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)])))
-                    {
-                        MovedAt = _settings.Time.GetTimestamp(),
-                    };
-                    _logs.Add(entry.Name, log);
+                    var extent = State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+                    log = new PeerLog(entry with { Clock = entry.Start }, extent) { MovedAt = _settings.Time.GetTimestamp() };
+                    _logs[entry.Name] = log;
                 }
 
                 log.Entry = entry;
+                if (skips) Skip(log, entry);
                 if (entry.Sealed && entry.Agent.Length == 0 && log.Standing > 0) log.IsSealed = true;
                 if (log.Position(_numbered) <= entry.Covered) log.Operations = 0;
-                if (merged is not null && !log.IsOwn) Skip(log, entry);
             }
         }
     }
 
+    // Reading goes on behind what the snapshot covers: what lies before is in it, or was forgotten by it.
     private void Skip(PeerLog log, LogEntry entry)
     {
-        if (log.Position(_numbered) >= entry.Covered) return;
-        log.Read = _numbered ? new LogExtent(log.Read.Length, entry.Covered) : new LogExtent(entry.Covered, 0);
+        if (entry.Covered == 0) return;
+        log.Read = _numbered ? new LogExtent(0, entry.Covered) : new LogExtent(entry.Covered, 0);
         log.Standing = log.Read.Length;
         log.Clock = Math.Max(log.Clock, entry.Clock);
-        (log.Exists, log.IsPartlyRead) = (true, _numbered);
+        log.Exists = true;
+        (log.IsPartlyRead, log.SkippedPieces) = (_numbered, log.Read.Pieces);
     }
 
     // The bytes of logs left behind stay until all records of theirs lie in the snapshot.

@@ -63,6 +63,12 @@ internal sealed class PeerLog(LogEntry entry, Extent extent)
     /// <summary>Its beginning was covered by a snapshot that was merged, and never read.</summary>
     public bool IsPartlyRead { get; set; }
 
+    /// <summary>How many objects of it were never read.</summary>
+    public long SkippedPieces { get; set; }
+
+    /// <summary>Their bytes, once they were counted: offsets in the feed count them.</summary>
+    public long Skipped { get; set; }
+
     /// <summary>What a snapshot that holds all that was read covers: a byte offset, or a count of objects.</summary>
     public long Position(bool numbered) => numbered ? Read.Pieces : Standing;
 

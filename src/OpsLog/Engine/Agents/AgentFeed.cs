@@ -1,0 +1,192 @@
+using System.Runtime.CompilerServices;
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine.Agents;
+
+/// <summary>An operation of the feed, and the place behind it.</summary>
+internal sealed record AgentOperation(RawOperation Raw, AgentCursor Next);
+
+/// <summary>
+/// The retained operations of all logs, those folded long ago first: each once, in order within a log, by stamp between logs, batches whole. Reads the storage, each log as far
+/// as this opening has merged it.
+/// </summary>
+internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Merger merger)
+{
+    private readonly HistoryKeeper _history = new(storage, settings);
+    private readonly bool _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
+
+    /// <summary>The place behind everything that was merged.</summary>
+    public AgentCursor End
+    {
+        get
+        {
+            lock (merger.State.Gate)
+            {
+                var manifest = merger.CaughtUpWith;
+                return new AgentCursor(manifest.Incarnation, manifest.Revision, merger.Logs.ToDictionary(l => l.Entry.Name, l => l.Standing + l.Skipped, StringComparer.Ordinal));
+            }
+        }
+    }
+
+    /// <summary>The logs that operations can be read from, and the manifest that goes with them.</summary>
+    /// <exception cref="OpsLogException">The history index is damaged.</exception>
+    public async ValueTask<(Manifest Manifest, List<FeedLog> Logs)> LogsAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            Manifest manifest;
+            List<PeerLog> peers;
+            List<FeedLog> logs;
+            lock (merger.State.Gate)
+            {
+                manifest = merger.CaughtUpWith;
+                peers = merger.Logs;
+            }
+
+            try
+            {
+                logs = [.. (await _history.ReadAsync(manifest, ct).ConfigureAwait(false)).Select(StoreEngine.Retired)];
+                foreach (var peer in peers) await MeasureAsync(peer, ct).ConfigureAwait(false);
+            }
+            catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
+            {
+                await merger.RefreshAsync(ct).ConfigureAwait(false);
+                if (merger.CaughtUpWith.Revision == manifest.Revision) throw;
+                continue;
+            }
+
+            var known = logs.Select(l => l.Key).ToHashSet();
+            lock (merger.State.Gate)
+            {
+                foreach (var peer in peers)
+                    if (known.Add(peer.Key)) logs.Add(new FeedLog(peer.Key, peer.Source, peer.Entry.Start, peer.Entry.Schema, peer.Standing + peer.Skipped) { EveryLineHasAClock = peer.Entry.Agent.Length > 0 });
+            }
+
+            return (manifest, logs);
+        }
+    }
+
+    /// <param name="since">Where to begin; null for the oldest there is.</param>
+    /// <param name="id">Only this record's operations; null for all.</param>
+    /// <param name="ct">Stops reading.</param>
+    /// <exception cref="OpsLogException">What lies behind the position is no longer retained (<see cref="OpsLogError.PositionLost"/>).</exception>
+    public async IAsyncEnumerable<AgentOperation> ReadAsync(AgentCursor? since, string? id, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var (manifest, logs) = await LogsAsync(ct).ConfigureAwait(false);
+        if (since is not null) CheckRetained(manifest, logs, since);
+        var registered = manifest.Logs.Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
+        var offsets = new Dictionary<string, long>(StringComparer.Ordinal);
+        var next = new PriorityQueue<LogFeed, Stamp>();
+        var opened = new List<LogFeed>();
+        try
+        {
+            foreach (var log in logs)
+            {
+                var name = log.Key.Value;
+                var offset = since is null ? 0 : since.Offsets.TryGetValue(name, out var known) ? known : StoreKeys.RevisionOf(log.Key) < since.Revision ? log.Length : 0;
+                if (registered.Contains(name) || !log.IsClosed || offset < log.Length) offsets[name] = offset;
+                if (offset >= log.Length) continue;
+                var feed = new LogFeed(log, storage, settings.Recovery, manifest.Incarnation, offset, id, ct);
+                opened.Add(feed);
+                if (await feed.MoveNextAsync().ConfigureAwait(false)) next.Enqueue(feed, feed.Stamp);
+            }
+
+            while (next.TryDequeue(out var feed, out _))
+            {
+                bool goesOn, isWhole;
+                do
+                {
+                    var raw = feed.Current;
+                    isWhole = feed.EndsUnit;
+                    offsets[raw.Log.Key.Value] = raw.Next.Offset;
+                    if (raw.Log.IsClosed && raw.Next.Offset >= raw.Log.Length && !registered.Contains(raw.Log.Key.Value)) offsets.Remove(raw.Log.Key.Value);
+                    yield return new AgentOperation(raw, new AgentCursor(manifest.Incarnation, manifest.Revision, new Dictionary<string, long>(offsets, StringComparer.Ordinal)));
+                    goesOn = await feed.MoveNextAsync().ConfigureAwait(false);
+                }
+                while (goesOn && !isWhole);
+                if (goesOn) next.Enqueue(feed, feed.Stamp);
+            }
+        }
+        finally
+        {
+            foreach (var feed in opened) await feed.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A position that a single writer's store gave, before agents came.</summary>
+    public static AgentCursor Translate(FeedCursor cursor)
+    {
+        var key = StorageKey.IsValid(cursor.Log) ? new StorageKey(cursor.Log) : default;
+        return new AgentCursor(cursor.Incarnation, StoreKeys.RevisionOf(key) + 1, new Dictionary<string, long>(StringComparer.Ordinal) { [cursor.Log] = cursor.Offset });
+    }
+
+    // Where the first objects of a numbered log were never read, their bytes count all the same.
+    private async ValueTask MeasureAsync(PeerLog log, CancellationToken ct)
+    {
+        if (!log.IsPartlyRead || log.Skipped > 0) return;
+        long bytes = 0;
+        for (var piece = 1L; piece <= log.SkippedPieces; piece++)
+            bytes += (await ObjectReader.StatAsync(storage, StoreKeys.Piece(log.Key, piece), ct).ConfigureAwait(false))?.Length ?? 0;
+        log.Skipped = bytes;
+    }
+
+    private void CheckRetained(Manifest manifest, List<FeedLog> logs, AgentCursor since)
+    {
+        if (!string.Equals(since.Incarnation, manifest.Incarnation, StringComparison.Ordinal))
+            throw new OpsLogException(OpsLogError.PositionLost, "The position is of another incarnation of the store (it was restored from a backup). Start over from the state.");
+        var there = logs.Select(l => l.Key.Value).ToHashSet(StringComparer.Ordinal);
+        foreach (var (name, offset) in since.Offsets)
+        {
+            if (there.Contains(name)) continue;
+            var retired = manifest.Retired.FirstOrDefault(r => string.Equals(r.Name, name, StringComparison.Ordinal));
+            var length = merger.LeftAt(name) ?? (_numbered ? null : retired?.Length);
+            if (length is not { } end || end > offset) throw Lost(name);
+        }
+
+        var isComplete = manifest.Retired.Count < Compactor.MostRetired || logs.Exists(l => l.IsClosed && StoreKeys.RevisionOf(l.Key) < since.Revision);
+        foreach (var retired in manifest.Retired)
+        {
+            var isNew = StoreKeys.RevisionOf(new StorageKey(retired.Name)) >= since.Revision;
+            isComplete |= !isNew;
+            if (isNew && retired.Length > 0 && !there.Contains(retired.Name) && !since.Offsets.ContainsKey(retired.Name)) throw Lost(retired.Name);
+        }
+
+        if (!isComplete) throw Lost("some log");
+    }
+
+    private static OpsLogException Lost(string log) => new(
+        OpsLogError.PositionLost, $"What lies behind the position in '{log}' is no longer retained. Read the state and start from there.");
+
+    // One log's operations, with the next one read ahead.
+    private sealed class LogFeed : IAsyncDisposable
+    {
+        private readonly IAsyncEnumerator<RawOperation> _operations;
+        private readonly FeedLog _log;
+
+        public LogFeed(FeedLog log, IOpsStorage storage, Recovery recovery, string incarnation, long offset, string? id, CancellationToken ct)
+        {
+            _log = log;
+            var since = offset == 0 ? null : new FeedCursor(incarnation, log.Key.Value, offset);
+            _operations = new FeedReader(storage, recovery).ReadAsync([log], incarnation, since, id, ct).GetAsyncEnumerator(ct);
+        }
+
+        public RawOperation Current => _operations.Current;
+
+        public Stamp Stamp { get; private set; }
+
+        /// <summary>The current operation is no part of a batch, or its last.</summary>
+        public bool EndsUnit { get; private set; }
+
+        public async ValueTask<bool> MoveNextAsync()
+        {
+            if (!await _operations.MoveNextAsync().ConfigureAwait(false)) return false;
+            OperationCodec.TryRead(Current.Line, UndoLog.NoOffset, Current.IsFirst, out var line, out _);
+            Stamp = new Stamp(Current.Clock, _log.Source.Agent, _log.Source.Log);
+            EndsUnit = line.BatchIndex >= line.BatchSize - 1;
+            return true;
+        }
+
+        public ValueTask DisposeAsync() => _operations.DisposeAsync();
+    }
+}

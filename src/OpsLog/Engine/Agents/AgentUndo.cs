@@ -1,0 +1,135 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine.Agents;
+
+/// <summary>
+/// Undo and redo of an agent: takes back its own newest unit, and lets show what would show without it, whatever others have written since. What is "its own": this
+/// process's logs, and logs of its agent id that have ended. With the writer held exclusively, nothing unflushed.
+/// </summary>
+internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Merger merger, AgentFeed feed, Migration migration)
+{
+    private static readonly HashSet<Stamp> s_none = [];
+
+    /// <summary>The lines that take back the newest own unit that stands; null if there is none as far as history is retained.</summary>
+    public async ValueTask<List<BatchItem>?> NextUndoAsync()
+    {
+        var (logs, own) = await LogsAsync().ConfigureAwait(false);
+        var units = new OwnUnits(storage, own);
+        var marks = new Dictionary<Stamp, UndoMark>();
+        while (await units.NextAsync().ConfigureAwait(false) is { } unit)
+        {
+            if (unit[0].Mark != UndoMark.None)
+            {
+                foreach (var mark in unit) marks.TryAdd(mark.Of, mark.Mark);
+                continue;
+            }
+
+            if (marks.TryGetValue(unit[0].Stamp, out var newest) && newest == UndoMark.Undo) continue;
+            return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Stamp)), UndoMark.Undo).ConfigureAwait(false);
+        }
+
+        return null;
+    }
+
+    /// <summary>The lines that bring back what the newest own undo took, if nothing of its own was written since; else null.</summary>
+    public async ValueTask<List<BatchItem>?> NextRedoAsync()
+    {
+        var (logs, own) = await LogsAsync().ConfigureAwait(false);
+        var units = new OwnUnits(storage, own);
+        var marks = new HashSet<Stamp>();
+        while (await units.NextAsync().ConfigureAwait(false) is { } unit)
+        {
+            if (unit[0].Mark == UndoMark.None) return null;
+            var isNewest = false;
+            foreach (var mark in unit) isNewest |= marks.Add(mark.Of);
+            if (isNewest && unit[0].Mark == UndoMark.Undo) return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Of)), UndoMark.Redo).ConfigureAwait(false);
+        }
+
+        return null;
+    }
+
+    private async ValueTask<(List<FeedLog> All, List<FeedLog> Own)> LogsAsync()
+    {
+        var (manifest, logs) = await feed.LogsAsync(CancellationToken.None).ConfigureAwait(false);
+        var others = merger.Logs.Where(l => !l.IsOwn && !l.IsSealed).Select(l => l.Key).ToHashSet();
+        var own = logs.Where(l => string.Equals(l.Source.Agent, settings.AgentId, StringComparison.Ordinal) && !others.Contains(l.Key));
+        return (logs, [.. own.OrderBy(l => l.Key.Value, StringComparer.Ordinal)]);
+    }
+
+    private async ValueTask<List<BatchItem>> InverseAsync(List<FeedLog> logs, List<(string Id, Stamp Of)> unit, UndoMark mark)
+    {
+        var stamps = unit.Select(o => o.Of).ToHashSet();
+        var known = await KnownOperations.ReadAsync(storage, logs, [.. unit.Select(o => o.Id).Distinct(StringComparer.Ordinal)], migration).ConfigureAwait(false);
+        var items = new List<BatchItem>(unit.Count);
+        var settled = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = unit.Count - 1; i >= 0; i--)
+        {
+            var (id, of) = unit[i];
+            var with = known.Winner(id, s_none, stamps);
+            var without = known.Winner(id, stamps, s_none);
+            var (shown, wanted) = mark == UndoMark.Undo ? (with, without) : (without, with);
+            // A batch may have written a record several times: it shows what it shows after the first of its lines.
+            var isMark = !settled.Add(id) || ReferenceEquals(shown, wanted) || Shows(id, wanted?.Data);
+            var value = isMark ? Shown(id) : wanted?.Data;
+            items.Add(new BatchItem(id, value, new BatchOrigin(mark, of) { MarkTo = wanted is null || wanted.Stamp == default ? null : wanted.Stamp, Noop = isMark }));
+        }
+
+        return items;
+    }
+
+    private byte[]? Shown(string id)
+    {
+        lock (merger.State.Gate)
+        {
+            if (!merger.State.Records.TryGet(id, out var location, out _, out _) || location.IsTombstone) return null;
+            return merger.State.Read(location).Document.ToArray();
+        }
+    }
+
+    private bool Shows(string id, byte[]? value)
+    {
+        var shown = Shown(id);
+        return shown is null ? value is null : value is not null && shown.AsSpan().SequenceEqual(value);
+    }
+}
+
+/// <summary>An operation of an agent's own, as it walks back through them.</summary>
+internal sealed record OwnOperation(string Id, Stamp Stamp, UndoMark Mark, Stamp Of);
+
+/// <summary>An agent's own units (operations and whole batches), from the newest to the oldest.</summary>
+internal sealed class OwnUnits(IOpsStorage storage, IReadOnlyList<FeedLog> logs)
+{
+    private int _next = logs.Count;
+    private List<List<OwnOperation>> _units = [];
+
+    public async ValueTask<List<OwnOperation>?> NextAsync()
+    {
+        while (_units.Count == 0)
+        {
+            if (_next == 0) return null;
+            var log = logs[--_next];
+            if (log.Length == 0) continue;
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.SkipCorrupt) { EndsWithSeal = true };
+            var sink = new Sink(log.Source);
+            var found = await LogReader.ReadAsync(storage, log.Key, 0, log.Length, part => scanner.Scan(part, sink), CancellationToken.None).ConfigureAwait(false);
+            FeedReader.CheckLength(log, found);
+            _units = sink.Units;
+        }
+
+        var unit = _units[^1];
+        _units.RemoveAt(_units.Count - 1);
+        return unit;
+    }
+
+    private sealed class Sink(StampSource source) : IOperationSink
+    {
+        public List<List<OwnOperation>> Units { get; } = [];
+
+        public void Operation(in OperationLine line, long offset, long clock, long next)
+        {
+            if (line.BatchIndex == 0) Units.Add([]);
+            Units[^1].Add(new OwnOperation(line.Id(), new Stamp(clock, source.Agent, source.Log), line.Mark, line.Mark == UndoMark.None ? default : line.MarkOf()));
+        }
+    }
+}
