@@ -80,12 +80,10 @@ internal sealed class Checkpointer : IDisposable
     public async ValueTask TakeOverAsync(CancellationToken ct)
     {
         var log = _writer.Target.Key.Value;
-        if (string.Equals(_register.Current.Exclusive, log, StringComparison.Ordinal)) return;
-        await SwapAsync(
-            m => m.Exclusive is null || (_storage.Capabilities & StorageCapabilities.HoldsWriters) != 0
-                ? m with { Exclusive = log }
-                : throw new OpsLogException(OpsLogError.Conflict, "Another writer opened the store at the same moment. Open it again."),
-            ct).ConfigureAwait(false);
+        // Where nothing locks the log, the swap is what tells others who prepare to end it that they are too late.
+        var isHeld = (_storage.Capabilities & StorageCapabilities.HoldsWriters) != 0;
+        if (isHeld && string.Equals(_register.Current.Exclusive, log, StringComparison.Ordinal)) return;
+        await SwapAsync(m => m with { Exclusive = log }, ct).ConfigureAwait(false);
     }
 
     /// <summary>Runs a checkpoint if the log has grown enough. Called after each commit; must cost next to nothing.</summary>
@@ -150,7 +148,8 @@ internal sealed class Checkpointer : IDisposable
         var collected = _collected;
         try
         {
-            await _register.UpdateAsync(m => Strike(change(Own(m)), collected), ct).ConfigureAwait(false);
+            if (await _register.TryUpdateAsync(m => Strike(change(Own(m)), collected), ct, isAlone: true).ConfigureAwait(false) is null)
+                throw _writer.Poison(new OpsLogException(OpsLogError.Fenced, "Another writer has changed the store's manifest: it has taken over. Reopen the store."));
         }
         catch (StorageException e) when (e.OutcomeUnknown)
         {
@@ -278,8 +277,6 @@ internal sealed class Checkpointer : IDisposable
     private Manifest Next(
         Manifest manifest, Manifest before, SnapshotEntry snapshot, LogRoll roll, StoreView view, (List<HistoryLog> Kept, List<HistoryLog> Dropped) retired, HistoryReference? history)
     {
-        if (manifest.Revision != before.Revision && manifest.Snapshot != before.Snapshot)
-            throw new OpsLogException(OpsLogError.Fenced, "Another writer made a checkpoint of this store. Reopen it.");
         var now = IsoTime.ToText(_settings.Time.GetUtcNow());
         return manifest with
         {

@@ -39,6 +39,9 @@ internal sealed class Follower
     /// <summary>Every line of the log is ours.</summary>
     public bool IsOurs { get; private set; }
 
+    /// <summary>The store has got many writers since: what it was opened as then. This follower is at its end.</summary>
+    public OpenedStore? OpenedAsMany { get; private set; }
+
     /// <summary>Takes in what is new; returns how many operations, and the state to go on with if it had to be read again.</summary>
     public async ValueTask<(int Operations, StoreState? Replaced)> RefreshAsync(StoreState state, CancellationToken ct)
     {
@@ -132,6 +135,7 @@ internal sealed class Follower
         var opened = await new StoreOpener(_storage, _settings).OpenAsync(_settings.Time.GetTimestamp(), ct).ConfigureAwait(false);
         _register.AdoptFrom(opened.Register);
         opened.Register.Dispose();
+        if (opened.Peers is not null) OpenedAsMany = opened with { Register = _register };
         _builder = new StateBuilder(opened.State, opened.Migration, merges: false);
         _place = PlaceOf(opened);
         _logs = opened.Logs;

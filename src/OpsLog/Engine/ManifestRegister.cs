@@ -6,6 +6,8 @@ namespace OpsLog.Engine;
 /// <summary>
 /// The manifest as a register that changes only by compare-and-swap: refresh, change, put, on conflict again. The one shared object of a store.
 /// </summary>
+/// <param name="storage">Where it lies.</param>
+/// <param name="settings">For swaps; null: it is only read.</param>
 internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? settings = null) : IDisposable
 {
     private const int MostTries = 100;
@@ -90,8 +92,12 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         (await TryUpdateAsync(change, ct, isDone).ConfigureAwait(false))!;
 
     /// <summary>The same for a change that may no longer make sense once others have swapped: it returns null then.</summary>
+    /// <param name="change">As there.</param>
+    /// <param name="ct">As there.</param>
+    /// <param name="isDone">As there.</param>
+    /// <param name="isAlone">Nobody else may swap: if somebody did, null is returned at once.</param>
     /// <inheritdoc cref="UpdateAsync"/>
-    public async ValueTask<Manifest?> TryUpdateAsync(Func<Manifest, Manifest?> change, CancellationToken ct, Func<Manifest, bool>? isDone = null)
+    public async ValueTask<Manifest?> TryUpdateAsync(Func<Manifest, Manifest?> change, CancellationToken ct, Func<Manifest, bool>? isDone = null, bool isAlone = false)
     {
         await _gate.WaitAsync(ct).ConfigureAwait(false);
         try
@@ -100,7 +106,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
             {
                 if (tries >= AtOnce) await PauseAsync(tries, ct).ConfigureAwait(false);
                 if (change(Current) is not { } changed) return null;
-                var next = changed with { Revision = Current.Revision + 1 };
+                var next = changed with { Revision = Current.Revision + 1, Nonce = settings!.Nonces.Next() };
                 var bytes = ManifestCodec.Write(next);
                 if (await PutAsync(bytes, PutCondition.IfVersion(_version), isDone is not null, ct).ConfigureAwait(false) is { } stored)
                 {
@@ -108,6 +114,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
                     return next;
                 }
 
+                if (isAlone) return null;
                 await ReadOursAsync(ct).ConfigureAwait(false);
                 if (isDone?.Invoke(Current) == true) return Current;
                 Conflicts++;
@@ -133,9 +140,8 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
 
     private Task PauseAsync(int tries, CancellationToken ct)
     {
-        if (settings is null) throw new InvalidOperationException("Only a store that was opened swaps its manifest.");
         var longest = Math.Min(LongestPause, 1 << Math.Min(tries - AtOnce + 1, 10));
-        return Task.Delay(TimeSpan.FromMilliseconds(1 + (long)(settings.Nonces.NextSeed() % (ulong)longest)), settings.Time, ct);
+        return Task.Delay(TimeSpan.FromMilliseconds(1 + (long)(settings!.Nonces.NextSeed() % (ulong)longest)), settings.Time, ct);
     }
 
     // Null if the condition did not hold. An answer that was lost is read back: by what was written, for a manifest is never written twice, or by the caller's test of what it was to change.
@@ -144,7 +150,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         try
         {
             var result = await storage.PutAsync(StoreKeys.Manifest, new ReadOnlyMemoryStream(bytes), condition, ct).ConfigureAwait(false);
-            if (result.IsStored) return result.Version;
+            return result.IsStored ? result.Version : await ReadBackAsync(bytes).ConfigureAwait(false); // a conflict may be with a try of one's own whose answer was lost
         }
         catch (StorageException e) when (e.OutcomeUnknown && e.Fault != StorageFault.Broken)
         {
@@ -152,8 +158,6 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
             if (!readBackByCaller) throw;
             return null;
         }
-
-        return await ReadBackAsync(bytes).ConfigureAwait(false);
     }
 
     // What cannot be read back stays unknown.

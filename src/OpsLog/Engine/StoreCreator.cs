@@ -28,6 +28,7 @@ internal static class StoreCreator
                 Stats = new PackageStats(0, 0, 0, now, now),
             },
             Revision = revision + 1,
+            Nonce = settings.Nonces.Next(),
             Incarnation = settings.Nonces.NextIncarnation(),
             Numbered = (storage.Capabilities & StorageCapabilities.Append) == 0,
             Snapshot = new SnapshotEntry(snapshot.Value, stream.BytesRead, stream.Checksum, 0, 0, 0),

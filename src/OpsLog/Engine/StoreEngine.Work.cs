@@ -133,6 +133,7 @@ internal sealed partial class StoreEngine
 
             var (operations, replaced) = await _follower!.RefreshAsync(State, ct).ConfigureAwait(false);
             if (replaced is not null) Volatile.Write(ref _state, replaced);
+            if (_follower.OpenedAsMany is { } many) _agents ??= new AgentSession(_storage, _settings, many, OnCommitted);
             if (operations > 0 || replaced is not null) _changes.Raise();
             return operations;
         }
@@ -187,45 +188,6 @@ internal sealed partial class StoreEngine
             var taken = await RefreshAsync(ct).ConfigureAwait(false);
             if (taken == 0 && CurrentManifest.Revision == manifest.Revision) lost!.Throw();
         }
-    }
-
-    private async IAsyncEnumerable<RawOperation> ReadAgentFeedAsync(AgentSession agents, AgentCursor? cursor, string? id, [EnumeratorCancellation] CancellationToken ct)
-    {
-        while (true)
-        {
-            var revision = agents.Merger.CaughtUpWith.Revision;
-            ExceptionDispatchInfo? lost = null;
-            var feed = agents.Feed.ReadAsync(cursor, id, ct).GetAsyncEnumerator(ct);
-            await using (feed.ConfigureAwait(false))
-            {
-                while (lost is null)
-                {
-                    try
-                    {
-                        if (!await feed.MoveNextAsync().ConfigureAwait(false)) yield break;
-                    }
-                    catch (OpsLogException e) when (e.Error is OpsLogError.PositionLost or OpsLogError.Damaged)
-                    {
-                        lost = ExceptionDispatchInfo.Capture(e);
-                        break;
-                    }
-
-                    cursor = feed.Current.Next;
-                    yield return feed.Current.Raw with { Position = new FeedPosition(cursor) };
-                }
-            }
-
-            // Unless a checkpoint came in between: then what was being read is gone, or has moved, for a good reason.
-            await RefreshAsync(ct).ConfigureAwait(false);
-            if (agents.Merger.CaughtUpWith.Revision == revision) lost!.Throw();
-        }
-    }
-
-    /// <summary>The write that won over another unseen, and the one that it won over.</summary>
-    public (Revision OverwrittenBy, Revision Overwrote) ConflictsOf(Revision revision)
-    {
-        if (State.Conflicts is not { } conflicts) return default;
-        lock (State.Gate) return conflicts.Of(revision);
     }
 
     public async ValueTask DisposeAsync()
@@ -312,27 +274,6 @@ internal sealed partial class StoreEngine
         return done;
     }
 
-    private async ValueTask<bool> TakeBackAmongManyAsync(UndoMark mark, CancellationToken ct)
-    {
-        ThrowIfDisposed();
-        await RefreshAsync(ct).ConfigureAwait(false);
-        var undo = new AgentUndo(_storage, _settings, _agents!.Merger, _agents.Feed, Migration);
-        var done = false;
-        var request = new ExclusiveRequest(async () =>
-        {
-            if (_writer!.HasUnflushed) await _writer.FlushHeldAsync().ConfigureAwait(false);
-            var items = mark == UndoMark.Undo ? await undo.NextUndoAsync().ConfigureAwait(false) : await undo.NextRedoAsync().ConfigureAwait(false);
-            if (items is null) return;
-            var batch = new BatchRequest(items);
-            await _writer.CommitAsync([batch]).ConfigureAwait(false);
-            batch.ThrowIfFailed();
-            done = true;
-        });
-        using (await _writer!.HoldFlushesAsync(ct).ConfigureAwait(false)) await Submit(request, ct).ConfigureAwait(false);
-        request.ThrowIfFailed();
-        return done;
-    }
-
     // The logs an undo can walk back through: the current one, then those kept for history, newest first.
     private async ValueTask<UndoUnits?> OpenUndoLogAsync(int back)
     {
@@ -385,6 +326,13 @@ internal sealed partial class StoreEngine
 
     private async ValueTask ReleaseAsync()
     {
+        await GiveUpAsync().ConfigureAwait(false);
+        if (_ownsStorage) await _storage.DisposeAsync().ConfigureAwait(false);
+    }
+
+    // The storage stays: another opening is tried on it, or its owner disposes it.
+    private async ValueTask GiveUpAsync()
+    {
         try
         {
             if (_writer is not null) await _writer.Target.ReleaseAsync().ConfigureAwait(false);
@@ -396,6 +344,5 @@ internal sealed partial class StoreEngine
 
         _checkpointer?.Dispose();
         _agents?.Dispose();
-        if (_ownsStorage) await _storage.DisposeAsync().ConfigureAwait(false);
     }
 }

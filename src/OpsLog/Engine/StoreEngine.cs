@@ -11,6 +11,7 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed partial class StoreEngine : IAsyncDisposable
 {
+    private const int MostTries = 5;
     private readonly IOpsStorage _storage;
     private readonly bool _ownsStorage;
     private readonly EngineSettings _settings;
@@ -19,7 +20,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     private readonly Checkpointer? _checkpointer;
     private readonly UndoLog? _undo;
     private readonly Follower? _follower;
-    private readonly AgentSession? _agents;
+    private volatile AgentSession? _agents; // of a read-only opening also once agents have come to the store
     private readonly ChangeSignal _changes;
     private readonly BackgroundFlush? _flush;
     private StoreState _state;
@@ -64,24 +65,31 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     public IReadOnlyList<string> Archives => [.. CurrentManifest.Archives.Select(a => a.Period).Order(StringComparer.Ordinal)];
 
-    public IReadOnlyList<AgentInfo> Agents => _agents?.Agents ?? [];
-
-    private Manifest CurrentManifest => _follower?.Manifest ?? _register.Current;
+    private Manifest CurrentManifest => _agents?.Merger.Manifest ?? _follower?.Manifest ?? _register.Current;
 
     /// <summary>Opens a store, and makes it if the settings say so.</summary>
     public static async ValueTask<StoreEngine> OpenAsync(IOpsStorage storage, bool ownsStorage, EngineSettings settings, CancellationToken ct)
     {
-        var started = settings.Time.GetTimestamp();
-        OpenedStore opened;
-        try
+        for (var tries = 1; ; tries++)
         {
-            opened = await new StoreOpener(storage, settings).OpenAsync(started, ct).ConfigureAwait(false);
+            try
+            {
+                return await TryOpenAsync(storage, ownsStorage, settings, ct).ConfigureAwait(false);
+            }
+            catch (OpsLogException e) when (e.Error is OpsLogError.Fenced or OpsLogError.Conflict && tries < MostTries)
+            {
+                // Another opening was first to swap the manifest; what it made of the store has to be read.
+            }
+            catch (StorageException e)
+            {
+                throw new OpsLogException(OpsLogError.StorageFailed, $"The store cannot be opened{(settings.ReadOnly ? "" : " for writing")}: {e.Message}", e);
+            }
         }
-        catch (StorageException e)
-        {
-            throw new OpsLogException(OpsLogError.StorageFailed, $"The store cannot be opened: {e.Message}", e);
-        }
+    }
 
+    private static async ValueTask<StoreEngine> TryOpenAsync(IOpsStorage storage, bool ownsStorage, EngineSettings settings, CancellationToken ct)
+    {
+        var opened = await new StoreOpener(storage, settings).OpenAsync(settings.Time.GetTimestamp(), ct).ConfigureAwait(false);
         var engine = new StoreEngine(storage, ownsStorage, settings, opened);
         if (engine._checkpointer is null) return engine;
         try
@@ -92,10 +100,9 @@ internal sealed partial class StoreEngine : IAsyncDisposable
             else await engine._checkpointer.TakeOverAsync(ct).ConfigureAwait(false);
             return engine;
         }
-        catch (Exception e)
+        catch
         {
-            await engine.ReleaseAsync().ConfigureAwait(false);
-            if (e is StorageException) throw new OpsLogException(OpsLogError.StorageFailed, $"The store cannot be opened for writing: {e.Message}", e);
+            await engine.GiveUpAsync().ConfigureAwait(false);
             throw;
         }
     }

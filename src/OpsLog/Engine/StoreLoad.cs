@@ -153,7 +153,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         {
             Read = !numbered ? new LogExtent(position, 0) : scanner.IsSealed ? new LogExtent(length.Length - 1, length.Pieces - 1) : length,
             Standing = Math.Max(skipped.Length, scanner.Standing),
-            Observed = length.Length,
+            Observed = length.Length < skipped.Length ? -1 : length.Length,
             Clock = scanner.Clock,
             Operations = scanner.Operations,
             LastTime = lastTime,

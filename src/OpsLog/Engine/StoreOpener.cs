@@ -86,7 +86,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0, settings.Nonces);
             if (!plan.IsOurs) plan = await NamePeriodsAsync(plan, ct).ConfigureAwait(false);
             register.Adopt(plan.Base);
-            if (settings.AgentId is not null && !plan.IsMany)
+            if (settings.AgentId is not null && !plan.IsShared)
             {
                 try
                 {
@@ -115,7 +115,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
                 claimed = null;
                 return opened;
             }
-            catch (OpsLogException e) when (settings.ReadOnly && e.Error == OpsLogError.Damaged)
+            catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
             {
                 // Unless a checkpoint came in between: then what the manifest named is gone for a good reason.
                 if (await register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;

@@ -27,7 +27,10 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
     public bool Merges => IsMany || Logs.Count > 1 || Logs.Any(l => l.Entry.Agent.Length > 0);
 
     /// <summary>A store of many writers, by our own manifest: no log that a single writer could go on in.</summary>
-    public bool IsMany => IsOurs && (TakesOver || Logs is not [{ Entry: { Agent.Length: 0, Sealed: false } }]);
+    public bool IsMany => IsOurs && (TakesOver || Logs is not [{ Entry: { Agent.Length: 0, Sealed: false, Covered: 0 } }]);
+
+    /// <summary>An agent can join: no log of a single writer is open.</summary>
+    public bool IsShared => IsOurs && Logs.All(l => l.Entry.Agent.Length > 0 || l.Entry.Sealed);
 
     /// <summary>A single writer takes a store of many writers over: its own log is registered, and the others have ended.</summary>
     public bool TakesOver { get; init; }

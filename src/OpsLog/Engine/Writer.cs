@@ -400,7 +400,7 @@ internal sealed class Writer : IGroupCommitter
     private async ValueTask SyncAsync()
     {
         var result = await _target.AppendAsync(ReadOnlyMemory<byte>.Empty, Flush.Synced).ConfigureAwait(false);
-        if (!result.IsStored) throw Fenced(result);
+        if (!result.IsStored && _log is null) throw Fenced(result); // who ended an agent's log has synced it
     }
 
     private async ValueTask SyncOrPoisonAsync()

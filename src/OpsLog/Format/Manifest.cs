@@ -91,6 +91,9 @@ internal sealed record Manifest
     /// <summary>Counts the swaps of the manifest, from 1.</summary>
     public required long Revision { get; init; }
 
+    /// <summary>Drawn anew for each swap, 8 hexadecimal digits, so that no two writers ever write the same manifest; empty where an older version wrote it.</summary>
+    public string Nonce { get; init; } = "";
+
     /// <summary>Names this life of the store, 32 hexadecimal digits: a restored backup gets another.</summary>
     public required string Incarnation { get; init; }
 

@@ -80,6 +80,7 @@ internal static class ManifestCodec
         json.Member("format", FormatVersion.Current);
         json.Member("reader", FormatVersion.OldestReader);
         json.Member("revision", manifest.Revision);
+        if (manifest.Nonce.Length > 0) json.Member("nonce", manifest.Nonce);
         json.Member("incarnation", manifest.Incarnation);
         json.Member("numbered", manifest.Numbered);
         WriteSnapshot(json, manifest.Snapshot);

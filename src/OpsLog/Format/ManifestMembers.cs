@@ -23,6 +23,7 @@ internal static class ManifestMembers
         while (members.Next(ref reader))
         {
             if (members.Is("revision"u8)) revision = JsonMembers.Integer(ref reader, "opslog.revision", least: 1);
+            else if (members.Is("nonce"u8)) manifest = manifest with { Nonce = JsonMembers.Text(ref reader, "opslog.nonce") };
             else if (members.Is("incarnation"u8)) incarnation = ReadIncarnation(ref reader);
             else if (members.Is("snapshot"u8)) snapshot = ReadSnapshot(ref reader, members);
             else if (members.Is("numbered"u8)) manifest = manifest with { Numbered = JsonMembers.Flag(ref reader, "opslog.numbered") };

@@ -120,7 +120,15 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
             await merger.RefreshAsync(ct).ConfigureAwait(false);
             if (!isDemanded && !IsDue()) return; // somebody else made it
             await SealDeadAsync(ct).ConfigureAwait(false);
-            if (await TryCheckpointAsync(ct).ConfigureAwait(false)) return;
+            try
+            {
+                if (await TryCheckpointAsync(ct).ConfigureAwait(false)) return;
+            }
+            catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
+            {
+                // Unless another checkpoint came in between: then what was missing is gone for a good reason.
+                if (await merger.Register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
+            }
         }
 
         throw new OpsLogException(OpsLogError.Conflict, $"Others made a checkpoint {MostTries} times while this one was being written; what it would have brought is in theirs or still in the logs. Try again.");
@@ -134,6 +142,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             if (log.HasEnded || log.IsActive) continue;
             if (!_locks && !log.IsAbandoned && settings.Time.GetElapsedTime(log.MovedAt) < settings.SilentAfter) continue;
+            if (!log.Exists && !await merger.Register.IsCurrentAsync(ct).ConfigureAwait(false)) break; // perhaps it was folded long ago
             any |= await _sealer.SealAsync(log, ct).ConfigureAwait(false) == PutOutcome.Stored;
         }
 

@@ -33,7 +33,7 @@ internal sealed class LogSealer(IOpsStorage storage)
         await using (found.ConfigureAwait(false))
         {
             var rest = await found.ReadToEndAsync(ct).ConfigureAwait(false);
-            if (found.Length != Math.Max(log.Observed, log.Read.Length)) return PutOutcome.Conflict;
+            if (found.Length != log.Observed) return PutOutcome.Conflict;
             return await AppendAsync(log.Key, SealBehind(rest.Span, log.Entry.Agent.Length == 0), found.Length, ct).ConfigureAwait(false);
         }
     }

@@ -270,15 +270,16 @@ internal sealed class Merger : IDisposable
                 var taken = scanner.Scan(part with { Memory = bytes }, sink);
                 if (scanner.Standing >= 0) log.Standing = scanner.Standing;
                 log.Clock = scanner.Clock;
+                if (!_numbered) log.Read = new LogExtent(Math.Max(log.Read.Length, scanner.Position), 0);
+                else if (!scanner.IsSealed) log.Read = new LogExtent(part.Start + taken, log.Read.Pieces + 1);
                 return taken;
             }
-        }, ct, skip: _numbered ? log.Read : default).ConfigureAwait(false);
+        }, ct, _numbered ? Array.MaxLength : LogReader.DefaultWindow, skip: _numbered ? log.Read : default).ConfigureAwait(false);
         if (found is not { } end) return -1;
         lock (State.Gate)
         {
             log.IsSealed |= scanner.IsSealed;
             log.Observed = end.Length;
-            log.Read = !_numbered ? new LogExtent(Math.Max(log.Read.Length, scanner.Position), 0) : scanner.IsSealed ? new LogExtent(end.Length - 1, end.Pieces - 1) : end;
             log.Operations += scanner.Operations;
             log.Exists = true;
             log.MovedAt = _settings.Time.GetTimestamp();
@@ -300,10 +301,27 @@ internal sealed class Merger : IDisposable
         }
 
         if (await ObjectReader.StatAsync(_storage, log.Key, ct).ConfigureAwait(false) is not { } stat) return null;
+        log.Exists = true;
+        if (stat.Length <= log.Read.Length && log.Read.Length <= log.Entry.Covered) return await EndsInsideCoveredAsync(log, stat.Length, ct).ConfigureAwait(false);
         if (stat.Length < log.Read.Length)
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, stat.Length, log.Read.Length - stat.Length, $"the log has {stat.Length} bytes, {log.Read.Length} were read before"));
-        log.Exists = true;
         return stat.Length != log.Observed;
+    }
+
+    // A power loss may take what was never synced, of a log that a snapshot covers further: nothing is missing then, and it has ended where it is sealed.
+    private async ValueTask<bool> EndsInsideCoveredAsync(PeerLog log, long length, CancellationToken ct)
+    {
+        if (length == log.Observed) return false;
+        log.Observed = length;
+        var from = Math.Max(0, length - 2);
+        if (await _storage.ReadAsync(log.Key, new ByteRange(from, length - from), ct).ConfigureAwait(false) is not { } found) return false;
+        await using (found.ConfigureAwait(false))
+        {
+            var end = await found.ReadToEndAsync(ct).ConfigureAwait(false);
+            if (log.Entry.Agent.Length > 0 && (end.Span.SequenceEqual("\n\n"u8) || end.Span.SequenceEqual("\n"u8))) log.IsSealed = true;
+        }
+
+        return false;
     }
 
     private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)

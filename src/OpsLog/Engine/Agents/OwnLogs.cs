@@ -71,7 +71,20 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         lock (merger.State.Gate)
         {
             // From here on it is read like another agent's, and has to be sealed before it is folded.
-            (log.Target, log.IsActive, log.IsAbandoned, log.Observed) = (null, false, true, -1);
+            log.IsActive = false;
+            var extent = merger.State.Extents.Add(new Extent(log.Entry.Name, [log.Source]));
+            merger.Add(new PeerLog(log.Entry with { Clock = log.Clock }, extent)
+            {
+                Entry = log.Entry,
+                Read = new LogExtent(log.Standing, pieces),
+                Standing = log.Standing,
+                Observed = -1,
+                Operations = log.Operations,
+                LastTime = log.LastTime,
+                MovedAt = log.MovedAt,
+                IsAbandoned = true,
+                Exists = true,
+            });
         }
 
         return null;

@@ -24,14 +24,20 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
             return;
         }
 
-        var log = plan.Logs[0].Entry;
-        await SealAsync(log, ct).ConfigureAwait(false);
-        await register.TryUpdateAsync(
-            m => m.Logs.Any(l => IsThe(log, l) && !l.Sealed)
-                ? m with { Logs = [.. m.Logs.Select(l => IsThe(log, l) ? l with { Sealed = true } : l)], Exclusive = string.Equals(m.Exclusive, log.Name, StringComparison.Ordinal) ? null : m.Exclusive }
-                : null,
-            ct,
-            m => m.Logs.Any(l => IsThe(log, l) && l.Sealed)).ConfigureAwait(false);
+        // Only from the manifest that was read: a single writer that opens the store meanwhile swaps it before it writes behind a seal.
+        foreach (var log in plan.Logs.Select(l => l.Entry).Where(l => l.Agent.Length == 0 && !l.Sealed))
+        {
+            await SealAsync(log, ct).ConfigureAwait(false);
+            var swapped = await register.TryUpdateAsync(
+                m => m with
+                {
+                    Logs = [.. m.Logs.Select(l => IsThe(log, l) ? l with { Sealed = true } : l)],
+                    Exclusive = string.Equals(m.Exclusive, log.Name, StringComparison.Ordinal) ? null : m.Exclusive,
+                },
+                ct,
+                isAlone: true).ConfigureAwait(false);
+            if (swapped is null) return; // the caller looks again
+        }
     }
 
     /// <summary>

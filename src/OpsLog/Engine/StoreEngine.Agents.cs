@@ -1,0 +1,71 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+using OpsLog.Engine.Agents;
+using OpsLog.Format;
+
+namespace OpsLog.Engine;
+
+internal sealed partial class StoreEngine
+{
+    public IReadOnlyList<AgentInfo> Agents => _agents?.Agents ?? [];
+
+    /// <summary>The write that won over another unseen, and the one that it won over.</summary>
+    public (Revision OverwrittenBy, Revision Overwrote) ConflictsOf(Revision revision)
+    {
+        if (State.Conflicts is not { } conflicts) return default;
+        lock (State.Gate) return conflicts.Of(revision);
+    }
+
+    private async IAsyncEnumerable<RawOperation> ReadAgentFeedAsync(AgentSession agents, AgentCursor? cursor, string? id, [EnumeratorCancellation] CancellationToken ct)
+    {
+        while (true)
+        {
+            var revision = agents.Merger.CaughtUpWith.Revision;
+            ExceptionDispatchInfo? lost = null;
+            var feed = agents.Feed.ReadAsync(cursor, id, ct).GetAsyncEnumerator(ct);
+            await using (feed.ConfigureAwait(false))
+            {
+                while (lost is null)
+                {
+                    try
+                    {
+                        if (!await feed.MoveNextAsync().ConfigureAwait(false)) yield break;
+                    }
+                    catch (OpsLogException e) when (e.Error is OpsLogError.PositionLost or OpsLogError.Damaged)
+                    {
+                        lost = ExceptionDispatchInfo.Capture(e);
+                        break;
+                    }
+
+                    cursor = feed.Current.Next;
+                    yield return feed.Current.Raw with { Position = new FeedPosition(cursor) };
+                }
+            }
+
+            // Unless a checkpoint came in between: then what was being read is gone, or has moved, for a good reason.
+            await RefreshAsync(ct).ConfigureAwait(false);
+            if (agents.Merger.CaughtUpWith.Revision == revision) lost!.Throw();
+        }
+    }
+
+    private async ValueTask<bool> TakeBackAmongManyAsync(UndoMark mark, CancellationToken ct)
+    {
+        ThrowIfDisposed();
+        await RefreshAsync(ct).ConfigureAwait(false);
+        var undo = new AgentUndo(_storage, _settings, _agents!.Merger, _agents.Feed, Migration);
+        var done = false;
+        var request = new ExclusiveRequest(async () =>
+        {
+            if (_writer!.HasUnflushed) await _writer.FlushHeldAsync().ConfigureAwait(false);
+            var items = mark == UndoMark.Undo ? await undo.NextUndoAsync().ConfigureAwait(false) : await undo.NextRedoAsync().ConfigureAwait(false);
+            if (items is null) return;
+            var batch = new BatchRequest(items);
+            await _writer.CommitAsync([batch]).ConfigureAwait(false);
+            batch.ThrowIfFailed();
+            done = true;
+        });
+        using (await _writer!.HoldFlushesAsync(ct).ConfigureAwait(false)) await Submit(request, ct).ConfigureAwait(false);
+        request.ThrowIfFailed();
+        return done;
+    }
+}
