@@ -1,0 +1,73 @@
+using System.Globalization;
+using OpsLog.Simulation.Programs;
+using OpsLog.Simulation.Run;
+
+namespace OpsLog.Simulation.Search;
+
+/// <summary>The simulation from the command line: many seeds, one seed again, or the exhaustive search.</summary>
+internal static class CommandLine
+{
+    private const string Usage = """
+        seeds FIRST COUNT [--workers N] [--mix many|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
+        seed N [--trace] [--mix many|single|rivals] [--no-shrink]                  run one seed again
+        exhaustive [--mix …]                                                 all interleavings of small programs
+        """;
+
+    public static int Run(string[] args, TextWriter output)
+    {
+        try
+        {
+            return args[0] switch
+            {
+                "seeds" => Seeds(args, output),
+                "seed" => Seed(args, output),
+                _ => Help(output),
+            };
+        }
+        catch (Exception e) when (e is FormatException or IndexOutOfRangeException or OverflowException)
+        {
+            output.WriteLine(Usage);
+            return 2;
+        }
+    }
+
+    private static int Help(TextWriter output)
+    {
+        output.WriteLine(Usage);
+        return 0;
+    }
+
+    private static int Seeds(string[] args, TextWriter output)
+    {
+        var workers = Number(args, "--workers", 1);
+        var report = SeedRunner.RunRange(
+            ulong.Parse(args[1], CultureInfo.InvariantCulture), long.Parse(args[2], CultureInfo.InvariantCulture), MixOf(args), workers,
+            mostFailures: Number(args, "--failures", 1), progress: (seeds, time) => output.WriteLine($"{seeds:N0} seeds, {seeds / time.TotalSeconds:N0}/s"));
+        output.WriteLine(report);
+        if (report.Failures.Count == 0) return 0;
+        foreach (var failure in report.Failures.Skip(1)) output.WriteLine($"seed {failure.Program.Seed}: {failure.Violation!.Message}");
+        output.WriteLine(FailureReport.Of(report.Failures[0], shrinks: true));
+        return 1;
+    }
+
+    private static int Seed(string[] args, TextWriter output)
+    {
+        var result = SeedRunner.Run(
+            ulong.Parse(args[1], CultureInfo.InvariantCulture), MixOf(args), new SimOptions { Trace = args.Contains("--trace") ? output.WriteLine : null });
+        if (result.Violation is null)
+        {
+            output.WriteLine(result.Program);
+            output.WriteLine("nothing violated");
+            return 0;
+        }
+
+        output.WriteLine(FailureReport.Of(result, !args.Contains("--no-shrink")));
+        return 1;
+    }
+
+    private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };
+
+    private static int Number(string[] args, string name, int otherwise) => Text(args, name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+
+    private static string? Text(string[] args, string name) => Array.IndexOf(args, name) is var at and >= 0 ? args[at + 1] : null;
+}
