@@ -37,6 +37,13 @@ internal sealed class Auditor : IDiskWatcher
                 Swap(stored, call);
                 break;
             case ObjectKind.Log:
+                // A creation that lands when the log was folded and collected makes another object of its name, which is nobody's.
+                if (_logs.TryGetValue(stored.Key, out var gone) && gone is not { Length: 0, Pieces: 0 })
+                {
+                    gone.IsReborn = true;
+                    break;
+                }
+
                 var log = LogOf(stored.Key);
                 log.Owner = call.Storage.Opening;
                 log.Grow(stored.Slice(0, stored.Length));
@@ -73,6 +80,8 @@ internal sealed class Auditor : IDiskWatcher
     {
         if (ObjectNames.KindOf(stored.Key) != ObjectKind.Log) throw new InvariantViolation(Invariant.I8OneWriter, $"{call.Storage.Process.Name} appended to {stored.Key}");
         var log = LogOf(stored.Key);
+        RequireNoData(log, call, stored.Span[from..]);
+        if (log.IsReborn) return;
         RequireWriter(log, call, stored.Span[from..]);
         log.Grow(stored.Slice(0, stored.Length));
         Count(log, call);
@@ -112,9 +121,17 @@ internal sealed class Auditor : IDiskWatcher
     {
         var (name, number) = ObjectNames.OfPiece(stored.Key);
         var log = LogOf(name);
+        RequireNoData(log, call, stored.Span);
+        if (log.IsReborn && number != log.Pieces + 1) return;
         RequireWriter(log, call, stored.Span);
         log.AddPiece(number, stored.Slice(0, stored.Length));
         Count(log, call);
+    }
+
+    private static void RequireNoData(LogModel log, StorageCall call, ReadOnlySpan<byte> bytes)
+    {
+        if (log.IsReborn && bytes.IndexOfAnyExcept((byte)'\n', (byte)'#') >= 0)
+            throw new InvariantViolation(Invariant.I1Kept, $"{call.Storage.Process.Name} wrote to {log.Name}, which was folded and collected: {Encoding.UTF8.GetString(bytes)}");
     }
 
     private static void RequireWriter(LogModel log, StorageCall call, ReadOnlySpan<byte> bytes)

@@ -53,6 +53,9 @@ internal static class Invariant
 
     /// <summary>Between two storage calls a process runs on the simulator's thread alone.</summary>
     public const string L3Deterministic = "L3 deterministic";
+
+    /// <summary>The simulation itself works.</summary>
+    public const string L4Harness = "L4 the simulation itself";
 }
 
 /// <summary>Something that must hold does not.</summary>

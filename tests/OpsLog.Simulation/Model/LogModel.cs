@@ -22,6 +22,9 @@ internal sealed class LogModel(string name, bool numbered)
     /// <summary>Whether the manifest names it now.</summary>
     public bool IsRegistered { get; set; }
 
+    /// <summary>It was folded and collected, and somebody has made an object of its name again.</summary>
+    public bool IsReborn { get; set; }
+
     /// <summary>The operations whose lines count, in order, and where each unit ends.</summary>
     public List<(LoggedOperation Operation, long End)> Operations { get; } = [];
 

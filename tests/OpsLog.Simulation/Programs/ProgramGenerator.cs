@@ -6,6 +6,9 @@ internal enum Mix
     /// <summary>Agents, with readers and a single writer now and then.</summary>
     Many,
 
+    /// <summary>As <see cref="Many"/>, without undo, archives and feeds.</summary>
+    Core,
+
     /// <summary>One writer and readers; in a folder several writers, which keep each other out.</summary>
     Single,
 
@@ -23,24 +26,27 @@ internal static class ProgramGenerator
     {
         var random = new SimRandom(seed);
         var settings = Settings(ref random, mix);
-        var processes = mix != Mix.Many ? 1 + random.Next(3) : random.Next(10) < 6 ? 2 : 3 + random.Next(4);
+        var many = mix is Mix.Many or Mix.Core;
+        var processes = !many ? 1 + random.Next(3) : random.Next(10) < 6 ? 2 : 3 + random.Next(4);
         var steps = 10 + random.Next(16);
         var ids = 1 + random.Next(s_ids.Length);
         var style = new Style(s_ids.AsMemory(0, ids), random.Next(4), mix, random.Chance(250), random.Chance(200));
-        var sameId = mix == Mix.Many && random.Chance(120);
+        var sameId = many && random.Chance(120);
         var plans = new List<ProcessPlan>();
         var number = 0;
         for (var p = 0; p < processes; p++)
         {
             var share = (steps / processes) + (p < steps % processes ? 1 : 0);
             var role = Role.Agent;
-            if (mix != Mix.Many) role = p == 0 || (random.Chance(600) && (mix == Mix.Rivals || settings.HoldsWriters)) ? Role.Single : Role.Reader;
+            if (!many) role = p == 0 || (random.Chance(600) && (mix == Mix.Rivals || settings.HoldsWriters)) ? Role.Single : Role.Reader;
             else if (p > 0 && random.Chance(100)) role = random.Chance(700) ? Role.Reader : Role.Single;
             var made = new List<Step>();
             var now = role;
             for (var i = 0; i < share; i++)
             {
                 var step = MakeStep(ref random, style, number++, now);
+                if (mix == Mix.Core && step.Kind is StepKind.Undo or StepKind.Redo or StepKind.Archive or StepKind.LoadArchive or StepKind.Feed)
+                    step = now == Role.Reader ? new Step(StepKind.Refresh, step.Number, []) : new Step(StepKind.Set, step.Number, [new Part(s_ids[step.Number % ids])]);
                 now = step.Kind switch { StepKind.BecomeAgent => Role.Agent, StepKind.BecomeSingle => Role.Single, StepKind.BecomeReader => Role.Reader, _ => now };
                 made.Add(step);
             }
@@ -62,7 +68,8 @@ internal static class ProgramGenerator
             Durability = random.Chance(350) ? Durability.Os : Durability.Disk,
             SilentAfter = random.Next(3) switch { 0 => TimeSpan.Zero, 1 => TimeSpan.FromMinutes(1), _ => TimeSpan.FromMinutes(10) },
             GracePeriod = random.Chance(700) ? TimeSpan.Zero : TimeSpan.FromMinutes(1),
-            Retention = mix != Mix.Many || random.Chance(600) ? 2 : random.Next(2),
+            HasFeeds = mix != Mix.Core,
+            Retention = mix is not (Mix.Many or Mix.Core) || random.Chance(600) ? 2 : random.Next(2),
         };
     }
 
@@ -76,7 +83,7 @@ internal static class ProgramGenerator
             return random.Next(12) switch
             {
                 0 => new Step(StepKind.Close, number, []),
-                1 when style.Mix == Mix.Many => new Step(StepKind.BecomeAgent, number, []),
+                1 when style.Mix is Mix.Many or Mix.Core => new Step(StepKind.BecomeAgent, number, []),
                 2 => new Step(StepKind.Feed, number, []),
                 _ => new Step(StepKind.Refresh, number, []),
             };
@@ -102,7 +109,7 @@ internal static class ProgramGenerator
         if ((roll -= close) < 0) return new Step(StepKind.Close, number, []);
         if ((roll - other) < 0 && style.Changes)
         {
-            var kind = style.Mix != Mix.Many ? StepKind.LoadArchive
+            var kind = style.Mix is not (Mix.Many or Mix.Core) ? StepKind.LoadArchive
                 : random.Next(3) switch { 0 => role == Role.Single ? StepKind.BecomeAgent : StepKind.BecomeSingle, 1 => StepKind.BecomeReader, _ => StepKind.LoadArchive };
             return new Step(kind, number, []);
         }

@@ -27,6 +27,9 @@ internal sealed record SimSettings
     /// <summary>0: none is kept; 1: for an hour; 2: for ever.</summary>
     public int Retention { get; init; } = 2;
 
+    /// <summary>Whether feeds are read at the end.</summary>
+    public bool HasFeeds { get; init; } = true;
+
     public HistoryRetention HistoryRetention => Retention switch
     {
         0 => HistoryRetention.None,

@@ -56,7 +56,7 @@ internal static class Ending
         var reader = simulator.Join(new ProcessPlan("", Role.Reader, 0, []));
         Must(simulator, reader, Step.Opening);
         simulator.Checker.RequireExact(reader, "a fresh read-only opening");
-        if (simulator.Program.Settings.Retention == 2) Must(simulator, reader, s_feed);
+        if (simulator.Program.Settings is { Retention: 2, HasFeeds: true }) Must(simulator, reader, s_feed);
         Must(simulator, reader, s_close);
     }
 

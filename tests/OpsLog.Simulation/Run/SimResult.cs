@@ -22,8 +22,9 @@ internal sealed record SimResult(SimProgram Program, IReadOnlyList<Decision> Dec
             Ending.Run(simulator);
             return new SimResult(program, decisions, null, simulator);
         }
-        catch (InvariantViolation violation)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
+            var violation = e as InvariantViolation ?? new InvariantViolation(Invariant.L4Harness, e.ToString());
             return new SimResult(program, decisions, violation, simulator);
         }
     }

@@ -8,8 +8,8 @@ namespace OpsLog.Simulation.Search;
 internal static class CommandLine
 {
     private const string Usage = """
-        seeds FIRST COUNT [--workers N] [--mix many|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
-        seed N [--trace] [--mix many|single|rivals] [--no-shrink]                  run one seed again
+        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
+        seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
         exhaustive [--mix …]                                                 all interleavings of small programs
         """;
 
@@ -65,7 +65,7 @@ internal static class CommandLine
         return 1;
     }
 
-    private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };
+    private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "core" => Mix.Core, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };
 
     private static int Number(string[] args, string name, int otherwise) => Text(args, name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
