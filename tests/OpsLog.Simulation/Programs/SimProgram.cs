@@ -51,11 +51,15 @@ internal sealed record ProcessPlan(string AgentId, Role Role, int SkewSeconds, I
 /// <summary>What is run: the processes, what each does, and where. Everything else is the schedule's.</summary>
 internal sealed record SimProgram(ulong Seed, SimSettings Settings, IReadOnlyList<ProcessPlan> Processes)
 {
+    /// <summary>What each process does before anything is interleaved: it opens the store, if there are any, and does these steps.</summary>
+    public IReadOnlyList<Step>? Prelude { get; init; }
+
     public int StepCount => Processes.Sum(p => p.Steps.Count);
 
     public override string ToString()
     {
         var text = new StringBuilder($"{Settings}\n");
+        if (Prelude is not null) text.AppendLine($"all open the store one after the other; P0 before: {string.Join("; ", Prelude)}");
         for (var i = 0; i < Processes.Count; i++)
         {
             var process = Processes[i];

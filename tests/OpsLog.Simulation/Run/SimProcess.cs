@@ -119,9 +119,20 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         if (Observes) Observed = Hashing.Add(Hashing.Add(Observed, Hashing.Of(call.ToString())), failed ? 1 : call.Fingerprint());
     }
 
-    /// <summary>Where it stands, as one number: equal numbers go on alike on equal disks.</summary>
-    public ulong Fingerprint() =>
-        Hashing.Add(Hashing.Add(Hashing.Add(Observed, (ulong)NextStep), (ulong)_openings), (ulong)((Running is null ? 0 : 1) + (Store is null ? 0 : 2) + ((int)Role * 4)));
+    /// <summary>Where it stands, as one number: with equal numbers it goes on alike on equal disks, and as much is asked of it.</summary>
+    public ulong Fingerprint()
+    {
+        var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Observed, (ulong)NextStep), (ulong)_openings), (ulong)flags);
+        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) : 0));
+    }
+
+    private static ulong Sum(Dictionary<string, LoggedOperation> operations)
+    {
+        ulong sum = 0;
+        foreach (var operation in operations.Values) sum += Hashing.Of(operation.Stamp.Log, Hashing.Of(operation.Id, (ulong)operation.Stamp.Clock));
+        return sum;
+    }
 
     private static bool IsClosing(Step step) => step.Kind is StepKind.Close or StepKind.BecomeAgent or StepKind.BecomeSingle or StepKind.BecomeReader;
 

@@ -13,6 +13,7 @@ internal sealed record SimResult(SimProgram Program, IReadOnlyList<Decision> Dec
         var decisions = new List<Decision>();
         try
         {
+            Prelude.Run(simulator);
             while (decider.Next(simulator) is { } decision)
             {
                 decisions.Add(decision); // before it happens: it may be the one that violates

@@ -10,7 +10,8 @@ internal static class CommandLine
     private const string Usage = """
         seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
         seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
-        exhaustive [--mix …]                                                 all interleavings of small programs
+        exhaustive [--crashes N] [--lost N] [--first N] [--count N]           all interleavings of every program of 2 agents with 2 steps
+        exhaustive --agents N --steps N --switches N [--crashes N] [--count N]  of longer programs, with few switches
         """;
 
     public static int Run(string[] args, TextWriter output)
@@ -21,6 +22,7 @@ internal static class CommandLine
             {
                 "seeds" => Seeds(args, output),
                 "seed" => Seed(args, output),
+                "exhaustive" => Exhaustive(args, output),
                 _ => Help(output),
             };
         }
@@ -63,6 +65,30 @@ internal static class CommandLine
 
         output.WriteLine(FailureReport.Of(result, !args.Contains("--no-shrink")));
         return 1;
+    }
+
+    private static int Exhaustive(string[] args, TextWriter output)
+    {
+        var limits = new ExploreLimits(Number(args, "--crashes", 1), Number(args, "--switches", int.MaxValue), Number(args, "--lost", 0), Number(args, "--states", 2_000_000));
+        bool[] forms = [true, false];
+        var programs = Text(args, "--steps") is null
+            ? forms.SelectMany(append => forms.SelectMany(compacted => SmallPrograms.TwoByTwo(append, compacted)))
+            : forms.SelectMany(append => SmallPrograms.FewSwitches(Number(args, "--agents", 2), Number(args, "--steps", 4), Number(args, "--count", 10), append, seed: 1));
+        long states = 0, runs = 0, endings = 0, cut = 0, done = 0;
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        foreach (var program in programs.Skip(Number(args, "--first", 0)).Take(Number(args, "--count", int.MaxValue)))
+        {
+            var explorer = new Explorer(program, limits);
+            explorer.Run();
+            (states, runs, endings, cut, done) = (states + explorer.States, runs + explorer.Runs, endings + explorer.Endings, cut + (explorer.IsComplete || explorer.Failure is not null ? 0 : 1), done + 1);
+            if (args.Contains("--each")) output.WriteLine($"{explorer.States:N0} states, {explorer.Runs:N0} runs, {explorer.Elapsed.TotalSeconds:N1} s: {string.Join(" | ", program.Processes.Select(p => string.Join(' ', p.Steps.Select(s => s.Kind))))}");
+            if (explorer.Failure is not { } failure) continue;
+            output.WriteLine(FailureReport.Of(failure, shrinks: true));
+            if (!args.Contains("--go-on")) break;
+        }
+
+        output.WriteLine($"{done:N0} programs: {states:N0} states, {endings:N0} ends, {runs:N0} runs, {cut} cut off, {watch.Elapsed.TotalSeconds:N1} s");
+        return 0;
     }
 
     private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "core" => Mix.Core, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };
