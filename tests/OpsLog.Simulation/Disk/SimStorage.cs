@@ -1,0 +1,83 @@
+using System.Runtime.CompilerServices;
+using OpsLog.Simulation.Run;
+using OpsLog.Storage;
+
+namespace OpsLog.Simulation.Disk;
+
+/// <summary>
+/// The shared disk as one opening of one process sees it. Its calls wait until the simulator lets them happen; a call of a dead process is never answered.
+/// </summary>
+internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) : IOpsStorage
+{
+    private readonly int _thread = Environment.CurrentManagedThreadId;
+
+    public SimProcess Process { get; } = process;
+
+    /// <summary>The number of the opening, over all processes.</summary>
+    public int Opening { get; } = opening;
+
+    /// <summary>Whether the process has not crashed since.</summary>
+    public bool IsAlive { get; private set; } = true;
+
+    /// <summary>The calls that wait.</summary>
+    public List<StorageCall> Pending { get; } = [];
+
+    public StorageCapabilities Capabilities => disk.Capabilities;
+
+    public void Die()
+    {
+        IsAlive = false;
+        Pending.Clear();
+        disk.ReleaseAll(this);
+    }
+
+    public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken) =>
+        Park(new StorageCall<StoredObject?>(this, CallKind.Read, key, 0, (call, _) => disk.Read(call.Key.Value, range),
+            found => found is null ? "absent" : $"{(range.Length == 0 ? "" : $"{range.Offset}+{found.Memory!.Value.Length} of ")}{found.Length} bytes, version {found.Version}"));
+
+    public ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
+    {
+        using var buffer = new MemoryStream();
+        content.CopyTo(buffer);
+        var bytes = buffer.ToArray();
+        return Park(new StorageCall<PutResult>(this, CallKind.Put, key, bytes.Length, (call, _) => disk.Put(call, bytes, condition), Describe));
+    }
+
+    public ValueTask<PutResult> AppendAsync(StorageKey key, ReadOnlyMemory<byte> bytes, long expectedLength, Flush flush, CancellationToken cancellationToken)
+    {
+        if (disk.IsNumbered) throw new NotSupportedException("This storage cannot append.");
+        var sent = bytes.ToArray(); // a call that lands late must not see what its caller has put into the buffer since
+        return Park(new StorageCall<PutResult>(
+            this, CallKind.Append, key, sent.Length,
+            (call, count) => disk.Append(call, sent.AsSpan(0, Math.Min(count, sent.Length)), expectedLength, count >= sent.Length ? flush : Flush.Written),
+            result => $"{Describe(result)}, at {expectedLength}{(flush == Flush.Synced ? ", synced" : "")}"));
+    }
+
+    public async IAsyncEnumerable<StorageEntry> ListAsync(StorageKey prefix, StorageKey? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var call = new StorageCall<List<StorageEntry>>(this, CallKind.List, prefix, 0, (call, _) => disk.List(call.Key.Value, after), found => $"{found.Count} objects");
+        foreach (var entry in await Park(call).ConfigureAwait(false)) yield return entry;
+    }
+
+    public async ValueTask DeleteAsync(StorageKey key, CancellationToken cancellationToken) =>
+        await Park(new StorageCall<bool>(this, CallKind.Delete, key, 0, (call, _) => disk.Delete(call), found => found ? "deleted" : "absent")).ConfigureAwait(false);
+
+    public ValueTask ReleaseAsync(StorageKey key, CancellationToken cancellationToken)
+    {
+        disk.Release(this, key.Value);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private static string Describe(PutResult result) => result.IsStored ? "stored" : $"{result.Outcome}: {result.Detail}";
+
+    private ValueTask<T> Park<T>(StorageCall<T> call)
+    {
+        if (Environment.CurrentManagedThreadId != _thread)
+            throw new InvalidOperationException($"{Process.Name} makes a storage call on another thread than the simulator's: the run is not deterministic.");
+        if (!IsAlive) throw new InvalidOperationException($"{Process.Name} makes a storage call after its crash.");
+        Pending.Add(call);
+        return new ValueTask<T>(call.Task);
+    }
+}

@@ -1,0 +1,91 @@
+using OpsLog.Simulation.Run;
+using OpsLog.Storage;
+
+namespace OpsLog.Simulation.Disk;
+
+internal enum CallKind
+{
+    Read,
+    Put,
+    Append,
+    List,
+    Delete,
+}
+
+/// <summary>
+/// A storage call that waits for its turn. What it does happens in one step (<see cref="Apply"/>), and the answer, or a failure instead, is given in
+/// another, so that either may be left out.
+/// </summary>
+internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKey key, int size)
+{
+    public SimStorage Storage { get; } = storage;
+
+    public CallKind Kind { get; } = kind;
+
+    public StorageKey Key { get; } = key;
+
+    /// <summary>How many bytes it appends or puts.</summary>
+    public int Size { get; } = size;
+
+    /// <summary>The step of the program it is made for; null outside of one.</summary>
+    public StepRun? Step { get; } = storage.Process.Running;
+
+    public bool Changes => Kind is CallKind.Put or CallKind.Append or CallKind.Delete;
+
+    /// <summary>Lets it happen, or of an append only the first bytes.</summary>
+    public abstract void Apply(int bytes = int.MaxValue);
+
+    /// <summary>Answers the caller, whose code runs on until it waits for something else.</summary>
+    public abstract void Answer();
+
+    /// <summary>Fails towards the caller.</summary>
+    public abstract void Throw(StorageException failure);
+
+    /// <summary>What it has found, in words, once it has happened.</summary>
+    public abstract string Result { get; }
+
+    /// <summary>What it has found, as one number.</summary>
+    public abstract ulong Fingerprint();
+
+    public override string ToString() => Kind switch
+    {
+        CallKind.Read => $"read {Key}",
+        CallKind.List => $"list {Key}",
+        CallKind.Delete => $"delete {Key}",
+        _ => $"{(Kind == CallKind.Put ? "put" : "append")} {Key} ({Size} bytes)",
+    };
+}
+
+/// <inheritdoc/>
+internal sealed class StorageCall<T>(SimStorage storage, CallKind kind, StorageKey key, int size, Func<StorageCall, int, T> effect, Func<T, string> describe)
+    : StorageCall(storage, kind, key, size)
+{
+    // Continuations run where the answer is given: on the simulator's thread, at once.
+    private readonly TaskCompletionSource<T> _completion = new();
+    private T _result = default!;
+
+    public Task<T> Task => _completion.Task;
+
+    public override string Result => describe(_result);
+
+    public override ulong Fingerprint() => _result switch
+    {
+        StoredObject found => Hashing.Add(Hashing.Of(found.Memory!.Value.Span, (ulong)found.Length), Hashing.Of(found.Version.Tag)),
+        List<StorageEntry> entries => entries.Aggregate(0UL, (hash, entry) => Hashing.Add(hash, Hashing.Of(entry.Key.Value, (ulong)entry.Length))),
+        _ => Hashing.Of(Result),
+    };
+
+    public override void Apply(int bytes = int.MaxValue) => _result = effect(this, bytes);
+
+    public override void Answer()
+    {
+        Storage.Process.Observe(this, failed: false);
+        _completion.SetResult(_result);
+    }
+
+    public override void Throw(StorageException failure)
+    {
+        Storage.Process.Observe(this, failed: true);
+        _completion.SetException(failure);
+    }
+}

@@ -1,0 +1,278 @@
+using System.Text;
+using System.Text.Json;
+using OpsLog.Simulation.Disk;
+
+namespace OpsLog.Simulation.Model;
+
+/// <summary>
+/// Looks at every change of the stored bytes as it happens, reads them by docs/format.md alone, and says at once which invariant one breaks. Cheap: it looks
+/// at what changed only.
+/// </summary>
+internal sealed class Auditor : IDiskWatcher
+{
+    private readonly Dictionary<string, LogModel> _logs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SnapshotModel> _snapshots = new(StringComparer.Ordinal);
+    private readonly StoredState _stored = new();
+    private readonly ArchiveModel _archives = new();
+    private readonly HashSet<string> _historyLogs = new(StringComparer.Ordinal);
+
+    public OperationHistory History { get; } = new();
+
+    public required Func<SimDisk> Disk { get; init; }
+
+    public ManifestModel? Manifest { get; private set; }
+
+    public ArchiveModel Archives => _archives;
+
+    public IReadOnlyDictionary<string, LogModel> Logs => _logs;
+
+    /// <summary>Compactions and other swaps so far.</summary>
+    public int Swaps { get; private set; }
+
+    public void Created(SimObject stored, StorageCall call)
+    {
+        switch (ObjectNames.KindOf(stored.Key))
+        {
+            case ObjectKind.Manifest:
+                Swap(stored, call);
+                break;
+            case ObjectKind.Log:
+                // A creation that lands when the log was folded and collected makes another object of its name, which is nobody's.
+                if (_logs.TryGetValue(stored.Key, out var gone) && gone is not { Length: 0, Pieces: 0 })
+                {
+                    gone.IsReborn = true;
+                    break;
+                }
+
+                var log = LogOf(stored.Key);
+                log.Owner = call.Storage.Opening;
+                log.Grow(stored.Slice(0, stored.Length));
+                Count(log, call);
+                break;
+            case ObjectKind.Piece:
+                AddPiece(stored, call);
+                break;
+            case ObjectKind.Archive or ObjectKind.Segment:
+                _archives.Put(stored);
+                break;
+            case ObjectKind.Other:
+                throw new InvariantViolation(Invariant.I8OneWriter, $"{call.Storage.Process.Name} made an object of an unknown name: {stored.Key}");
+        }
+    }
+
+    public void Replaced(SimObject stored, SimObject before, StorageCall call)
+    {
+        switch (ObjectNames.KindOf(stored.Key))
+        {
+            case ObjectKind.Manifest:
+                Swap(stored, call);
+                break;
+            case ObjectKind.Archive:
+                _archives.Put(stored);
+                RequireArchived();
+                break;
+            default:
+                throw new InvariantViolation(Invariant.I8OneWriter, $"{call.Storage.Process.Name} replaced {stored.Key}");
+        }
+    }
+
+    public void Appended(SimObject stored, int from, StorageCall call)
+    {
+        if (ObjectNames.KindOf(stored.Key) != ObjectKind.Log) throw new InvariantViolation(Invariant.I8OneWriter, $"{call.Storage.Process.Name} appended to {stored.Key}");
+        var log = LogOf(stored.Key);
+        RequireNoData(log, call, stored.Span[from..]);
+        if (log.IsReborn) return;
+        RequireWriter(log, call, stored.Span[from..]);
+        log.Grow(stored.Slice(0, stored.Length));
+        Count(log, call);
+    }
+
+    public void Deleted(SimObject stored, StorageCall call)
+    {
+        var kind = ObjectNames.KindOf(stored.Key);
+        var name = kind == ObjectKind.Piece ? ObjectNames.OfPiece(stored.Key).Log : stored.Key;
+        if (kind is ObjectKind.Manifest or ObjectKind.Other || (Manifest?.Names(name) ?? false) || _historyLogs.Contains(name))
+            throw new InvariantViolation(Invariant.V11Collected, $"{call.Storage.Process.Name} deleted {stored.Key}, which the manifest (revision {Manifest?.Revision}) names");
+        if (kind == ObjectKind.Piece && stored.Span is [(byte)'\n'])
+            throw new InvariantViolation(Invariant.V11Collected, $"{call.Storage.Process.Name} deleted {stored.Key}, which seals its log");
+    }
+
+    /// <summary>A power loss: what is left, and which operations are gone for good.</summary>
+    public void PowerLost(IReadOnlyList<SimObject> cut)
+    {
+        foreach (var stored in cut)
+            if (_logs.TryGetValue(stored.Key, out var log)) log.Cut(stored.Length);
+        History.Forget(operation => !operation.Places.Exists(place => Survives(operation, place.Log, place.End)));
+        Reload();
+        RequireAgreement("after a power loss");
+    }
+
+    /// <summary>Whether an operation is on stable storage.</summary>
+    public bool IsDurable(LoggedOperation operation) =>
+        Disk().IsNumbered || operation.Places.Exists(p => Disk().Find(p.Log.Name) is not { } stored || stored.Durable >= p.End);
+
+    private bool Survives(LoggedOperation operation, LogModel log, long end)
+    {
+        if (Manifest?.Logs.Find(l => l.Name == log.Name) is { } entry) return end <= entry.Covered || end <= log.Length || Disk().IsNumbered;
+        return log.IsAgents || operation.Stamp.Clock <= Manifest?.Snapshot.Clock; // folded into the snapshot, which is durable
+    }
+
+    private void AddPiece(SimObject stored, StorageCall call)
+    {
+        var (name, number) = ObjectNames.OfPiece(stored.Key);
+        var log = LogOf(name);
+        RequireNoData(log, call, stored.Span);
+        if (log.IsReborn && number != log.Pieces + 1) return;
+        RequireWriter(log, call, stored.Span);
+        log.AddPiece(number, stored.Slice(0, stored.Length));
+        Count(log, call);
+    }
+
+    private static void RequireNoData(LogModel log, StorageCall call, ReadOnlySpan<byte> bytes)
+    {
+        if (log.IsReborn && bytes.IndexOfAnyExcept((byte)'\n', (byte)'#') >= 0)
+            throw new InvariantViolation(Invariant.I1Kept, $"{call.Storage.Process.Name} wrote to {log.Name}, which was folded and collected: {Encoding.UTF8.GetString(bytes)}");
+    }
+
+    private static void RequireWriter(LogModel log, StorageCall call, ReadOnlySpan<byte> bytes)
+    {
+        if (!log.IsAgents || call.Storage.Opening == log.Owner) return;
+        if (bytes.IndexOfAnyExcept((byte)'\n', (byte)'#') < 0 && bytes.Length <= 3) return;
+        throw new InvariantViolation(Invariant.I8OneWriter, $"{call.Storage.Process.Name} wrote to {log.Name}, which is another's: {Encoding.UTF8.GetString(bytes)}");
+    }
+
+    private LogModel LogOf(string name)
+    {
+        if (_logs.TryGetValue(name, out var log)) return log;
+        log = new LogModel(name, Disk().IsNumbered) { IsRegistered = Manifest?.Logs.Exists(l => l.Name == name) ?? false };
+        _logs.Add(name, log);
+        return log;
+    }
+
+    // Takes in the lines that have come to count.
+    private void Count(LogModel log, StorageCall call)
+    {
+        if (log.Counted == log.Operations.Count) return;
+        if (!log.IsRegistered)
+        {
+            if (!log.IsAgents) return; // a roll copies lines before the swap; they count with it
+            throw new InvariantViolation(Invariant.I1Kept, $"{call.Storage.Process.Name} wrote an operation to {log.Name}, which the manifest (revision {Manifest?.Revision}) does not name");
+        }
+
+        var agent = Manifest!.Logs.Find(l => l.Name == log.Name)!;
+        for (; log.Counted < log.Operations.Count; log.Counted++)
+        {
+            var operation = log.Operations[log.Counted].Operation;
+            if (operation.Stamp.Agent != agent.Agent) throw new InvariantViolation(Invariant.V10Manifest, $"{log.Name} is registered for '{agent.Agent}' and holds {operation}");
+            if (operation.Stamp.Clock <= agent.Start) throw new InvariantViolation(Invariant.I4Clocks, $"{log.Name} starts above clock {agent.Start} and holds {operation}");
+            var known = History.Add(operation);
+            if (ReferenceEquals(known, operation))
+            {
+                operation.Writer = call.Step;
+                call.Step?.Lines.Add(operation);
+            }
+
+            _stored.Apply(operation);
+            if (operation.Moved is { } moved) _archives.Require(operation, moved);
+            RequireAgreement(operation.Id, $"after {operation}");
+        }
+    }
+
+    private void Swap(SimObject stored, StorageCall call)
+    {
+        var next = ManifestModel.Read(stored.Slice(0, stored.Length));
+        if (next.Revision != (Manifest?.Revision ?? next.Revision - 1) + 1) throw new InvariantViolation(Invariant.V10Manifest, $"revision {next.Revision} follows {Manifest?.Revision}");
+        Swaps++;
+        var before = Manifest;
+        Manifest = next;
+        foreach (var log in before?.Logs ?? []) LogOf(log.Name).IsRegistered = false;
+        foreach (var entry in next.Logs)
+        {
+            var log = LogOf(entry.Name);
+            log.IsRegistered = true;
+            RequireTruth(entry, log, before);
+        }
+
+        foreach (var entry in next.Retired)
+        {
+            if (_logs.TryGetValue(entry.Name, out var log) && log.IsAgents && log.SealedAt is { } end && entry.Length > end)
+                throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} was retired with length {entry.Length}, but it ends at {end}");
+        }
+
+        Reload();
+        foreach (var entry in next.Logs) Count(LogOf(entry.Name), call);
+        RequireAgreement($"after {call.Storage.Process.Name} wrote revision {next.Revision}");
+        _archives.List(next);
+        RequireArchived();
+        if (next.History != before?.History) ReadHistory(next.History);
+        foreach (var name in next.Archives.SelectMany(a => a.Objects))
+            if (Disk().Find(name) is null) throw Missing(name);
+    }
+
+    private void RequireTruth(RegisteredLog entry, LogModel log, ManifestModel? before)
+    {
+        var length = Disk().IsNumbered ? log.Pieces : log.Length;
+        if ((entry.Covered > length || !log.IsBoundary(entry.Covered)) && !log.WasCut)
+            throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is said to be covered to {entry.Covered}, which is not behind a whole line or batch of its {length}");
+        var clock = Math.Max(entry.Start, log.ClockAt(entry.Covered));
+        if (entry.Clock > clock) throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is said to have clock {entry.Clock} at its covered position {entry.Covered}; it is {clock}");
+        if (before is null || !log.IsAgents || before.Logs.Exists(l => l.Name == entry.Name)) return;
+        if (entry.Start < before.Snapshot.Floor) throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is registered to start at clock {entry.Start}, below the floor {before.Snapshot.Floor}");
+        if (log.Length > 0 || log.Pieces > 0 || Disk().Find(entry.Name) is not null) throw new InvariantViolation(Invariant.I8OneWriter, $"{entry.Name} was made before it was registered");
+    }
+
+    private void Reload()
+    {
+        if (Manifest is not { } manifest) return;
+        _stored.Load(SnapshotOf(manifest.Snapshot));
+        foreach (var entry in manifest.Logs)
+        {
+            var log = LogOf(entry.Name);
+            for (var i = 0; i < log.Counted; i++)
+                if (log.Operations[i].End > entry.Covered) _stored.Apply(log.Operations[i].Operation);
+        }
+    }
+
+    private SnapshotModel SnapshotOf(SnapshotReference reference)
+    {
+        var stored = Disk().Find(reference.Name) ?? throw Missing(reference.Name);
+        if (!_snapshots.TryGetValue(reference.Name, out var snapshot))
+            _snapshots.Add(reference.Name, snapshot = SnapshotModel.Read(stored.Slice(0, stored.Length), reference));
+        return snapshot;
+    }
+
+    private void ReadHistory(string? name)
+    {
+        _historyLogs.Clear();
+        if (name is null) return;
+        var stored = Disk().Find(name) ?? throw Missing(name);
+        using var index = JsonDocument.Parse(stored.Slice(0, stored.Length));
+        foreach (var log in index.RootElement.GetProperty("logs").EnumerateArray())
+        {
+            var kept = log.GetProperty("name").GetString()!;
+            _historyLogs.Add(kept);
+            if (Disk().Find(kept) is null) throw Missing(kept);
+        }
+    }
+
+    private void RequireArchived()
+    {
+        foreach (var operation in History.Operations)
+            if (operation.Moved is { } moved) _archives.Require(operation, moved);
+    }
+
+    private void RequireAgreement(string when)
+    {
+        if (Manifest is null) return;
+        foreach (var id in _stored.Ids.Union(History.Winners.Keys)) RequireAgreement(id, when);
+    }
+
+    private void RequireAgreement(string id, string when)
+    {
+        if (_stored.Difference(id, History) is not { } difference) return;
+        var winner = History.Winners.GetValueOrDefault(id);
+        throw new InvariantViolation(winner is null or { IsSet: true } ? Invariant.I1Kept : Invariant.I3Deleted, $"{when}: {difference}");
+    }
+
+    private InvariantViolation Missing(string name) => new(Invariant.V10Manifest, $"the manifest (revision {Manifest?.Revision}) names {name}, which is not there");
+}

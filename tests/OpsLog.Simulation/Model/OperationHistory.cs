@@ -1,0 +1,56 @@
+namespace OpsLog.Simulation.Model;
+
+/// <summary>
+/// Every operation whose line ever counted, and the state that follows from them: for each record the one with the largest rank. It knows nothing of
+/// snapshots and compactions: whatever the engine does, this must be what it shows.
+/// </summary>
+internal sealed class OperationHistory
+{
+    private readonly Dictionary<SimStamp, LoggedOperation> _byStamp = [];
+
+    public List<LoggedOperation> Operations { get; } = [];
+
+    /// <summary>The operation that decides, for each record that was ever written.</summary>
+    public Dictionary<string, LoggedOperation> Winners { get; } = new(StringComparer.Ordinal);
+
+    public LoggedOperation? Find(SimStamp stamp) => _byStamp.GetValueOrDefault(stamp);
+
+    /// <summary>Takes an operation in; returns the one that has been known by its stamp, if it is a copy.</summary>
+    public LoggedOperation Add(LoggedOperation operation)
+    {
+        if (_byStamp.TryGetValue(operation.Stamp, out var known))
+        {
+            if (operation.Stamp.Log.Length > 0 || !known.SaysTheSame(operation))
+                throw new InvariantViolation(Invariant.I4Clocks, $"two operations share a stamp: {known}, {operation}");
+            known.Places.AddRange(operation.Places);
+            return known;
+        }
+
+        _byStamp.Add(operation.Stamp, operation);
+        Operations.Add(operation);
+        Decide(operation);
+        return operation;
+    }
+
+    /// <summary>A power loss has taken operations.</summary>
+    public void Forget(Predicate<LoggedOperation> isLost)
+    {
+        var lost = Operations.FindAll(isLost);
+        if (lost.Count == 0) return;
+        foreach (var operation in lost)
+        {
+            operation.IsLost = true;
+            _byStamp.Remove(operation.Stamp);
+        }
+
+        Operations.RemoveAll(o => o.IsLost);
+        Winners.Clear();
+        foreach (var operation in Operations) Decide(operation);
+    }
+
+    private void Decide(LoggedOperation operation)
+    {
+        if (operation.IsNoop) return;
+        if (!Winners.TryGetValue(operation.Id, out var winner) || operation.Rank > winner.Rank) Winners[operation.Id] = operation;
+    }
+}

@@ -1,0 +1,251 @@
+using System.Text.Json;
+using OpsLog.Simulation.Disk;
+using OpsLog.Simulation.Model;
+using OpsLog.Simulation.Programs;
+
+namespace OpsLog.Simulation.Run;
+
+/// <summary>A simulated process: runs the steps of its plan one after the other, on one opening of the store after the other.</summary>
+internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program, SimTime time)
+{
+    private static readonly Step s_close = new(StepKind.Close, -1, []);
+    private int _openings;
+    private int _failedOpenings;
+
+    public int Index { get; } = index;
+
+    public string Name { get; } = $"P{index}";
+
+    public ProcessPlan Plan => plan;
+
+    public Role Role { get; private set; } = plan.Role;
+
+    /// <summary>What it sees of the disk; null while it has no opening.</summary>
+    public SimStorage? Storage { get; private set; }
+
+    public SimClock? Clock { get; private set; }
+
+    public OpsStore<JsonElement>? Store { get; private set; }
+
+    public StepRun? Running { get; private set; }
+
+    /// <summary>The steps it has begun.</summary>
+    public List<StepRun> Runs { get; } = [];
+
+    public int NextStep { get; private set; }
+
+    /// <summary>What it has seen of each record, in this opening: it must never show less.</summary>
+    public Dictionary<string, LoggedOperation> Seen { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The largest clock that it has written.</summary>
+    public long LastClock { get; set; }
+
+    /// <summary>A call of this opening was made to fail.</summary>
+    public bool WasHit { get; set; }
+
+    /// <summary>The store must be opened again before it takes writes.</summary>
+    public bool MustReopen { get; set; }
+
+    /// <summary>What this process has read from its feed so far.</summary>
+    public FeedReading Feed { get; } = new();
+
+    /// <summary>Everything this opening was ever told, as one number.</summary>
+    public ulong Observed { get; private set; }
+
+    public bool Observes { get; init; }
+
+    public bool HasWork => Running is not null || NextStep < plan.Steps.Count;
+
+    /// <summary>Goes on without waiting for a storage call or a timer.</summary>
+    public bool CanBegin => Running is null && NextStep < plan.Steps.Count;
+
+    /// <summary>Begins the next thing it has to do: its step, or the opening or closing that the step needs.</summary>
+    public void Begin(Simulator simulator)
+    {
+        var step = plan.Steps[NextStep];
+        if (MustReopen && Store is not null) step = s_close;
+        else if (Store is null && !IsClosing(step)) step = Step.Opening;
+        else NextStep++;
+        Begin(step, simulator);
+    }
+
+    /// <summary>Begins a step.</summary>
+    public void Begin(Step step, Simulator simulator)
+    {
+        if (step.Kind == StepKind.Open) NewOpening(simulator);
+        var run = new StepRun(step, this, Storage?.Opening ?? -1);
+        Running = run;
+        Runs.Add(run);
+        simulator.Checker.Begins(run);
+        run.Task = ExecuteAsync(run);
+    }
+
+    /// <summary>A step has ended; leaves the process as it is between steps.</summary>
+    public void EndStep()
+    {
+        var run = Running!;
+        Running = null;
+        switch (run.Step.Kind)
+        {
+            case StepKind.Open when Store is null:
+                Drop();
+                // A step whose opening keeps failing is given up.
+                if (++_failedOpenings >= 2) NextStep++;
+                break;
+            case StepKind.Open:
+                _failedOpenings = 0;
+                break;
+            case StepKind.Close:
+                Leave();
+                break;
+            case StepKind.BecomeAgent or StepKind.BecomeSingle or StepKind.BecomeReader:
+                Leave();
+                Role = run.Step.Kind switch { StepKind.BecomeAgent => Role.Agent, StepKind.BecomeSingle => Role.Single, _ => Role.Reader };
+                break;
+        }
+    }
+
+    /// <summary>Dies: whatever it had in memory is gone.</summary>
+    public void Die()
+    {
+        if (Running is { } run) run.End = StepEnd.Died;
+        Running = null;
+        Leave();
+    }
+
+    /// <summary>It is told the end of a storage call.</summary>
+    public void Observe(StorageCall call, bool failed)
+    {
+        if (Observes) Observed = Hashing.Add(Hashing.Add(Observed, Hashing.Of(call.ToString())), failed ? 1 : call.Fingerprint());
+    }
+
+    /// <summary>Where it stands, as one number: with equal numbers it goes on alike on equal disks, and as much is asked of it.</summary>
+    public ulong Fingerprint()
+    {
+        var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Observed, (ulong)NextStep), (ulong)_openings), (ulong)flags);
+        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) : 0));
+    }
+
+    private static ulong Sum(Dictionary<string, LoggedOperation> operations)
+    {
+        ulong sum = 0;
+        foreach (var operation in operations.Values) sum += Hashing.Of(operation.Stamp.Log, Hashing.Of(operation.Id, (ulong)operation.Stamp.Clock));
+        return sum;
+    }
+
+    private static bool IsClosing(Step step) => step.Kind is StepKind.Close or StepKind.BecomeAgent or StepKind.BecomeSingle or StepKind.BecomeReader;
+
+    private void NewOpening(Simulator simulator)
+    {
+        _openings++;
+        Clock = new SimClock(time, TimeSpan.FromSeconds(plan.SkewSeconds));
+        Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
+        (WasHit, MustReopen, Observed) = (false, false, 0);
+        Seen.Clear();
+    }
+
+    private void Leave()
+    {
+        Store = null;
+        MustReopen = false;
+        Drop();
+    }
+
+    private void Drop()
+    {
+        Storage?.Die();
+        (Storage, Clock) = (null, null);
+        Seen.Clear();
+    }
+
+    private OpsStoreOptions Options()
+    {
+        var settings = program.Settings;
+        var seed = Hashing.Add(Hashing.Add(program.Seed, (ulong)Index), (ulong)_openings);
+        return new OpsStoreOptions
+        {
+            AgentId = Role == Role.Agent ? plan.AgentId : null,
+            ReadOnly = Role == Role.Reader,
+            Durability = settings.Durability,
+            HistoryRetention = settings.HistoryRetention,
+            TimeProvider = Clock!,
+            Random = new Random((int)seed),
+            Checkpoint = new CheckpointOptions { Automatic = false, GracePeriod = settings.GracePeriod, SilentAfter = settings.SilentAfter },
+        };
+    }
+
+    private async Task ExecuteAsync(StepRun run)
+    {
+        var step = run.Step;
+        switch (step.Kind)
+        {
+            case StepKind.Open:
+                Store = await OpsStore<JsonElement>.OpenAsync(Storage!, Options()).ConfigureAwait(false);
+                break;
+            case StepKind.Set:
+                run.Result = await Store!.SetAsync(step.Parts[0].Id, step.Element(0)).ConfigureAwait(false);
+                break;
+            case StepKind.Delete:
+                run.Result = await Store!.DeleteAsync(step.Parts[0].Id).ConfigureAwait(false);
+                break;
+            case StepKind.Batch:
+                await Store!.BatchAsync(batch => Add(batch, step)).ConfigureAwait(false);
+                break;
+            case StepKind.Undo:
+                run.Result = await Store!.UndoAsync().ConfigureAwait(false);
+                break;
+            case StepKind.Redo:
+                run.Result = await Store!.RedoAsync().ConfigureAwait(false);
+                break;
+            case StepKind.Refresh:
+                run.Result = await Store!.RefreshAsync().ConfigureAwait(false);
+                break;
+            case StepKind.Compact:
+                await Store!.CompactAsync().ConfigureAwait(false);
+                break;
+            case StepKind.Archive:
+                run.Result = await Store!.ArchiveAsync(step.Parts.Select(p => p.Id), step.Period).ConfigureAwait(false);
+                break;
+            case StepKind.LoadArchive:
+                run.Result = Store!.Archives is [var period, ..] ? await Store.LoadArchiveAsync(period).ConfigureAwait(false) : null;
+                break;
+            case StepKind.Feed:
+                if (Role != Role.Single) await Store!.RefreshAsync().ConfigureAwait(false);
+                var read = new List<Operation<JsonElement>>();
+                run.Result = read;
+                await foreach (var operation in Store!.OperationsAsync(Feed.Position).ConfigureAwait(false)) read.Add(operation);
+                break;
+            default:
+                if (Store is not null) await Store.DisposeAsync().ConfigureAwait(false);
+                break;
+        }
+    }
+
+    private static void Add(OpsBatch<JsonElement> batch, Step step)
+    {
+        for (var i = 0; i < step.Parts.Count; i++)
+        {
+            if (step.Parts[i].Deletes) batch.Delete(step.Parts[i].Id);
+            else batch.Set(step.Parts[i].Id, step.Element(i));
+        }
+    }
+}
+
+/// <summary>How far a consumer has read a feed, and what it got. It outlives crashes of its process.</summary>
+internal sealed class FeedReading
+{
+    public FeedPosition Position { get; set; }
+
+    public HashSet<SimStamp> Stamps { get; } = [];
+
+    /// <summary>The largest clock that came from each log.</summary>
+    public Dictionary<string, long> Clocks { get; } = new(StringComparer.Ordinal);
+
+    public void StartOver()
+    {
+        Position = default;
+        Stamps.Clear();
+        Clocks.Clear();
+    }
+}

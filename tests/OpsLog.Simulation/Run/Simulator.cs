@@ -1,0 +1,303 @@
+using OpsLog.Simulation.Disk;
+using OpsLog.Simulation.Model;
+using OpsLog.Simulation.Programs;
+using OpsLog.Storage;
+
+namespace OpsLog.Simulation.Run;
+
+/// <summary>How a run is looked at.</summary>
+internal sealed record SimOptions
+{
+    /// <summary>Gets a line for everything that happens; null: nobody asks.</summary>
+    public Action<string>? Trace { get; init; }
+
+    /// <summary>How the storage breaks its contract.</summary>
+    public DiskDefect Defect { get; init; }
+
+    /// <summary>Whether states are told apart (<see cref="Simulator.Fingerprint"/>).</summary>
+    public bool Observes { get; init; }
+}
+
+/// <summary>
+/// One run of a program under a schedule, on one thread: nothing runs but what a decision lets run, so the same program and decisions give the same run.
+/// </summary>
+internal sealed class Simulator
+{
+    private const int MostCallsOfAStep = 4000;
+    private readonly SimOptions _options;
+    private readonly SimTime _time = new();
+    private readonly List<StorageCall> _delayed = [];
+    private int _openings;
+    private int _callsOfStep;
+
+    public Simulator(SimProgram program, SimOptions options)
+    {
+        (Program, _options) = (program, options);
+        Auditor = new Auditor { Disk = () => Disk! };
+        Disk = new SimDisk(program.Settings.Append, program.Settings.HoldsWriters, options.Defect) { Watcher = Auditor, Now = SimTime.Start };
+        Checker = new Checker(this);
+        for (var i = 0; i < program.Processes.Count; i++) Processes.Add(new SimProcess(i, program.Processes[i], program, _time) { Observes = options.Observes });
+    }
+
+    public SimProgram Program { get; }
+
+    public SimDisk Disk { get; }
+
+    public Auditor Auditor { get; }
+
+    public Checker Checker { get; }
+
+    public List<SimProcess> Processes { get; } = [];
+
+    /// <summary>The calls that went unanswered and may still happen.</summary>
+    public int Delayed => _delayed.Count;
+
+    public int Calls { get; private set; }
+
+    public int PowerLosses { get; private set; }
+
+    public bool IsTracing => _options.Trace is not null;
+
+    public int NextOpening() => ++_openings;
+
+    /// <summary>Lets a decision happen.</summary>
+    /// <returns>False if it makes no sense here; nothing has happened then.</returns>
+    /// <exception cref="InvariantViolation">Something that must hold does not.</exception>
+    public bool TryApply(Decision decision)
+    {
+        switch (decision.Kind)
+        {
+            case DecisionKind.Land:
+                return TryLand(decision);
+            case DecisionKind.Wait:
+                Advance(TimeSpan.FromSeconds(decision.Argument));
+                return true;
+            case DecisionKind.PowerLoss:
+                LosePower(decision);
+                return true;
+        }
+
+        if ((uint)decision.Process >= (uint)Processes.Count) return false;
+        var process = Processes[decision.Process];
+        if (decision.Kind == DecisionKind.Go && process.CanBegin)
+        {
+            Begin(process, null);
+            return true;
+        }
+
+        if (decision.Kind == DecisionKind.Fire) return TryFire(process);
+        if (process.Storage is not { } storage) return false;
+        if (storage.Pending.Count > 0) return TryCall(process, storage, decision);
+        if (decision.Kind is < DecisionKind.Crash or > DecisionKind.CrashDelayed) return false;
+        Crash(process, "between calls");
+        return true;
+    }
+
+    /// <summary>Runs everything to its end without faults, one process after the other.</summary>
+    public void RunOut()
+    {
+        foreach (var process in Processes)
+            while (process.HasWork) Advance(process);
+    }
+
+    /// <summary>Lets a process run a step that is not in its plan, to its end.</summary>
+    public void Drive(SimProcess process, Step step)
+    {
+        Begin(process, step);
+        while (process.Running is not null) Advance(process);
+    }
+
+    /// <summary>Another process, for looking at what is there.</summary>
+    public SimProcess Join(ProcessPlan plan)
+    {
+        var process = new SimProcess(Processes.Count, plan, Program, _time);
+        Processes.Add(process);
+        return process;
+    }
+
+    /// <summary>The whole state as one number: equal ones go on alike.</summary>
+    public ulong Fingerprint()
+    {
+        var hash = Hashing.Add(Disk.Fingerprint(), (ulong)_time.Now.Ticks);
+        foreach (var process in Processes) hash = Hashing.Add(hash, process.Fingerprint());
+        ulong operations = 0;
+        foreach (var operation in Auditor.History.Operations) operations += Hashing.Of(operation.Stamp.Log, (ulong)operation.Stamp.Clock);
+        return Hashing.Add(hash, operations);
+    }
+
+    public void Trace(string text) => _options.Trace?.Invoke(text);
+
+    private void Advance(SimProcess process)
+    {
+        if (!TryApply(new Decision(DecisionKind.Go, process.Index)) && !TryFire(process))
+            throw new InvariantViolation(Invariant.L2Ends, $"{process.Running} waits for nothing");
+    }
+
+    private void Begin(SimProcess process, Step? step)
+    {
+        _callsOfStep = 0;
+        if (step is null) process.Begin(this);
+        else process.Begin(step, this);
+        if (IsTracing) Trace($"{process.Name} begins {process.Running!.Step}");
+        Settle(process);
+    }
+
+    private bool TryFire(SimProcess process)
+    {
+        if (process.Clock?.Next is null || process.Storage!.Pending.Count > 0) return false;
+        process.Clock.Fire();
+        Disk.Now = _time.Now;
+        if (IsTracing) Trace($"{process.Name} has waited until {_time.Now:HH:mm:ss.fff}");
+        Settle(process);
+        return true;
+    }
+
+    private bool TryCall(SimProcess process, SimStorage storage, Decision decision)
+    {
+        var call = storage.Pending[0];
+        if (!Fits(decision, call)) return false;
+        storage.Pending.RemoveAt(0);
+        Calls++;
+        if (++_callsOfStep > MostCallsOfAStep * Processes.Count) throw new InvariantViolation(Invariant.L2Ends, $"{process.Running} has made {MostCallsOfAStep} storage calls and does not end");
+        if (decision.IsFault) (process.WasHit, process.Running!.WasHit) = (true, true);
+        try
+        {
+            Happen(call, decision);
+        }
+        finally
+        {
+            if (IsTracing) Trace($"{process.Name}   {call}: {Describe(decision, call)}");
+        }
+
+        switch (decision.Kind)
+        {
+            case DecisionKind.Go:
+                call.Answer();
+                break;
+            case DecisionKind.Fail:
+                call.Throw(new StorageException(decision.Fault, $"{call.Kind} of {call.Key} failed (simulated)"));
+                break;
+            case DecisionKind.Break:
+                call.Throw(new StorageException(StorageFault.Broken, $"{call.Kind} of {call.Key} broke (simulated)") { OutcomeUnknown = call.Changes });
+                break;
+            case DecisionKind.Crash or DecisionKind.CrashAfter or DecisionKind.CrashTorn or DecisionKind.CrashDelayed:
+                Crash(process, $"in {call}");
+                return true;
+            default:
+                call.Throw(new StorageException(StorageFault.Unavailable, $"{call.Kind} of {call.Key} went unanswered (simulated)") { OutcomeUnknown = true });
+                break;
+        }
+
+        Settle(process);
+        return true;
+    }
+
+    private bool Fits(Decision decision, StorageCall call) => decision.Kind switch
+    {
+        DecisionKind.Tear or DecisionKind.CrashTorn => call.Kind == CallKind.Append && call.Size > 0,
+        DecisionKind.LoseAnswer or DecisionKind.CrashAfter => call.Changes,
+        DecisionKind.Delay or DecisionKind.CrashDelayed => call.Changes && !Program.Settings.HoldsWriters,
+        DecisionKind.Go or DecisionKind.Fail or DecisionKind.Break or DecisionKind.Crash => true,
+        _ => false,
+    };
+
+    // What becomes of the bytes.
+    private void Happen(StorageCall call, Decision decision)
+    {
+        switch (decision.Kind)
+        {
+            case DecisionKind.Go or DecisionKind.LoseAnswer or DecisionKind.CrashAfter:
+                call.Apply();
+                break;
+            case DecisionKind.Tear or DecisionKind.CrashTorn:
+                call.Apply(decision.Argument % call.Size);
+                break;
+            case DecisionKind.Delay or DecisionKind.CrashDelayed:
+                _delayed.Add(call);
+                break;
+            case DecisionKind.Break when call.Kind == CallKind.Append && call.Size > 0 && decision.Argument % 3 > 0:
+                call.Apply(decision.Argument % 3 == 1 ? decision.Argument % call.Size : call.Size);
+                break;
+        }
+    }
+
+    private static string Describe(Decision decision, StorageCall call) => decision.Kind switch
+    {
+        DecisionKind.Go => call.Result,
+        DecisionKind.LoseAnswer or DecisionKind.CrashAfter => $"{call.Result}; {decision.Kind}",
+        DecisionKind.Tear or DecisionKind.CrashTorn => $"{decision.Kind} after {decision.Argument % call.Size} bytes",
+        DecisionKind.Fail => $"fails: {decision.Fault}",
+        _ => decision.Kind.ToString(),
+    };
+
+    private bool TryLand(Decision decision)
+    {
+        if (_delayed.Count == 0) return false;
+        var index = decision.Argument % _delayed.Count;
+        var call = _delayed[index];
+        _delayed.RemoveAt(index);
+        call.Apply();
+        if (IsTracing) Trace($"late: {call.Storage.Process.Name}'s {call}: {call.Result}");
+        return true;
+    }
+
+    private void Advance(TimeSpan time)
+    {
+        _time.Now += time;
+        Disk.Now = _time.Now;
+        if (IsTracing) Trace($"it is {_time.Now:HH:mm:ss}");
+    }
+
+    private void Crash(SimProcess process, string where)
+    {
+        if (IsTracing) Trace($"{process.Name} dies {where}");
+        process.Die();
+    }
+
+    private void LosePower(Decision decision)
+    {
+        PowerLosses++;
+        Trace("power loss");
+        var random = new SimRandom((ulong)decision.Argument);
+        foreach (var process in Processes)
+        {
+            if (process.Storage is { Pending: [var call, ..] } && random.Chance(400)) call.Apply(call.Kind == CallKind.Append && call.Size > 0 && random.Chance(500) ? random.Next(call.Size) : int.MaxValue);
+            process.Die();
+        }
+
+        _delayed.Clear();
+        var cut = new List<SimObject>();
+        Disk.LosePower(ref random, cut.Add);
+        if (IsTracing) foreach (var stored in cut) Trace($"{stored.Key} is left with {stored.Length} bytes");
+        Auditor.PowerLost(cut);
+        foreach (var process in Processes)
+        {
+            process.Feed.StartOver(); // it may have been given what is lost now
+            process.LastClock = 0;
+        }
+    }
+
+    // Between two decisions a process has ended its step, or waits for the simulator: anything else is another thread's work.
+    private void Settle(SimProcess process)
+    {
+        var run = process.Running!;
+        if (!run.Task.IsCompleted)
+        {
+            if (process.Storage is { } storage && (storage.Pending.Count > 0 || process.Clock!.Next is not null)) return;
+            throw new InvariantViolation(Invariant.L3Deterministic, $"{run} has neither ended nor waits for the storage or a timer: it went on to another thread");
+        }
+
+        run.Failure = run.Task.Exception?.InnerException;
+        run.End = run.Failure switch
+        {
+            null => StepEnd.Done,
+            OpsLogException { Error: OpsLogError.OutcomeUnknown } => StepEnd.Unknown,
+            _ => StepEnd.Rejected,
+        };
+        if (IsTracing) Trace($"{process.Name} {(run.Failure is null ? $"ends {run.Step}{(run.Result is null ? "" : $": {run.Result}")}" : $"fails {run.Step}: {run.Failure.GetType().Name} {(run.Failure as OpsLogException)?.Error}: {run.Failure.Message}")}");
+        process.EndStep();
+        if (run.Failure is null) Checker.Done(run);
+        else if (run.Failure is OpsLogException failure) Checker.Failed(run, failure);
+        else throw new InvariantViolation(Invariant.L1Fails, $"{run} failed with something else than an OpsLogException: {run.Failure}");
+    }
+}

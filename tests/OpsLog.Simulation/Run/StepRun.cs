@@ -1,0 +1,55 @@
+using OpsLog.Simulation.Model;
+using OpsLog.Simulation.Programs;
+
+namespace OpsLog.Simulation.Run;
+
+internal enum StepEnd
+{
+    /// <summary>It has not ended.</summary>
+    Running,
+
+    /// <summary>It returned: what it wrote is acknowledged.</summary>
+    Done,
+
+    /// <summary>It failed, and says that nothing was written.</summary>
+    Rejected,
+
+    /// <summary>It failed, and says that its outcome is unknown.</summary>
+    Unknown,
+
+    /// <summary>Its process died.</summary>
+    Died,
+}
+
+/// <summary>One run of a step: what it has written, and how it ended.</summary>
+internal sealed class StepRun(Step step, SimProcess process, int opening)
+{
+    public Step Step { get; } = step;
+
+    public SimProcess Process { get; } = process;
+
+    public int Opening { get; } = opening;
+
+    public Task Task { get; set; } = Task.CompletedTask;
+
+    public StepEnd End { get; set; }
+
+    public Exception? Failure { get; set; }
+
+    /// <summary>What it returned: a revision, a flag, a count.</summary>
+    public object? Result { get; set; }
+
+    /// <summary>The operations it has written that came to count, whoever counted them and when.</summary>
+    public List<LoggedOperation> Lines { get; } = [];
+
+    /// <summary>The operations that decided when it began.</summary>
+    public Dictionary<string, LoggedOperation> Before { get; set; } = [];
+
+    /// <summary>How many operations there were when it began.</summary>
+    public int OperationsBefore { get; set; }
+
+    /// <summary>A call of it was made to fail.</summary>
+    public bool WasHit { get; set; }
+
+    public override string ToString() => $"{Process.Name} {Step}";
+}

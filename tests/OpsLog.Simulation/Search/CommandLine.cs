@@ -1,0 +1,99 @@
+using System.Globalization;
+using OpsLog.Simulation.Programs;
+using OpsLog.Simulation.Run;
+
+namespace OpsLog.Simulation.Search;
+
+/// <summary>The simulation from the command line: many seeds, one seed again, or the exhaustive search.</summary>
+internal static class CommandLine
+{
+    private const string Usage = """
+        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
+        seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
+        exhaustive [--crashes N] [--lost N] [--first N] [--count N]           all interleavings of every program of 2 agents with 2 steps
+        exhaustive --agents N --steps N --switches N [--crashes N] [--count N]  of longer programs, with few switches
+        """;
+
+    public static int Run(string[] args, TextWriter output)
+    {
+        try
+        {
+            return args[0] switch
+            {
+                "seeds" => Seeds(args, output),
+                "seed" => Seed(args, output),
+                "exhaustive" => Exhaustive(args, output),
+                _ => Help(output),
+            };
+        }
+        catch (Exception e) when (e is FormatException or IndexOutOfRangeException or OverflowException)
+        {
+            output.WriteLine(Usage);
+            return 2;
+        }
+    }
+
+    private static int Help(TextWriter output)
+    {
+        output.WriteLine(Usage);
+        return 0;
+    }
+
+    private static int Seeds(string[] args, TextWriter output)
+    {
+        var workers = Number(args, "--workers", 1);
+        var report = SeedRunner.RunRange(
+            ulong.Parse(args[1], CultureInfo.InvariantCulture), long.Parse(args[2], CultureInfo.InvariantCulture), MixOf(args), workers,
+            mostFailures: Number(args, "--failures", 1), progress: (seeds, time) => output.WriteLine($"{seeds:N0} seeds, {seeds / time.TotalSeconds:N0}/s"));
+        output.WriteLine(report);
+        if (report.Failures.Count == 0) return 0;
+        foreach (var failure in report.Failures.Skip(1)) output.WriteLine($"seed {failure.Program.Seed}: {failure.Violation!.Message}");
+        output.WriteLine(FailureReport.Of(report.Failures[0], shrinks: true));
+        return 1;
+    }
+
+    private static int Seed(string[] args, TextWriter output)
+    {
+        var result = SeedRunner.Run(
+            ulong.Parse(args[1], CultureInfo.InvariantCulture), MixOf(args), new SimOptions { Trace = args.Contains("--trace") ? output.WriteLine : null });
+        if (result.Violation is null)
+        {
+            output.WriteLine(result.Program);
+            output.WriteLine("nothing violated");
+            return 0;
+        }
+
+        output.WriteLine(FailureReport.Of(result, !args.Contains("--no-shrink")));
+        return 1;
+    }
+
+    private static int Exhaustive(string[] args, TextWriter output)
+    {
+        var limits = new ExploreLimits(Number(args, "--crashes", 1), Number(args, "--switches", int.MaxValue), Number(args, "--lost", 0), Number(args, "--states", 2_000_000));
+        bool[] forms = [true, false];
+        var programs = Text(args, "--steps") is null
+            ? forms.SelectMany(append => forms.SelectMany(compacted => SmallPrograms.TwoByTwo(append, compacted)))
+            : forms.SelectMany(append => SmallPrograms.FewSwitches(Number(args, "--agents", 2), Number(args, "--steps", 4), Number(args, "--count", 10), append, seed: 1));
+        long states = 0, runs = 0, endings = 0, cut = 0, done = 0;
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        foreach (var program in programs.Skip(Number(args, "--first", 0)).Take(Number(args, "--count", int.MaxValue)))
+        {
+            var explorer = new Explorer(program, limits);
+            explorer.Run();
+            (states, runs, endings, cut, done) = (states + explorer.States, runs + explorer.Runs, endings + explorer.Endings, cut + (explorer.IsComplete || explorer.Failure is not null ? 0 : 1), done + 1);
+            if (args.Contains("--each")) output.WriteLine($"{explorer.States:N0} states, {explorer.Runs:N0} runs, {explorer.Elapsed.TotalSeconds:N1} s: {string.Join(" | ", program.Processes.Select(p => string.Join(' ', p.Steps.Select(s => s.Kind))))}");
+            if (explorer.Failure is not { } failure) continue;
+            output.WriteLine(FailureReport.Of(failure, shrinks: true));
+            if (!args.Contains("--go-on")) break;
+        }
+
+        output.WriteLine($"{done:N0} programs: {states:N0} states, {endings:N0} ends, {runs:N0} runs, {cut} cut off, {watch.Elapsed.TotalSeconds:N1} s");
+        return 0;
+    }
+
+    private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "core" => Mix.Core, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };
+
+    private static int Number(string[] args, string name, int otherwise) => Text(args, name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+
+    private static string? Text(string[] args, string name) => Array.IndexOf(args, name) is var at and >= 0 ? args[at + 1] : null;
+}

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using OpsLog.Simulation.Disk;
+using OpsLog.Simulation.Model;
+using OpsLog.Simulation.Programs;
+using OpsLog.Simulation.Run;
+
+namespace OpsLog.Simulation.Search;
+
+/// <summary>How far an exhaustive search goes.</summary>
+/// <param name="Crashes">How many processes may die, at any storage call.</param>
+/// <param name="Switches">How often a process that could go on is left for another; the default: no limit.</param>
+/// <param name="LostAnswers">How many answers may be lost.</param>
+/// <param name="MostStates">How many states at most.</param>
+internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValue, int LostAnswers = 0, int MostStates = 2_000_000);
+
+/// <summary>
+/// Goes through all interleavings of a program at the granularity of storage calls. It keeps no states: each path is run again from the start, but a state that was
+/// reached before is not gone on from. States are equal if the disk, the time, and all that each process was ever told are.
+/// </summary>
+internal sealed class Explorer(SimProgram program, ExploreLimits limits)
+{
+    private static readonly SimOptions s_options = new() { Observes = true };
+    private readonly HashSet<ulong> _seen = [];
+    private readonly Stack<(Decision[] Path, Budget Left)> _open = [];
+
+    public long States => _seen.Count;
+
+    /// <summary>Times a program was run from its start.</summary>
+    public long Runs { get; private set; }
+
+    public long Endings { get; private set; }
+
+    /// <summary>Whether all states were looked at.</summary>
+    public bool IsComplete { get; private set; }
+
+    public TimeSpan Elapsed { get; private set; }
+
+    public SimResult? Failure { get; private set; }
+
+    public void Run()
+    {
+        var watch = Stopwatch.StartNew();
+        _open.Push(([], new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1)));
+        while (_open.Count > 0 && Failure is null && _seen.Count < limits.MostStates)
+        {
+            var (path, left) = _open.Pop();
+            Follow(path, left);
+        }
+
+        IsComplete = _open.Count == 0;
+        Elapsed = watch.Elapsed;
+    }
+
+    private void Follow(Decision[] start, Budget left)
+    {
+        Runs++;
+        var simulator = new Simulator(program, s_options);
+        var path = new List<Decision>(start);
+        try
+        {
+            Prelude.Run(simulator);
+            foreach (var decision in start)
+                if (!simulator.TryApply(decision)) throw new InvariantViolation(Invariant.L3Deterministic, $"{decision} cannot be repeated");
+            while (_seen.Add(left.Mix(simulator.Fingerprint())))
+            {
+                var options = Options(simulator, left);
+                if (options.Count == 0)
+                {
+                    Endings++;
+                    Ending.Run(simulator);
+                    return;
+                }
+
+                for (var i = options.Count - 1; i > 0; i--) _open.Push(([.. path, options[i].Decision], options[i].Left));
+                path.Add(options[0].Decision);
+                left = options[0].Left;
+                simulator.TryApply(options[0].Decision);
+            }
+        }
+        catch (InvariantViolation violation)
+        {
+            Failure = new SimResult(program, path, violation, simulator);
+        }
+    }
+
+    private static List<(Decision Decision, Budget Left)> Options(Simulator simulator, Budget left)
+    {
+        var options = new List<(Decision, Budget)>();
+        var current = left.Current >= 0 && simulator.Processes[left.Current].HasWork ? left.Current : -1;
+        foreach (var process in simulator.Processes)
+        {
+            if (!process.HasWork) continue;
+            var after = left with { Current = process.Index };
+            if (current >= 0 && current != process.Index)
+            {
+                if (left.Switches == 0) continue;
+                after = after with { Switches = left.Switches == int.MaxValue ? int.MaxValue : left.Switches - 1 };
+            }
+
+            var call = process.Storage is { Pending: [var first, ..] } ? first : null;
+            options.Add((new Decision(call is null && !process.CanBegin ? DecisionKind.Fire : DecisionKind.Go, process.Index), after));
+            if (call is null) continue;
+            if (left.LostAnswers > 0 && call.Changes) options.Add((new Decision(DecisionKind.LoseAnswer, process.Index), after with { LostAnswers = left.LostAnswers - 1 }));
+            if (left.Crashes > 0) options.AddRange(Crashes(process, call).Select(c => (c, after with { Crashes = left.Crashes - 1 })));
+        }
+
+        return options;
+    }
+
+    private static IEnumerable<Decision> Crashes(SimProcess process, StorageCall call)
+    {
+        yield return new Decision(DecisionKind.Crash, process.Index);
+        if (!call.Changes) yield break;
+        yield return new Decision(DecisionKind.CrashAfter, process.Index);
+        if (call is not { Kind: CallKind.Append, Size: > 1 }) yield break;
+        yield return new Decision(DecisionKind.CrashTorn, process.Index, call.Size / 2);
+        yield return new Decision(DecisionKind.CrashTorn, process.Index, call.Size - 1); // all but the newline
+    }
+
+    /// <summary>What may still go wrong, and who was last.</summary>
+    private sealed record Budget(int Crashes, int Switches, int LostAnswers, int Current)
+    {
+        // Who was last matters only while switches are counted.
+        public ulong Mix(ulong state) =>
+            Hashing.Add(Hashing.Add(state, (ulong)((Crashes * 16) + LostAnswers)), Switches == int.MaxValue ? ulong.MaxValue : (ulong)((Switches * 16) + Current + 1));
+    }
+}
