@@ -93,7 +93,7 @@ internal sealed class Follower
 
             var next = index + 1 < manifest.Retired.Count ? manifest.Retired[index + 1] : null;
             var entry = next is null ? manifest.Logs[0] : new LogEntry(next.Name, next.Agent, _place.Clock, next.Schema, 0, 0, false);
-            if (entry.Schema != _place.Entry.Schema) return false; // the documents were migrated
+            if (entry.Schema != _place.Entry.Schema || entry.Agent.Length > 0) return false; // the documents were migrated, or agents came in between
             var extent = new Extent(entry.Name, [StampSource.SingleWriter]);
             lock (state.Gate) state.Extents.Add(extent);
             _place = new Place(new StorageKey(entry.Name), extent, entry, Math.Max(0, _place.Position - length), _place.Clock, 0);

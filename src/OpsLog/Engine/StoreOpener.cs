@@ -139,7 +139,9 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             if (exclusive is not null) plan = StorePlan.Of(new ManifestReadResult(ManifestVerdict.Ours) { Manifest = register.Current, Package = register.Current.Package }, 0, settings.Nonces) with { TakesOver = true };
             var load = new StoreLoad(storage, settings, plan);
             await load.RunAsync(ct).ConfigureAwait(false);
-            if (load.MissesLogs && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) return null;
+            // A log that is not there, or ends early, may have been folded and deleted while it was being read.
+            var mayVanish = load.MissesLogs || (storage.Capabilities & StorageCapabilities.Append) == 0;
+            if (mayVanish && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) return null;
             var history = new List<Damage>(load.Skipped);
             var opened = new OpenedStore(register, load.State, ReportOf(load, load.Skipped, started), load.Migration, load.SchemaVersion)
             {
@@ -158,7 +160,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             exclusive = null;
             return opened;
         }
-        catch (OpsLogException e) when (isShared && e.Error == OpsLogError.Damaged)
+        catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
         {
             // Unless a checkpoint came in between: then what the manifest named is gone for a good reason.
             if (await register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;

@@ -142,7 +142,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             if (log.HasEnded || log.IsActive) continue;
             if (!_locks && !log.IsAbandoned && settings.Time.GetElapsedTime(log.MovedAt) < settings.SilentAfter) continue;
-            if (!log.Exists && !await merger.Register.IsCurrentAsync(ct).ConfigureAwait(false)) break; // perhaps it was folded long ago
+            if ((_numbered || !log.Exists) && !await merger.Register.IsCurrentAsync(ct).ConfigureAwait(false)) break; // perhaps it was folded long ago
             any |= await _sealer.SealAsync(log, ct).ConfigureAwait(false) == PutOutcome.Stored;
         }
 

@@ -10,7 +10,7 @@ namespace OpsLog.Engine.Agents;
 /// </summary>
 internal sealed class Merger : IDisposable
 {
-    private const int MostTries = 20;
+    private const int MostTries = 100;
     private const int MostLeft = 1024;
     private const int FewTombstones = 256;
     private const int FewExtents = 4096;
@@ -70,17 +70,19 @@ internal sealed class Merger : IDisposable
             var operations = 0;
             for (var tries = 0; ; tries++)
             {
-                await Register.RefreshAsync(ct).ConfigureAwait(false);
+                // The manifest is looked at behind the logs: if it is another by then, what was not found may be gone for a good reason, and a log may have come.
                 try
                 {
                     operations += await CatchUpAsync(Manifest, ct).ConfigureAwait(false);
-                    return operations;
+                    if (await Register.IsCurrentAsync(ct).ConfigureAwait(false)) return operations;
                 }
-                catch (OpsLogException e) when (e.Error == OpsLogError.Damaged && tries < MostTries)
+                catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
                 {
-                    // Unless what an older manifest named is gone for a good reason: then once more by the newer one.
                     if (await Register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
                 }
+
+                if (tries == MostTries) throw new OpsLogException(OpsLogError.Conflict, $"The manifest changed {MostTries} times while the store was being refreshed. Try again.");
+                await Register.RefreshAsync(ct).ConfigureAwait(false);
             }
         }
         finally
@@ -127,8 +129,6 @@ internal sealed class Merger : IDisposable
             if (read >= 0) operations += read;
             else if (log.Exists || log.Entry.Covered > 0)
                 throw LogScanner.Refused(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there"));
-            else if (!await Register.IsCurrentAsync(ct).ConfigureAwait(false))
-                throw LogScanner.Refused(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the log is no longer there")); // told apart by the caller
         }
 
         if (!string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal) && State.Records.Tombstones > Math.Max(FewTombstones, State.Records.Count / 8))
