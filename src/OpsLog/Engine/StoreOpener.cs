@@ -156,7 +156,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             if (exclusive is null) return opened;
             var log = load.Peers.First(p => p.Key == exclusive.Key);
             var numbered = exclusive.IsNumbered;
-            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.ToDictionary(p => p.Entry.Name, p => p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.StoredSchema != load.SchemaVersion };
+            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.Where(p => p != log).ToDictionary(p => p.Entry.Name, p => p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.StoredSchema != load.SchemaVersion };
             exclusive = null;
             return opened;
         }

@@ -335,7 +335,11 @@ internal sealed class Writer : IGroupCommitter
     private async ValueTask EndLogAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)
     {
         var (standing, failure) = (_buffer.GroupStart, default(OpsLogException));
-        if (cause is StorageException { Fault: StorageFault.Broken }) failure = Poison(Failed(cause));
+        if (cause is StorageException { Fault: StorageFault.Broken })
+        {
+            failure = Poison(Failed(cause));
+            _ownLogs!.Abandon(_log!);
+        }
         else
         {
             var end = await _ownLogs!.EndAsync(_log!, bytes).ConfigureAwait(false);

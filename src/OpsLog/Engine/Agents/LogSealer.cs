@@ -25,6 +25,8 @@ internal sealed class LogSealer(IOpsStorage storage)
         var found = await storage.ReadAsync(log.Key, new ByteRange(log.Read.Length), ct).ConfigureAwait(false);
         if (found is null)
         {
+            if (log.Exists) return PutOutcome.Conflict; // folded and deleted since
+
             // Registered, but never created: who registered it may still be about to.
             var created = await storage.PutAsync(log.Key, new ReadOnlyMemoryStream(s_behindLine), PutCondition.IfAbsent, ct).ConfigureAwait(false);
             return created.Outcome;

@@ -68,15 +68,21 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
             }
         }
 
+        Abandon(log);
+        return null;
+    }
+
+    /// <summary>Gives up a log whose end is not known: from here on it is read like another agent's, and has to be sealed before it is folded.</summary>
+    public void Abandon(PeerLog log)
+    {
         lock (merger.State.Gate)
         {
-            // From here on it is read like another agent's, and has to be sealed before it is folded.
             log.IsActive = false;
             var extent = merger.State.Extents.Add(new Extent(log.Entry.Name, [log.Source]));
             merger.Add(new PeerLog(log.Entry with { Clock = log.Clock }, extent)
             {
                 Entry = log.Entry,
-                Read = new LogExtent(log.Standing, pieces),
+                Read = new LogExtent(log.Standing, log.Read.Pieces),
                 Standing = log.Standing,
                 Observed = -1,
                 Operations = log.Operations,
@@ -86,8 +92,6 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
                 Exists = true,
             });
         }
-
-        return null;
     }
 
     /// <summary>Seals every log of this process that the manifest still has: the next checkpoint by anyone folds them.</summary>
