@@ -215,7 +215,7 @@ internal sealed class Auditor : IDiskWatcher
         if ((entry.Covered > length || !log.IsBoundary(entry.Covered)) && !log.WasCut)
             throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is said to be covered to {entry.Covered}, which is not behind a whole line or batch of its {length}");
         var clock = Math.Max(entry.Start, log.ClockAt(entry.Covered));
-        if (entry.Clock > clock) throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is said to have clock {entry.Clock} at its covered position {entry.Covered}; it is {clock}");
+        if (entry.Clock > clock && !log.WasCut) throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is said to have clock {entry.Clock} at its covered position {entry.Covered}; it is {clock}");
         if (before is null || !log.IsAgents || before.Logs.Exists(l => l.Name == entry.Name)) return;
         if (entry.Start < before.Snapshot.Floor) throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is registered to start at clock {entry.Start}, below the floor {before.Snapshot.Floor}");
         if (log.Length > 0 || log.Pieces > 0 || Disk().Find(entry.Name) is not null) throw new InvariantViolation(Invariant.I8OneWriter, $"{entry.Name} was made before it was registered");
