@@ -90,17 +90,8 @@ internal static class BackupCopy
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
         var key = new StorageKey(log.Entry.Name);
         var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail) { EndsWithSeal = isMany && log.Entry.Agent.Length > 0 };
-        var read = await LogReader.ReadAsync(source, key, 0, null, part => scanner.Scan(part, Nowhere.Instance), ct).ConfigureAwait(false)
+        var read = await LogReader.ReadAsync(source, key, 0, null, part => scanner.Scan(part, NoOperations.Instance), ct).ConfigureAwait(false)
             ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, key.Value, 0, 0, 0, "the manifest names this log, but it is not there"));
         return (key, read.Pieces > 0 ? read : read with { Length = scanner.Position });
-    }
-
-    private sealed class Nowhere : IOperationSink
-    {
-        public static Nowhere Instance { get; } = new();
-
-        public void Operation(in OperationLine line, long offset, long clock, long next)
-        {
-        }
     }
 }

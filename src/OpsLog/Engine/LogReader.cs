@@ -14,6 +14,15 @@ internal static class LogReader
     /// <summary>A log is read into memory: in windows that are still in the processor's caches when their lines are looked at.</summary>
     public const long DefaultWindow = 8 << 20;
 
+    /// <summary>How many bytes the first objects of a numbered log hold.</summary>
+    public static async ValueTask<long> PieceBytesAsync(IOpsStorage storage, StorageKey log, long pieces, CancellationToken ct)
+    {
+        long bytes = 0;
+        for (var piece = 1L; piece <= pieces; piece++)
+            bytes += (await ObjectReader.StatAsync(storage, StoreKeys.Piece(log, piece), ct).ConfigureAwait(false))?.Length ?? 0;
+        return bytes;
+    }
+
     /// <summary>Reads from an offset to the end, or to <paramref name="limit"/>.</summary>
     /// <returns>How far it reaches; null if the log is absent.</returns>
     /// <remarks>Of a numbered log the pieces in <paramref name="skip"/> are not looked at.</remarks>

@@ -88,7 +88,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     /// <summary>Lets the index point into the new snapshot and the new log, so that the bytes of the old ones can go. In slices: writers wait for none of it.</summary>
     public async ValueTask RepointAsync(StoreView view, SnapshotStream written, SnapshotEntry snapshot)
     {
-        var moved = await written.LocateAsync(storage, state, snapshot).ConfigureAwait(false);
+        if (await written.LocateAsync(storage, state, snapshot).ConfigureAwait(false) is not { } moved) return;
         for (var start = 0; start < moved.Count; start += Slice)
         {
             lock (state.Gate)

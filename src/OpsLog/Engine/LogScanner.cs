@@ -14,6 +14,16 @@ internal interface IOperationSink
     void Operation(in OperationLine line, long offset, long clock, long next);
 }
 
+/// <summary>For scans that only look for a log's end.</summary>
+internal sealed class NoOperations : IOperationSink
+{
+    public static NoOperations Instance { get; } = new();
+
+    public void Operation(in OperationLine line, long offset, long clock, long next)
+    {
+    }
+}
+
 /// <summary>What a log is to its scanner.</summary>
 /// <param name="Name">The object's name, for reports.</param>
 /// <param name="StartClock">The clock before its first line.</param>

@@ -77,7 +77,8 @@ internal sealed class SnapshotStream : Stream
     /// After the snapshot is stored: where its records lie now. In the 0.3.0 layout documents do not lie on lines; they are brought into our
     /// form in memory instead.
     /// </summary>
-    public async ValueTask<MovedRecords> LocateAsync(IOpsStorage storage, StoreState state, SnapshotEntry snapshot)
+    /// <returns>Null if the snapshot is gone already: another writer has taken over.</returns>
+    public async ValueTask<MovedRecords?> LocateAsync(IOpsStorage storage, StoreState state, SnapshotEntry snapshot)
     {
         if (_format == SnapshotFormat.Json)
         {
@@ -93,12 +94,13 @@ internal sealed class SnapshotStream : Stream
         }
 
         var extent = new Extent(snapshot.Name, [.. _sources.OrderBy(s => s.Value).Select(s => s.Key)]);
-        await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), 0, null, 0, part =>
+        var length = await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), 0, null, 0, part =>
         {
             var taken = part.IsLast ? part.Memory.Length : part.Memory.Span.LastIndexOf((byte)'\n') + 1;
             if (taken > 0) extent.Add(part.Start, part.Memory[..taken], part.Owner);
             return taken;
         }, ObjectReader.DefaultWindow, CancellationToken.None).ConfigureAwait(false);
+        if (length is null) return null;
         lock (state.Gate) state.Extents.Add(extent);
         return new MovedRecords(_records, _locations, _written, extent.Index);
     }

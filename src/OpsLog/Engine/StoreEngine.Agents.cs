@@ -36,6 +36,10 @@ internal sealed partial class StoreEngine
                         lost = ExceptionDispatchInfo.Capture(e);
                         break;
                     }
+                    catch (Storage.StorageException e)
+                    {
+                        throw new OpsLogException(OpsLogError.StorageFailed, $"The logs cannot be read: {e.Message}", e);
+                    }
 
                     cursor = feed.Current.Next;
                     yield return feed.Current.Raw with { Position = new FeedPosition(cursor) };
@@ -51,7 +55,25 @@ internal sealed partial class StoreEngine
     private async ValueTask<bool> TakeBackAmongManyAsync(UndoMark mark, CancellationToken ct)
     {
         ThrowIfDisposed();
-        await RefreshAsync(ct).ConfigureAwait(false);
+        for (var tries = 1; ; tries++)
+        {
+            await RefreshAsync(ct).ConfigureAwait(false);
+            var revision = _agents!.Merger.CaughtUpWith.Revision;
+            try
+            {
+                return await TryTakeBackAsync(mark, ct).ConfigureAwait(false);
+            }
+            catch (OpsLogException e) when (e.Error is OpsLogError.PositionLost or OpsLogError.Damaged && tries < MostTries)
+            {
+                // Unless a checkpoint came in between: then what was being read is gone, or has moved, for a good reason.
+                await RefreshAsync(ct).ConfigureAwait(false);
+                if (_agents.Merger.CaughtUpWith.Revision == revision) throw;
+            }
+        }
+    }
+
+    private async ValueTask<bool> TryTakeBackAsync(UndoMark mark, CancellationToken ct)
+    {
         var undo = new AgentUndo(_storage, _settings, _agents!.Merger, _agents.Feed, Migration);
         var done = false;
         var request = new ExclusiveRequest(async () =>

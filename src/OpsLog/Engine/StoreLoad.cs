@@ -100,6 +100,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         var numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
         // What the snapshot covers need not be read again; and must not be, where it has forgotten deletes.
         var covered = plan.IsMany ? log.Entry.Covered : 0;
+        if (!numbered && covered > 0 && await PeerLog.EndOfCutAsync(storage, log.Entry, covered, ct).ConfigureAwait(false) is { } cut) covered = cut;
         var skip = numbered ? new LogExtent(0, covered) : new LogExtent(covered, 0);
         var hasSeal = plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed);
         var source = new LogSource(key.Value, covered > 0 ? log.Entry.Clock : log.Entry.Start, log.Entry.Agent, log.IsTimeless);
@@ -140,6 +141,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         if (log.Entry.Agent.Length == 0 || LastLog is null) LastLog = loaded; // the one that was claimed
         var end = plan.IsMany ? Peers[^1].Standing : scanner.Position;
         var operations = scanner.Operations + (covered > 0 ? 1 : 0); // at least
+        if (numbered && covered > 0) end += await LogReader.PieceBytesAsync(storage, key, covered, ct).ConfigureAwait(false);
         _logs.Add(log with { Length = end, RefuseDoubtful = _refuseDoubtful });
         _history.Add(new HistoryLog(
             key.Value, log.Entry.Agent, end, log.Entry.Schema, log.Entry.Start, scanner.Clock, operations, times.First, times.Last, length.Value.Pieces));
@@ -153,7 +155,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         {
             Read = !numbered ? new LogExtent(position, 0) : scanner.IsSealed ? new LogExtent(length.Length - 1, length.Pieces - 1) : length,
             Standing = Math.Max(skipped.Length, scanner.Standing),
-            Observed = length.Length < skipped.Length ? -1 : length.Length,
+            Observed = length.Length,
             Clock = scanner.Clock,
             Operations = scanner.Operations,
             LastTime = lastTime,

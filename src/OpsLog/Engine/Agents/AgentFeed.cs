@@ -125,10 +125,7 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
     private async ValueTask MeasureAsync(PeerLog log, CancellationToken ct)
     {
         if (!log.IsPartlyRead || log.Skipped > 0) return;
-        long bytes = 0;
-        for (var piece = 1L; piece <= log.SkippedPieces; piece++)
-            bytes += (await ObjectReader.StatAsync(storage, StoreKeys.Piece(log.Key, piece), ct).ConfigureAwait(false))?.Length ?? 0;
-        log.Skipped = bytes;
+        log.Skipped = await LogReader.PieceBytesAsync(storage, log.Key, log.SkippedPieces, ct).ConfigureAwait(false);
     }
 
     private void CheckRetained(Manifest manifest, List<FeedLog> logs, AgentCursor since)

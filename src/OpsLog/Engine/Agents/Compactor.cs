@@ -222,8 +222,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     private async ValueTask<HistoryLog> HistoryOfAsync(CoveredLog log, CancellationToken ct)
     {
         var length = log.Length;
-        for (var piece = 1L; log.IsPartlyRead && piece <= log.Pieces; piece++)
-            length += (await ObjectReader.StatAsync(storage, StoreKeys.Piece(new StorageKey(log.Entry.Name), piece), ct).ConfigureAwait(false))?.Length ?? 0;
+        if (log.IsPartlyRead) length = await LogReader.PieceBytesAsync(storage, new StorageKey(log.Entry.Name), log.Pieces, ct).ConfigureAwait(false);
         return new HistoryLog(log.Entry.Name, log.Entry.Agent, length, log.Entry.Schema, log.Entry.Start, log.Clock, length > 0 ? Math.Max(1, log.Operations) : 0, "", log.LastTime, log.Pieces);
     }
 

@@ -36,7 +36,6 @@ internal sealed class LogSealer(IOpsStorage storage)
         {
             if (found.Length != log.Observed) return PutOutcome.Conflict;
             var rest = await found.ReadToEndAsync(ct).ConfigureAwait(false);
-            if (found.Length < log.Read.Length) rest = await LastByteAsync(log.Key, found.Length, ct).ConfigureAwait(false); // cut by a power loss, inside what a snapshot covers
             return await AppendAsync(log.Key, SealBehind(rest.Span, log.Entry.Agent.Length == 0), found.Length, ct).ConfigureAwait(false);
         }
     }
@@ -49,12 +48,6 @@ internal sealed class LogSealer(IOpsStorage storage)
     public async ValueTask<PutOutcome> SealOwnAsync(StorageKey key, long length, long pieces, bool isWhole) => _numbered
         ? await SealNumberedAsync(key, pieces, CancellationToken.None).ConfigureAwait(false)
         : await AppendAsync(key, isWhole ? s_behindLine : s_behindUnfinished, length, CancellationToken.None).ConfigureAwait(false);
-
-    private async ValueTask<ReadOnlyMemory<byte>> LastByteAsync(StorageKey key, long length, CancellationToken ct)
-    {
-        if (length == 0 || await storage.ReadAsync(key, new ByteRange(length - 1, 1), ct).ConfigureAwait(false) is not { } found) return default;
-        await using (found.ConfigureAwait(false)) return (await found.ReadToEndAsync(ct).ConfigureAwait(false)).ToArray();
-    }
 
     private async ValueTask<PutOutcome> AppendAsync(StorageKey key, byte[] seal, long length, CancellationToken ct)
     {

@@ -302,26 +302,15 @@ internal sealed class Merger : IDisposable
 
         if (await ObjectReader.StatAsync(_storage, log.Key, ct).ConfigureAwait(false) is not { } stat) return null;
         log.Exists = true;
-        if (stat.Length <= log.Read.Length && log.Read.Length <= log.Entry.Covered) return await EndsInsideCoveredAsync(log, stat.Length, ct).ConfigureAwait(false);
+        if (stat.Length < log.Read.Length && log.Read.Length <= log.Entry.Covered && await PeerLog.EndOfCutAsync(_storage, log.Entry, log.Read.Length, ct).ConfigureAwait(false) is { } cut)
+        {
+            (log.Read, log.Standing, log.Observed) = (new LogExtent(cut, 0), cut, -1);
+            return true;
+        }
+
         if (stat.Length < log.Read.Length)
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, stat.Length, log.Read.Length - stat.Length, $"the log has {stat.Length} bytes, {log.Read.Length} were read before"));
         return stat.Length != log.Observed;
-    }
-
-    // A power loss may take what was never synced, of a log that a snapshot covers further: nothing is missing then, and it has ended where it is sealed.
-    private async ValueTask<bool> EndsInsideCoveredAsync(PeerLog log, long length, CancellationToken ct)
-    {
-        if (length == log.Observed) return false;
-        log.Observed = length;
-        var from = Math.Max(0, length - 2);
-        if (await _storage.ReadAsync(log.Key, new ByteRange(from, length - from), ct).ConfigureAwait(false) is not { } found) return false;
-        await using (found.ConfigureAwait(false))
-        {
-            var end = await found.ReadToEndAsync(ct).ConfigureAwait(false);
-            if (log.Entry.Agent.Length > 0 && (end.Span.SequenceEqual("\n\n"u8) || end.Span.SequenceEqual("\n"u8))) log.IsSealed = true;
-        }
-
-        return false;
     }
 
     private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)

@@ -69,6 +69,18 @@ internal sealed class PeerLog(LogEntry entry, Extent extent)
     /// <summary>Their bytes, once they were counted: offsets in the feed count them.</summary>
     public long Skipped { get; set; }
 
+    /// <summary>
+    /// Where a log ends that was cut inside what a snapshot covers: a power loss may take what was never synced. Nothing is missing then. Null: it was not cut.
+    /// </summary>
+    public static async ValueTask<long?> EndOfCutAsync(IOpsStorage storage, LogEntry entry, long covered, CancellationToken ct)
+    {
+        var key = new StorageKey(entry.Name);
+        if (await ObjectReader.StatAsync(storage, key, ct).ConfigureAwait(false) is not { } stat || stat.Length >= covered) return null;
+        var scanner = new LogScanner(new LogSource(entry.Name, entry.Start, entry.Agent), Recovery.SkipCorrupt) { WaitsForMore = true, EndsWithSeal = true };
+        await LogReader.ReadAsync(storage, key, 0, null, part => scanner.Scan(part, NoOperations.Instance), ct).ConfigureAwait(false);
+        return Math.Max(0, scanner.Standing);
+    }
+
     /// <summary>What a snapshot that holds all that was read covers: a byte offset, or a count of objects.</summary>
     public long Position(bool numbered) => numbered ? Read.Pieces : Standing;
 
