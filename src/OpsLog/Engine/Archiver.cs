@@ -41,14 +41,18 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             var entry = register.Current.Archives.FirstOrDefault(a => string.Equals(a.Period, period, StringComparison.Ordinal));
             RefuseCaseTwin(period);
             if (checkpointer is null) return await MoveIntoSegmentAsync(view, ids, period, ct).ConfigureAwait(false);
+            // One file a period, for the package loads only the first: what many writers made of it is merged into that.
+            var key = entry?.Objects is [var only] && !StoreKeys.IsArchiveSegment(new StorageKey(only.Name)) ? new StorageKey(only.Name) : StoreKeys.Archive(period);
+            var stat = await ObjectReader.StatAsync(storage, key, ct).ConfigureAwait(false);
+            if (!await register.IsCurrentAsync(ct).ConfigureAwait(false)) throw TakenOver();
             var records = entry is null ? [] : await LoadAsync(entry, Migration.None, ct).ConfigureAwait(false);
             var before = records.Count;
             var moved = Take(view, ids, period, records);
             if (moved.Count == 0) return moved;
-            var bytes = Encode(period, records);
-            // One file a period, for the package loads only the first: what many writers made of it is merged into that.
-            var key = entry?.Objects is [var only] && !StoreKeys.IsArchiveSegment(new StorageKey(only.Name)) ? new StorageKey(only.Name) : StoreKeys.Archive(period);
-            var stored = await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.Always, ct).ConfigureAwait(false);
+            // Replaced only as it was read: a writer that has been taken over must not undo what its successor archived.
+            var condition = stat is { } known ? PutCondition.IfVersion(known.Version) : PutCondition.IfAbsent;
+            var stored = await storage.PutAsync(key, new ReadOnlyMemoryStream(Encode(period, records)), condition, ct).ConfigureAwait(false);
+            if (stored.Outcome == PutOutcome.Conflict) throw TakenOver();
             if (!stored.IsStored)
                 throw new OpsLogException(OpsLogError.StorageFailed, $"The archive '{key}' could not be written ({stored.Detail ?? "somebody holds it"}); every record is still in the store. Try again.");
             await checkpointer.SwapAsync(m => Listed(m, new ArchiveEntry(period, [new ArchiveObject(key.Value, records.Count)]), records.Count - before), ct).ConfigureAwait(false);
@@ -175,6 +179,8 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         if (twin is not null && !string.Equals(twin.Period, period, StringComparison.Ordinal))
             throw new ArgumentException($"There is an archive '{twin.Period}': '{period}' differs only in case. Use its name.", nameof(period));
     }
+
+    private static OpsLogException TakenOver() => new(OpsLogError.Fenced, "Another writer has changed the store; every record is still in it. Reopen the store.");
 
     private static OpsLogException Damaged(string name, string fault) => LogScanner.Refused(new Damage(DamageKind.CorruptObject, name, 0, 0, 0, fault));
 }
