@@ -213,8 +213,21 @@ public class ManifestCodecTests
         var result = Read(text[..at] + theirs + text[(at + ours.Length)..]);
         Assert.Equal(ManifestVerdict.PeerWroteSince, result.Verdict);
         Assert.Equal([member], result.Changed);
+        Assert.Equal([member], result.Unexplained); // registering an agent takes none away
         AssertSame(Sample, result.Manifest);
         Assert.NotEmpty(result.Package!.DifferencesFrom(Sample.Package));
+    }
+
+    [Fact]
+    public void An_agent_that_the_package_registered_explains_itself()
+    {
+        foreach (var manifest in (Manifest[])[Sample, Small])
+        {
+            var package = manifest.Package with { ActiveAgentOps = [new AgentOps("new", "ops/agent-new-1.jsonl"), .. manifest.Package.ActiveAgentOps ?? []] };
+            var result = ManifestCodec.Read(ManifestCodec.Write(manifest, package));
+            Assert.Equal(["activeAgentOps"], result.Changed);
+            Assert.Empty(result.Unexplained);
+        }
     }
 
     [Fact]
