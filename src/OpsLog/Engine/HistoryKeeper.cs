@@ -57,7 +57,7 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
 
         if (found is not { } index) throw LogScanner.Refused(new Damage(DamageKind.Missing, reference.Name, 0, 0, 0, "the manifest names this history index, but it is not there"));
         if (!HistoryIndexCodec.TryRead(index.Bytes, out var logs, out var fault))
-            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, reference.Name, 0, 0, index.Bytes.Length, fault));
+            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, reference.Name, 1, 0, index.Bytes.Length, fault));
         return logs;
     }
 

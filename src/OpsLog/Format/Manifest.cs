@@ -159,6 +159,12 @@ internal sealed record ManifestReadResult(ManifestVerdict Verdict)
     /// <summary>What is wrong and where, for <see cref="ManifestVerdict.Corrupt"/> and <see cref="ManifestVerdict.TooNew"/>; else empty.</summary>
     public string Fault { get; init; } = "";
 
+    /// <summary>The line that is no JSON, from 1; 0 where the fault is none of one line.</summary>
+    public long FaultLine { get; init; }
+
+    /// <summary>Where that line starts.</summary>
+    public long FaultOffset { get; init; }
+
     /// <summary>The package's members that are not as we wrote them, for <see cref="ManifestVerdict.PeerWroteSince"/>.</summary>
     public IReadOnlyList<string> Changed { get; init; } = [];
 
