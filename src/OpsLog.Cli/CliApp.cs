@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using OpsLog.Cli.Verbs;
 
@@ -39,9 +40,12 @@ internal static class CliApp
         }
     }
 
-    private static RootCommand CreateRoot(CliStreams streams)
+    private static Command CreateRoot(CliStreams streams)
     {
-        var root = new RootCommand("OpsLog: an embedded, event-sourced document store. STORE is a folder.");
+        // No RootCommand: that one is called as the file it runs from, whatever the tool is called.
+        var root = new Command("opslog", "OpsLog: an embedded, event-sourced document store. STORE is a folder.");
+        root.Add(new HelpOption { Action = new VerbsHelp(root) });
+        root.Add(new VersionOption());
         root.Add(new ApplyVerb(streams));
         root.Add(new ExportVerb(streams));
         root.Add(new LogVerb(streams));
@@ -49,8 +53,8 @@ internal static class CliApp
         root.Add(new SetVerb(streams));
         root.Add(new RmVerb(streams));
         root.Add(new LsVerb(streams));
-        root.Add(new UndoVerb(streams));
-        root.Add(new RedoVerb(streams));
+        root.Add(UndoVerbs.Undo(streams));
+        root.Add(UndoVerbs.Redo(streams));
         root.Add(new CompactVerb(streams));
         root.Add(new ArchiveVerb(streams));
         root.Add(new ArchivesVerb(streams));

@@ -20,14 +20,18 @@ internal static class ErrorReport
     public static string Place(Damage damage) =>
         OneLine(damage.Line > 0 ? $"{damage.File}:{damage.Line}:{damage.Offset}: {damage.Detail}" : $"{damage.File}: {damage.Detail}");
 
+    /// <summary>What an exception says, without the parameter of the library's method: whoever reads this has called none.</summary>
+    public static string MessageOf(Exception exception) =>
+        exception is ArgumentException { ParamName: { } name } ? exception.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : exception.Message;
+
     private static string ToText(Exception exception, int code)
     {
         var message = exception switch
         {
             OperationCanceledException => "stopped; everything acknowledged is kept.",
             _ when DamageOf(exception) is { } damage => "the store is damaged at " + Place(damage),
-            _ when code == ExitCode.Bug => $"unexpected {exception.GetType().Name}: {exception.Message} Please report it.",
-            _ => exception.Message,
+            _ when code == ExitCode.Bug => $"unexpected {exception.GetType().Name}: {MessageOf(exception)} Please report it.",
+            _ => MessageOf(exception),
         };
         return OneLine(message) + Advice(exception);
     }

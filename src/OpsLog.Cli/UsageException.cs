@@ -12,7 +12,7 @@ internal sealed class InputLineException : Exception
         : base($"input line {line}: {fault}") => Line = line;
 
     public InputLineException(long line, Exception cause)
-        : base($"input line {line}: {cause.Message}", cause) => Line = line;
+        : base($"input line {line}: {ErrorReport.MessageOf(cause)}", cause) => Line = line;
 
     /// <summary>The line's number, from 1.</summary>
     public long Line { get; }

@@ -41,7 +41,10 @@ public sealed class RecoveryReport
     /// <summary>Unfinished bytes that were never acknowledged: noted, nothing is lost.</summary>
     public IReadOnlyList<Damage> Notes { get; init; } = [];
 
-    /// <summary>What was skipped under <see cref="Recovery.SkipCorrupt"/>: every entry may be a lost change.</summary>
+    /// <summary>
+    /// What was skipped under <see cref="Recovery.SkipCorrupt"/>: every entry may be a lost change. A damaged history index is skipped under
+    /// every policy but <see cref="Recovery.Strict"/>: its entry says whether all history was found without it.
+    /// </summary>
     public IReadOnlyList<Damage> Skipped { get; init; } = [];
 
     /// <summary>Whether nothing was noted or skipped.</summary>

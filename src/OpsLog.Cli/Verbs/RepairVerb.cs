@@ -28,6 +28,8 @@ internal sealed class RepairVerb : Verb
     private static void WriteText(Results results, RepairReport report)
     {
         foreach (var loss in report.Losses) results.Columns(("loss", "red"), (ErrorReport.Place(loss), ""));
+        foreach (var note in report.Notes) results.Columns(("note", "yellow"), (ErrorReport.Place(note), ""));
+        foreach (var assumption in report.Assumptions) results.Columns(("assumed", "yellow"), (JsonText.Printable(assumption), ""));
         foreach (var file in report.Quarantined) results.Columns(("quarantined", "yellow"), (JsonText.Printable(file), ""));
         results.Properties(
         [
@@ -41,8 +43,15 @@ internal sealed class RepairVerb : Verb
     {
         writer.WriteNumber("records", report.Records);
         DamageLists.Write(writer, "losses", report.Losses);
-        writer.WriteStartArray("quarantined");
-        foreach (var file in report.Quarantined) writer.WriteStringValue(file);
+        DamageLists.Write(writer, "notes", report.Notes);
+        WriteTexts(writer, "assumptions", report.Assumptions);
+        WriteTexts(writer, "quarantined", report.Quarantined);
+    }
+
+    private static void WriteTexts(Utf8JsonWriter writer, string name, IReadOnlyList<string> texts)
+    {
+        writer.WriteStartArray(name);
+        foreach (var text in texts) writer.WriteStringValue(text);
         writer.WriteEndArray();
     }
 }

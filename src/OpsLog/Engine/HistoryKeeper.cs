@@ -3,10 +3,45 @@ using OpsLog.Storage;
 
 namespace OpsLog.Engine;
 
+/// <summary>The logs kept for history.</summary>
+/// <param name="Logs">Oldest first.</param>
+/// <param name="Damage">What is wrong with the index, if they had to be found without it.</param>
+/// <param name="IsWhole">These are all that the index listed.</param>
+internal sealed record FoundHistory(IReadOnlyList<HistoryLog> Logs, Damage? Damage = null, bool IsWhole = true);
+
 /// <summary>Which logs behind the snapshot are kept, by the retention setting, and the index object that lists them.</summary>
 internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings)
 {
-    /// <summary>The logs kept for history, oldest first.</summary>
+    /// <summary>The logs kept for history; without their index, if that is damaged or gone, as far as the manifest remembers them.</summary>
+    /// <exception cref="OpsLogException">The index is damaged or gone, and recovery is strict.</exception>
+    public async ValueTask<FoundHistory> FindAsync(Manifest manifest, CancellationToken ct) => (await FindAsync(manifest, () => new(true), ct).ConfigureAwait(false))!;
+
+    /// <summary>The same, beside a writer.</summary>
+    /// <param name="manifest">The manifest that names the index.</param>
+    /// <param name="isCurrent">Whether it is still the manifest: asked if the index is damaged or gone, as it is for a good reason behind a checkpoint.</param>
+    /// <param name="ct">Stops reading.</param>
+    /// <returns>Null: it is not; look again.</returns>
+    public async ValueTask<FoundHistory?> FindAsync(Manifest manifest, Func<ValueTask<bool>> isCurrent, CancellationToken ct)
+    {
+        try
+        {
+            return new FoundHistory(await ReadAsync(manifest, ct).ConfigureAwait(false));
+        }
+        catch (OpsLogException e) when (e.Damage is not null)
+        {
+            if (!await isCurrent().ConfigureAwait(false)) return null;
+            if (settings.Recovery == Recovery.Strict) throw;
+            var found = await new HistorySearch(storage).RunAsync(manifest, ct).ConfigureAwait(false);
+            var (bytes, listed) = (found.Sum(l => l.Length), manifest.History!.Bytes);
+            var outcome = bytes == listed
+                ? "all logs that it listed were found without it"
+                : $"of the {listed} bytes of logs that it listed, {bytes} were found without it: history begins there now";
+            return new FoundHistory(found, e.Damage with { Detail = $"{e.Damage.Detail}; {outcome}" }, bytes == listed);
+        }
+    }
+
+    /// <summary>The logs kept for history by their index, oldest first.</summary>
+    /// <exception cref="OpsLogException">The index is damaged or gone.</exception>
     public async ValueTask<IReadOnlyList<HistoryLog>> ReadAsync(Manifest manifest, CancellationToken ct)
     {
         if (manifest.History is not { } reference) return [];
@@ -22,7 +57,7 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
 
         if (found is not { } index) throw LogScanner.Refused(new Damage(DamageKind.Missing, reference.Name, 0, 0, 0, "the manifest names this history index, but it is not there"));
         if (!HistoryIndexCodec.TryRead(index.Bytes, out var logs, out var fault))
-            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, reference.Name, 0, 0, index.Bytes.Length, fault));
+            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, reference.Name, 1, 0, index.Bytes.Length, fault));
         return logs;
     }
 

@@ -28,7 +28,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         if (found is not { } manifest) return null;
         var result = ManifestCodec.Read(manifest.Bytes);
         if (result.Verdict == ManifestVerdict.Corrupt)
-            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, 0, 0, manifest.Bytes.Length, result.Fault));
+            throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, result.FaultLine, result.FaultOffset, manifest.Bytes.Length, result.Fault));
         if (result.Verdict == ManifestVerdict.TooNew)
             throw new OpsLogException(OpsLogError.TooNew, $"The store was written by a newer version of OpsLog: {result.Fault}. Update the program.");
         _seen = manifest.Version;

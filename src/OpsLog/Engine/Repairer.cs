@@ -43,6 +43,7 @@ internal sealed class Repairer
         var output = new RepairerOutput(_source, _target, _settings, _progress);
         await output.CopyArchivesAsync(plan?.Base.Archives ?? await ListArchivesAsync(ct).ConfigureAwait(false), ct).ConfigureAwait(false);
         _losses.AddRange(output.Losses);
+        if (plan?.Base.History is { } history) await DropHistoryAsync(plan.Base, history, ct).ConfigureAwait(false);
         await QuarantineAsync(ct).ConfigureAwait(false);
         var isJson = salvage.Snapshot.EndsWith(".json", StringComparison.Ordinal);
         await output.WriteAsync(salvage.State, salvage.Schema, isJson ? SnapshotFormat.Json : SnapshotFormat.JsonLines, plan?.Base.Package.Stats.Created, ct).ConfigureAwait(false);
@@ -58,6 +59,13 @@ internal sealed class Repairer
             if (await register.ReadAsync(ct).ConfigureAwait(false) is { } read)
             {
                 var revision = read.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(_source, ct).ConfigureAwait(false) : 0;
+                if (Verifier.EchoDamage(read) is { } damage)
+                {
+                    // The echo is vouched for by its checksum; what only the package can have added stays.
+                    _losses.Add(damage with { Detail = $"{damage.Detail} (the echo was taken)" });
+                    read = read with { Package = read.Manifest!.Package with { ActiveAgentOps = read.Package!.ActiveAgentOps } };
+                }
+
                 return StorePlan.Of(read, revision, _settings.Nonces);
             }
 
@@ -83,6 +91,15 @@ internal sealed class Repairer
         }
 
         return await new RepairerRebuild(_source, _settings, _progress, refusesDoubtful).RunAsync(plan, ct).ConfigureAwait(false);
+    }
+
+    // The new store begins a history of its own: its log has no line of the old one's.
+    private async ValueTask DropHistoryAsync(Manifest manifest, HistoryReference reference, CancellationToken ct)
+    {
+        var found = await new HistoryKeeper(_source, _settings).FindAsync(manifest, ct).ConfigureAwait(false);
+        if (found.Damage is { } damage) _losses.Add(damage);
+        _losses.Add(new Damage(
+            DamageKind.Missing, reference.Name, 0, 0, 0, $"history is not carried over: {found.Logs.Sum(l => l.Operations)} operations of {found.Logs.Count} logs kept for it stay in the source"));
     }
 
     private async ValueTask<List<ArchiveEntry>> ListArchivesAsync(CancellationToken ct)

@@ -211,18 +211,15 @@ internal sealed partial class StoreEngine
     {
         while (true)
         {
-            try
-            {
-                if (_writer is not null) return WriterLogs();
-                var history = await new HistoryKeeper(_storage, _settings).ReadAsync(manifest, ct).ConfigureAwait(false);
-                return [.. history.Select(Retired), .. FollowedLogs()];
-            }
-            catch (OpsLogException e) when (_follower is not null && e.Error == OpsLogError.Damaged)
+            if (_writer is not null) return WriterLogs();
+            var read = manifest;
+            var found = await new HistoryKeeper(_storage, _settings).FindAsync(read, async () =>
             {
                 await RefreshAsync(ct).ConfigureAwait(false);
-                if (CurrentManifest.Revision == manifest.Revision) throw;
-                manifest = CurrentManifest;
-            }
+                return CurrentManifest.Revision == read.Revision;
+            }, ct).ConfigureAwait(false);
+            if (found is not null) return [.. found.Logs.Select(Retired), .. FollowedLogs()];
+            manifest = CurrentManifest;
         }
     }
 

@@ -142,14 +142,16 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             // A log that is not there, or ends early, may have been folded and deleted while it was being read.
             var mayVanish = load.MissesLogs || (storage.Capabilities & StorageCapabilities.Append) == 0;
             if (mayVanish && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) return null;
-            var history = new List<Damage>(load.Skipped);
-            var opened = new OpenedStore(register, load.State, ReportOf(load, load.Skipped, started), load.Migration, load.SchemaVersion)
+            var skipped = load.Skipped.ToList();
+            // An agent reads it when it makes a checkpoint, no sooner.
+            if ((settings.AgentId is null ? await ReadHistoryAsync(register, skipped, ct).ConfigureAwait(false) : []) is not { } history) return null;
+            var opened = new OpenedStore(register, load.State, ReportOf(load, skipped, started), load.Migration, load.SchemaVersion)
             {
                 Logs = load.Logs,
                 LogIsOurs = load.ForeignOperations == 0,
                 SnapshotBytes = load.SnapshotBytes,
                 Read = load.History,
-                History = settings.ReadOnly || exclusive is null ? [] : await ReadHistoryAsync(plan.Base, history, ct).ConfigureAwait(false),
+                History = history,
                 IsOurs = true,
                 Peers = isShared ? load.Peers : null,
             };
@@ -205,7 +207,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         var load = new StoreLoad(storage, settings, plan);
         await load.RunAsync(ct).ConfigureAwait(false);
         var skipped = load.Skipped.ToList();
-        var history = await ReadHistoryAsync(plan.Base, skipped, ct).ConfigureAwait(false);
+        if (await ReadHistoryAsync(register, skipped, ct).ConfigureAwait(false) is not { } history) return null;
         var report = ReportOf(load, skipped, started);
         var log = load.LastLog;
         var opened = new OpenedStore(register, load.State, report, load.Migration, load.SchemaVersion)
@@ -223,7 +225,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             History = history,
             IsOurs = plan.IsOurs && log is not null,
             LogIsMissing = log is null,
-            NeedsAdoption = !plan.IsOurs || plan.Merges || skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
+            NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
         };
         if (settings.ReadOnly) return opened;
         var target = log is null
@@ -240,18 +242,16 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         return opened with { Target = target, Buffer = new LogBuffer(log?.Extent ?? load.State.Extents.Add(new Extent("", [StampSource.SingleWriter])), log?.Length ?? 0) };
     }
 
-    // Without its index history starts over; nothing else depends on it.
-    private async ValueTask<IReadOnlyList<HistoryLog>> ReadHistoryAsync(Manifest manifest, List<Damage> skipped, CancellationToken ct)
+    // Nothing but history depends on its index: a damaged one closes nothing, and the next checkpoint writes it anew.
+    // Null: the manifest has changed meanwhile.
+    private async ValueTask<IReadOnlyList<HistoryLog>?> ReadHistoryAsync(ManifestRegister register, List<Damage> skipped, CancellationToken ct)
     {
-        try
-        {
-            return await new HistoryKeeper(storage, settings).ReadAsync(manifest, ct).ConfigureAwait(false);
-        }
-        catch (OpsLogException e) when (settings.Recovery == Recovery.SkipCorrupt && e.Damage is not null)
-        {
-            skipped.Add(e.Damage);
-            return [];
-        }
+        if (await new HistoryKeeper(storage, settings).FindAsync(register.Current, () => register.IsCurrentAsync(ct), ct).ConfigureAwait(false) is not { } found) return null;
+        if (found.Damage is not { } damage) return found.Logs;
+        skipped.Add(damage);
+        // What was not found may still be there; no list names it any more, so nothing may be collected for being unnamed.
+        if (!found.IsWhole) register.Adopt(register.Current with { Adopted = true });
+        return found.Logs;
     }
 
     // The package keeps an archive that we named, but not the period the name was encoded from: the archive itself says it.

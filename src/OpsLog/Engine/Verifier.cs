@@ -53,14 +53,14 @@ internal sealed partial class Verifier
             var revision = manifest.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0;
             var plan = StorePlan.Of(manifest, revision, settings.Nonces);
             register.Adopt(plan.Base);
-            var report = await RunAsync(storage, settings, plan, new ProgressMeter(progress), ct).ConfigureAwait(false);
+            var report = await RunAsync(storage, settings, plan, EchoDamage(manifest), new ProgressMeter(progress), ct).ConfigureAwait(false);
             if (report.IsSound || await register.IsCurrentAsync(ct).ConfigureAwait(false)) return report;
         }
 
         throw new OpsLogException(OpsLogError.Conflict, $"The store changed {MostTries} times while it was being verified. Try again.");
     }
 
-    private static async ValueTask<VerifyReport> RunAsync(IOpsStorage storage, EngineSettings settings, StorePlan plan, ProgressMeter progress, CancellationToken ct)
+    private static async ValueTask<VerifyReport> RunAsync(IOpsStorage storage, EngineSettings settings, StorePlan plan, Damage? echo, ProgressMeter progress, CancellationToken ct)
     {
         var verifier = new Verifier(storage, settings, progress, refusesDoubtful: false);
         await verifier.ReadAsync(plan, ct).ConfigureAwait(false);
@@ -71,8 +71,15 @@ internal sealed partial class Verifier
             await verifier.ReadAsync(plan, ct).ConfigureAwait(false);
         }
 
+        if (echo is not null) verifier._damages.Insert(0, echo);
         return new VerifyReport(verifier._damages, verifier._notes, verifier._objects, verifier._bytes, verifier._state.Records.Count, verifier._operations);
     }
+
+    /// <summary>What is wrong with the package's members of a manifest of ours; null if nothing is, or the package may have written them.</summary>
+    internal static Damage? EchoDamage(ManifestReadResult manifest) =>
+        manifest.Unexplained is { Count: > 0 } members
+            ? new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, 0, 0, 0, $"{string.Join(", ", members)}: not what opslog.echo has, and the package drops opslog when it writes that")
+            : null;
 
     private async ValueTask ReadAsync(StorePlan plan, CancellationToken ct)
     {

@@ -43,19 +43,11 @@ internal sealed partial class Verifier
     private async ValueTask HistoryAsync(Manifest manifest, CancellationToken ct)
     {
         if (manifest.History is not { } reference) return;
-        IReadOnlyList<HistoryLog> logs;
-        try
-        {
-            logs = await new HistoryKeeper(_storage, _settings).ReadAsync(manifest, ct).ConfigureAwait(false);
-        }
-        catch (OpsLogException e) when (e.Damage is { } damage)
-        {
-            _damages.Add(damage);
-            return;
-        }
-
+        var history = await new HistoryKeeper(_storage, _settings).FindAsync(manifest, ct).ConfigureAwait(false);
+        if (history.Damage is { } damage) _damages.Add(damage);
+        var logs = history.Logs;
         _progress.Begin("history", logs.Sum(l => l.Length));
-        Count((await ObjectReader.StatAsync(_storage, new StorageKey(reference.Name), ct).ConfigureAwait(false))?.Length ?? 0);
+        if (await ObjectReader.StatAsync(_storage, new StorageKey(reference.Name), ct).ConfigureAwait(false) is { } index) Count(index.Length);
         _isPartial = true; // what the oldest log began with is no longer there
         StoreState state = null!;
         StateBuilder builder = null!;

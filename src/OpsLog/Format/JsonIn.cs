@@ -58,5 +58,5 @@ internal static class JsonIn
 
     /// <summary>What a parser found and where, without its habit of quoting the input.</summary>
     public static string Describe(JsonException e)
-        => string.Create(CultureInfo.InvariantCulture, $"{e.Message.Split(" LineNumber:", 2)[0]} (line {e.LineNumber}, byte {e.BytePositionInLine})");
+        => string.Create(CultureInfo.InvariantCulture, $"{e.Message.Split(" LineNumber:", 2)[0]} (line {e.LineNumber + 1}, byte {e.BytePositionInLine})");
 }

@@ -9,6 +9,8 @@ internal readonly record struct AgentOps(string Agent, string Log);
 /// <summary>The members of a manifest that the npm package knows. Names are as the file has them: not every one is a valid storage key.</summary>
 internal sealed record PackageMembers
 {
+    public const string AgentsMember = "activeAgentOps";
+
     /// <summary>The schema version, from 1.</summary>
     public required int Version { get; init; }
 
@@ -32,9 +34,12 @@ internal sealed record PackageMembers
         if (!string.Equals(ActiveOps, other.ActiveOps, StringComparison.Ordinal)) differences.Add("activeOps");
         if (!ArchiveSegments.SequenceEqual(other.ArchiveSegments, StringComparer.Ordinal)) differences.Add("archiveSegments");
         if (Stats != other.Stats) differences.Add("stats");
-        if (!SameAgents(ActiveAgentOps, other.ActiveAgentOps)) differences.Add("activeAgentOps");
+        if (!SameAgents(ActiveAgentOps, other.ActiveAgentOps)) differences.Add(AgentsMember);
         return differences;
     }
+
+    /// <summary>Whether every agent of another has the same log here.</summary>
+    public bool HasAgentsOf(PackageMembers other) => (other.ActiveAgentOps ?? []).All((ActiveAgentOps ?? []).Contains);
 
     private static bool SameAgents(IReadOnlyList<AgentOps>? left, IReadOnlyList<AgentOps>? right)
         => left is null || right is null ? left is null && right is null : left.Count == right.Count && left.ToHashSet().SetEquals(right);
@@ -154,6 +159,15 @@ internal sealed record ManifestReadResult(ManifestVerdict Verdict)
     /// <summary>What is wrong and where, for <see cref="ManifestVerdict.Corrupt"/> and <see cref="ManifestVerdict.TooNew"/>; else empty.</summary>
     public string Fault { get; init; } = "";
 
-    /// <summary>The package's members that are not as we wrote them, for <see cref="ManifestVerdict.PeerWroteSince"/>. The package itself keeps our part only when it changes <c>activeAgentOps</c> alone.</summary>
+    /// <summary>The line that is no JSON, from 1; 0 where the fault is none of one line.</summary>
+    public long FaultLine { get; init; }
+
+    /// <summary>Where that line starts.</summary>
+    public long FaultOffset { get; init; }
+
+    /// <summary>The package's members that are not as we wrote them, for <see cref="ManifestVerdict.PeerWroteSince"/>.</summary>
     public IReadOnlyList<string> Changed { get; init; } = [];
+
+    /// <summary>Those of <see cref="Changed"/> that the package cannot have changed: it keeps our part only when it registers an agent, which adds to <c>activeAgentOps</c>.</summary>
+    public IReadOnlyList<string> Unexplained => [.. Changed.Where(m => !string.Equals(m, PackageMembers.AgentsMember, StringComparison.Ordinal) || !Package!.HasAgentsOf(Manifest!.Package))];
 }

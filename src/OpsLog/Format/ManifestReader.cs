@@ -20,7 +20,8 @@ internal static class ManifestReader
         }
         catch (JsonException e)
         {
-            return Corrupt($"the manifest is not one JSON object: {JsonIn.Describe(e)}");
+            var line = (int)(e.LineNumber ?? 0);
+            return Corrupt($"the manifest is not one JSON object: {JsonIn.Describe(e)}") with { FaultLine = line + 1, FaultOffset = StartOf(bytes, line) };
         }
         catch (FormatFault e)
         {
@@ -203,6 +204,14 @@ internal static class ManifestReader
     }
 
     private static Utf8JsonReader NewReader(ReadOnlySpan<byte> text) => new(text, new JsonReaderOptions { MaxDepth = PackageLine.MaxDepth });
+
+    // Where a line starts, counted from 0.
+    private static int StartOf(ReadOnlySpan<byte> bytes, int line)
+    {
+        var start = 0;
+        for (; line > 0; line--) start += bytes[start..].IndexOf((byte)'\n') + 1;
+        return start;
+    }
 
     private static ManifestReadResult Corrupt(string fault) => new(ManifestVerdict.Corrupt) { Fault = fault };
 }

@@ -61,6 +61,11 @@ internal static class StoreCases
             Prepare = After(store => Rewrite(Log(store), bytes => bytes[..^5])),
             Arguments = s => ["export", s, "--recovery", "strict"],
         }),
+        ("a history index that is gone, opened strictly", OnOpening(o => (o.ReadOnly, o.Recovery) = (true, Recovery.Strict)) with
+        {
+            Prepare = After(store => File.Delete(Directory.GetFiles(Path.Combine(store, "ops"), "history-*").Single())),
+            Arguments = s => ["export", s, "--recovery", "strict"],
+        }),
         ("a folder that is not empty, as the target of a backup", OnStore(async s => await s.BackupAsync(await FullAsync())) with
         {
             Prepare = WithFullTargetAsync,

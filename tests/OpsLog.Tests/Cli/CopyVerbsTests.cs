@@ -84,6 +84,50 @@ public class CopyVerbsTests
     }
 
     [Fact]
+    public async Task A_repair_tells_what_it_lost_what_it_left_out_and_what_it_assumed()
+    {
+        using var runner = await FilledAsync();
+        await File.AppendAllTextAsync(Log(runner), "{\"ts\":\"2026", CancellationToken.None);
+        File.Delete(Path.Combine(runner.Store, "manifest.json"));
+        var text = await CliRunner.RunAsync("repair", runner.Store, "--to", runner.PathOf("text"));
+        Assert.Equal(0, text.Code);
+        Assert.Contains(text.Lines, l => l.StartsWith("loss\tmanifest.json", StringComparison.Ordinal));
+        Assert.Contains(text.Lines, l => l.StartsWith("note\tops/", StringComparison.Ordinal) && l.Contains(":21:", StringComparison.Ordinal));
+        Assert.Contains(text.Lines, l => l.StartsWith("assumed\tThe state was rebuilt from ", StringComparison.Ordinal));
+        var report = JsonDocument.Parse((await CliRunner.RunAsync("repair", runner.Store, "--to", runner.PathOf("json"), "--json")).Output).RootElement;
+        Assert.Equal("tornTail", report.GetProperty("notes")[0].GetProperty("kind").GetString());
+        Assert.StartsWith("The state was rebuilt from ", report.GetProperty("assumptions")[0].GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_damaged_history_index_is_told_and_the_log_is_shown_all_the_same()
+    {
+        using var runner = await FilledAsync();
+        Assert.Equal(0, (await CliRunner.RunAsync("compact", runner.Store)).Code);
+        var index = Assert.Single(Directory.GetFiles(Path.Combine(runner.Store, "ops"), "history-*"));
+        var bytes = await File.ReadAllBytesAsync(index, CancellationToken.None);
+        bytes[bytes.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(index, bytes, CancellationToken.None);
+        var place = $"ops/{Path.GetFileName(index)}:1:0: ";
+
+        foreach (var verb in (string[][])[["log"], ["log", "--recovery", "skip-corrupt"], ["tail", "-n", "50"]])
+        {
+            var log = await CliRunner.RunAsync([verb[0], runner.Store, .. verb[1..]]);
+            Assert.Equal((0, 20), (log.Code, log.Lines.Length));
+            Assert.StartsWith("opslog: skipped: " + place, log.Error, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(4, (await CliRunner.RunAsync("log", runner.Store, "--recovery", "strict")).Code);
+        var verify = await CliRunner.RunAsync("verify", runner.Store);
+        Assert.Equal(4, verify.Code);
+        Assert.Contains(place, verify.Output, StringComparison.Ordinal);
+        Assert.Contains("loss\t" + place, (await CliRunner.RunAsync("repair", runner.Store, "--to", runner.PathOf("repaired"))).Output, StringComparison.Ordinal);
+        Assert.Equal(0, (await CliRunner.RunAsync("compact", runner.Store)).Code);
+        Assert.Equal(0, (await CliRunner.RunAsync("verify", runner.Store)).Code);
+        Assert.Equal(20, (await CliRunner.RunAsync("log", runner.Store)).Lines.Length);
+    }
+
+    [Fact]
     public async Task Log_lines_without_a_manifest_are_damage_and_not_an_empty_store()
     {
         using var runner = await FilledAsync();

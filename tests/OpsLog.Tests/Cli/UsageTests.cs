@@ -67,4 +67,39 @@ public class UsageTests
         ];
         Assert.All(verbs, verb => Assert.Contains($"  {verb} ", result.Output, StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task Help_calls_the_tool_as_it_is_called_and_shows_what_may_be_left_out()
+    {
+        var all = (await CliRunner.RunAsync("--help")).Output;
+        Assert.Contains("  opslog VERB ", all, StringComparison.Ordinal);
+        Assert.Contains("  apply STORE [FILE]  ", all, StringComparison.Ordinal);
+        Assert.Contains("  set STORE ID [JSON]  ", all, StringComparison.Ordinal);
+        Assert.Contains("  rm STORE ID...  ", all, StringComparison.Ordinal);
+        var apply = (await CliRunner.RunAsync("apply", "--help")).Output;
+        Assert.Contains("  opslog apply <STORE> [<FILE>] [options]", apply, StringComparison.Ordinal);
+        Assert.DoesNotContain("OpsLog.Cli", all + apply, StringComparison.Ordinal);
+        var missing = await CliRunner.RunAsync("apply");
+        Assert.DoesNotContain("OpsLog.Cli", missing.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("rm", "")]
+    [InlineData("archive", "--id", "a", "--segment", "")]
+    [InlineData("archive", "--id", "")]
+    public async Task An_error_does_not_name_parameters_of_the_library(string verb, params string[] arguments)
+    {
+        using var runner = new CliRunner();
+        await runner.ApplyAsync(["""{"id":"a","data":{}}"""]);
+        foreach (var json in (string[][])[[], ["--json"]])
+        {
+            var result = await CliRunner.RunAsync([verb, runner.Store, .. arguments, .. json]);
+            Assert.NotEqual(0, result.Code);
+            Assert.DoesNotContain("Parameter", result.Error, StringComparison.Ordinal);
+        }
+
+        var line = await runner.ApplyAsync(["""{"op":"archive","ids":["a"],"segment":""}"""]);
+        Assert.Equal(2, line.Code);
+        Assert.DoesNotContain("Parameter", line.Error, StringComparison.Ordinal);
+    }
 }

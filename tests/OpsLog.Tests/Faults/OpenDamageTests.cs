@@ -13,7 +13,6 @@ public sealed class OpenDamageTests
     [Theory]
     [InlineData("snapshot")]
     [InlineData("log")]
-    [InlineData("ops/history-")]
     public async Task F15_a_missing_object_is_refused_by_name_and_nothing_is_written(string which)
     {
         var disk = new MemoryStorage();
@@ -75,7 +74,6 @@ public sealed class OpenDamageTests
     [InlineData("manifest.json")]
     [InlineData("snapshot")]
     [InlineData("log")]
-    [InlineData("ops/history-")]
     public async Task F6_F8_a_flipped_bit_is_refused_by_file_and_nothing_is_written(string which)
     {
         var disk = new MemoryStorage();
@@ -104,26 +102,6 @@ public sealed class OpenDamageTests
         }
 
         await using (var store = await Lab.OpenAsync(disk)) Assert.True(store.RecoveryReport.IsClean); // its opening brought the rest into a sound log
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task F8_F15_skipping_opens_a_store_whose_history_index_is_damaged_or_gone(bool missing)
-    {
-        var disk = new MemoryStorage();
-        await using (await CheckpointFaultTests.PreparedAsync(disk))
-        {
-        }
-
-        var index = await Lab.OnlyAsync(disk, "ops/history-");
-        if (missing) await disk.DeleteAsync(index, default);
-        else await Lab.ChangeAsync(disk, index, CheckpointFaultTests.Flipped);
-        await using var store = await Lab.OpenAsync(disk, Lab.Options(o => o.Recovery = Recovery.SkipCorrupt));
-        Assert.Equal("a = {\"n\":1}\nb = {\"n\":5}\nc = {\"n\":3}", Runs.Text(store));
-        Assert.Equal(index.Value, Assert.Single(store.RecoveryReport.Skipped).File);
-        await store.SetAsync("d", Lab.Doc(4));
-        await store.CompactAsync();
     }
 
     [Fact]

@@ -213,8 +213,34 @@ public class ManifestCodecTests
         var result = Read(text[..at] + theirs + text[(at + ours.Length)..]);
         Assert.Equal(ManifestVerdict.PeerWroteSince, result.Verdict);
         Assert.Equal([member], result.Changed);
+        Assert.Equal([member], result.Unexplained); // registering an agent takes none away
         AssertSame(Sample, result.Manifest);
         Assert.NotEmpty(result.Package!.DifferencesFrom(Sample.Package));
+    }
+
+    [Fact]
+    public void A_line_that_is_no_JSON_is_told_by_its_place()
+    {
+        var bytes = Samples.Utf8(Write(Small));
+        var fourth = 0;
+        for (var line = 1; line < 4; line++) fourth = Array.IndexOf(bytes, (byte)'\n', fourth) + 1;
+        bytes[fourth + 2] = (byte)'x';
+        var result = ManifestCodec.Read(bytes);
+        Assert.Equal((ManifestVerdict.Corrupt, 4L, (long)fourth), (result.Verdict, result.FaultLine, result.FaultOffset));
+        Assert.Contains("line 4", result.Fault, StringComparison.Ordinal);
+        Assert.Equal(0, Read("""{"version":0}""").FaultLine); // a fault of no one line
+    }
+
+    [Fact]
+    public void An_agent_that_the_package_registered_explains_itself()
+    {
+        foreach (var manifest in (Manifest[])[Sample, Small])
+        {
+            var package = manifest.Package with { ActiveAgentOps = [new AgentOps("new", "ops/agent-new-1.jsonl"), .. manifest.Package.ActiveAgentOps ?? []] };
+            var result = ManifestCodec.Read(ManifestCodec.Write(manifest, package));
+            Assert.Equal(["activeAgentOps"], result.Changed);
+            Assert.Empty(result.Unexplained);
+        }
     }
 
     [Fact]

@@ -42,6 +42,30 @@ public sealed class VerifyTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task F8_every_flipped_bit_of_the_manifest_is_found(bool adopted)
+    {
+        var rig = await SampleStore.MakeAsync();
+        // An agent that the package registered over our manifest is no damage; a bit of its name may flip unseen, our own part's never.
+        var manifest = await rig.BytesAsync(SampleStore.ManifestKey);
+        if (adopted) manifest = ManifestCodec.Write(ManifestCodec.Read(manifest).Manifest!, ManifestCodec.Read(manifest).Package! with { ActiveAgentOps = [new AgentOps("x", "ops/agent-x-1.jsonl")] });
+        await rig.WriteAsync(new StorageKey("ops/agent-x-1.jsonl"), []);
+        await rig.WriteAsync(SampleStore.ManifestKey, manifest);
+        Assert.Empty((await OpsStore.VerifyAsync(rig)).Damages);
+        var agents = adopted ? Encoding.UTF8.GetString(manifest).IndexOf("\"activeAgentOps\"", StringComparison.Ordinal) : manifest.Length;
+        for (var bit = 0; bit < manifest.Length * 8; bit++)
+        {
+            if (bit / 8 >= agents && bit / 8 < agents + 65) continue;
+            manifest[bit / 8] ^= (byte)(1 << (bit % 8));
+            await rig.WriteAsync(SampleStore.ManifestKey, manifest);
+            var report = await OpsStore.VerifyAsync(rig);
+            Assert.True(report.Damages.Any(d => d.File == "manifest.json"), $"bit {bit % 8} of byte {bit / 8}: {string.Join("; ", report.Damages)}");
+            manifest[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task F14_F15_every_object_that_is_missing_or_cut_is_found(bool append)

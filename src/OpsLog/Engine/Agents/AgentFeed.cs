@@ -30,31 +30,22 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
     }
 
     /// <summary>The logs that operations can be read from, and the manifest that goes with them.</summary>
-    /// <exception cref="OpsLogException">The history index is damaged.</exception>
+    /// <exception cref="OpsLogException">The history index is damaged, and recovery is strict.</exception>
     public async ValueTask<(Manifest Manifest, List<FeedLog> Logs)> LogsAsync(CancellationToken ct)
     {
         while (true)
         {
             Manifest manifest;
             List<PeerLog> peers;
-            List<FeedLog> logs;
             lock (merger.State.Gate)
             {
                 manifest = merger.CaughtUpWith;
                 peers = merger.Logs;
             }
 
-            try
-            {
-                logs = [.. (await _history.ReadAsync(manifest, ct).ConfigureAwait(false)).Select(StoreEngine.Retired)];
-                foreach (var peer in peers) await MeasureAsync(peer, ct).ConfigureAwait(false);
-            }
-            catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
-            {
-                await merger.RefreshAsync(ct).ConfigureAwait(false);
-                if (merger.CaughtUpWith.Revision == manifest.Revision) throw;
-                continue;
-            }
+            if (await _history.FindAsync(manifest, () => IsNewestAsync(manifest, ct), ct).ConfigureAwait(false) is not { } history) continue;
+            var logs = history.Logs.Select(StoreEngine.Retired).ToList();
+            foreach (var peer in peers) await MeasureAsync(peer, ct).ConfigureAwait(false);
 
             var known = logs.Select(l => l.Key).ToHashSet();
             lock (merger.State.Gate)
@@ -119,6 +110,12 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
     {
         var key = StorageKey.IsValid(cursor.Log) ? new StorageKey(cursor.Log) : default;
         return new AgentCursor(cursor.Incarnation, StoreKeys.RevisionOf(key) + 1, new Dictionary<string, long>(StringComparer.Ordinal) { [cursor.Log] = cursor.Offset });
+    }
+
+    private async ValueTask<bool> IsNewestAsync(Manifest manifest, CancellationToken ct)
+    {
+        await merger.RefreshAsync(ct).ConfigureAwait(false);
+        return merger.CaughtUpWith.Revision == manifest.Revision;
     }
 
     // Where the first objects of a numbered log were never read, their bytes count all the same.

@@ -158,10 +158,10 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         if (!await PutAsync(names.Snapshot, stream, ct).ConfigureAwait(false)) return false;
         var snapshot = new SnapshotEntry(names.Snapshot.Value, stream.BytesRead, stream.Checksum, stream.Count, plan.View.Clock, plan.Floor);
         if (names.IdleLog is { } idle && !await PutAsync(idle, Stream.Null, ct).ConfigureAwait(false)) return false;
-        var (reference, dropped) = await WriteHistoryAsync(plan, names, ct).ConfigureAwait(false);
+        var (reference, dropped, isLost) = await WriteHistoryAsync(plan, names, ct).ConfigureAwait(false);
         var collected = _collected;
         var committed = await merger.Register.TryUpdateAsync(
-            m => plan.MayCommit(m, names) ? plan.Commit(m, names, snapshot, reference, Garbage(m, reference, dropped, collected)) : null,
+            m => plan.MayCommit(m, names) ? plan.Commit(m, names, snapshot, reference, Garbage(m, reference, dropped, collected)) with { Adopted = m.Adopted || isLost } : null,
             ct,
             m => string.Equals(m.Snapshot.Name, snapshot.Name, StringComparison.Ordinal)).ConfigureAwait(false);
         if (committed is null) return false;
@@ -208,15 +208,16 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     private async ValueTask<bool> PutAsync(StorageKey key, Stream content, CancellationToken ct) =>
         (await storage.PutAsync(key, content, PutCondition.IfAbsent, ct).ConfigureAwait(false)).IsStored;
 
-    private async ValueTask<(HistoryReference? Reference, List<HistoryLog> Dropped)> WriteHistoryAsync(CompactionPlan plan, ReservedNames names, CancellationToken ct)
+    private async ValueTask<(HistoryReference? Reference, List<HistoryLog> Dropped, bool IsLost)> WriteHistoryAsync(CompactionPlan plan, ReservedNames names, CancellationToken ct)
     {
-        if (names.History is not { } key) return (plan.Base.History, []);
-        var logs = (await _history.ReadAsync(plan.Base, ct).ConfigureAwait(false)).ToList();
+        if (names.History is not { } key) return (plan.Base.History, [], false);
+        var found = await _history.FindAsync(plan.Base, ct).ConfigureAwait(false);
+        var logs = found.Logs.ToList();
         foreach (var log in plan.Logs.Where(l => l.Retires)) logs.Add(await HistoryOfAsync(log, ct).ConfigureAwait(false));
         var (kept, dropped) = _history.Divide(logs);
-        if (kept.Count == 0) return (null, dropped);
+        if (kept.Count == 0) return (null, dropped, !found.IsWhole);
         await PutAsync(key, new ReadOnlyMemoryStream(HistoryIndexCodec.Write(kept)), ct).ConfigureAwait(false);
-        return (new HistoryReference(key.Value, kept.Sum(l => l.Length)), dropped);
+        return (new HistoryReference(key.Value, kept.Sum(l => l.Length)), dropped, !found.IsWhole);
     }
 
     private async ValueTask<HistoryLog> HistoryOfAsync(CoveredLog log, CancellationToken ct)

@@ -1,0 +1,84 @@
+using OpsLog.Format;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Finds the logs kept for history without their index: those the manifest remembers as retired, as far back as they are there without a
+/// hole. What stands in an index besides is read from the logs themselves.
+/// </summary>
+internal sealed class HistorySearch(IOpsStorage storage)
+{
+    private const long Window = 4 << 20;
+
+    private readonly bool _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
+
+    /// <summary>The logs that were found, oldest first.</summary>
+    public async ValueTask<List<HistoryLog>> RunAsync(Manifest manifest, CancellationToken ct)
+    {
+        var found = new List<HistoryLog>();
+        var garbage = manifest.Garbage.Select(g => g.Name).ToHashSet(StringComparer.Ordinal);
+        for (var i = manifest.Retired.Count - 1; i >= 0; i--)
+        {
+            var retired = manifest.Retired[i];
+            var start = i > 0 ? manifest.Retired[i - 1].Clock : 0;
+            // Nobody writes to a single writer's log behind the one it went on from: this one holds no operation, and none was kept.
+            var isAlone = retired.Agent.Length == 0 && (i == 0 || manifest.Retired[i - 1].Agent.Length == 0);
+            if (retired.Length == 0 || (isAlone && retired.Clock == start)) continue;
+            if (garbage.Contains(retired.Name) || await ReadAsync(retired, start, ct).ConfigureAwait(false) is not { } log) break;
+            if (log.Operations > 0) found.Insert(0, log);
+        }
+
+        return found;
+    }
+
+    // Null if it is gone, or shorter than it was. A numbered log counts objects: it ends, as far as it was kept, with the clock that it was retired with.
+    private async ValueTask<HistoryLog?> ReadAsync(RetiredLog retired, long start, CancellationToken ct)
+    {
+        var source = new LogSource(retired.Name, retired.Agent.Length == 0 ? start : 0, retired.Agent);
+        var scanner = new LogScanner(source, Recovery.SkipCorrupt) { IsClosed = true };
+        var range = new OperationRange(_numbered ? retired.Clock : Stamp.MaxClock);
+        var pieces = new SortedSet<long>();
+        var read = await LogReader.ReadAsync(storage, new StorageKey(retired.Name), 0, _numbered ? null : retired.Length, part =>
+        {
+            pieces.Add(part.ChecksumBase);
+            return scanner.Scan(part, range);
+        }, ct, Window).ConfigureAwait(false);
+        if (read is not { } extent || (!_numbered && extent.Length < retired.Length)) return null;
+        var length = _numbered ? range.End : retired.Length;
+        var operations = range.Operations + scanner.Skipped.Count; // a damaged line was one: its log is no empty one
+        return new HistoryLog(
+            retired.Name, retired.Agent, length, retired.Schema, range.StartClock < 0 ? start : range.StartClock, retired.Clock, operations, range.FirstTime, range.LastTime,
+            _numbered ? pieces.Count(p => p < length) : 0);
+    }
+
+    // When the first and the last operation were written, and the clock before the first.
+    private sealed class OperationRange(long lastClock) : IOperationSink
+    {
+        private readonly byte[] _last = new byte[OperationCodec.TimestampLength];
+        private byte[]? _first;
+
+        public long StartClock { get; private set; } = -1;
+
+        public string FirstTime => _first is null ? "" : TextOf(_first);
+
+        public string LastTime => _first is null ? "" : TextOf(_last);
+
+        public long Operations { get; private set; }
+
+        /// <summary>The offset behind the last.</summary>
+        public long End { get; private set; }
+
+        public void Operation(in OperationLine line, long offset, long clock, long next)
+        {
+            if (clock > lastClock) return; // it stands in the next log as well
+            (Operations, End) = (Operations + 1, next);
+            if (StartClock < 0) StartClock = Math.Max(0, clock - 1);
+            if (line.Timestamp.Length != _last.Length) return;
+            _first ??= line.Timestamp.ToArray();
+            line.Timestamp.CopyTo(_last);
+        }
+
+        private static string TextOf(byte[] time) => System.Text.Encoding.ASCII.GetString(time);
+    }
+}
