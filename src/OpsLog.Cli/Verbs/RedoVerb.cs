@@ -4,7 +4,7 @@ namespace OpsLog.Cli.Verbs;
 
 /// <summary><c>redo</c>: brings the change back that was undone last.</summary>
 internal sealed class RedoVerb(CliStreams streams)
-    : OpeningVerb("redo", "Brings back what the last undo took away. Exit 1 if there is nothing.", streams)
+    : WritingVerb("redo", "Brings back what the last undo took away. Exit 1 if there is nothing.", streams)
 {
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {

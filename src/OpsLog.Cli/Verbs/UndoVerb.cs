@@ -4,7 +4,7 @@ namespace OpsLog.Cli.Verbs;
 
 /// <summary><c>undo</c>: takes the newest change back.</summary>
 internal sealed class UndoVerb(CliStreams streams)
-    : OpeningVerb("undo", "Takes the newest change or whole batch back, by appending its inverse. Exit 1 if there is none.", streams)
+    : WritingVerb("undo", "Takes the newest change or whole batch back, by appending its inverse. Exit 1 if there is none.", streams)
 {
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
