@@ -58,6 +58,7 @@ internal static class CliApp
         root.Add(new CompactVerb(streams));
         root.Add(new ArchiveVerb(streams));
         root.Add(new ArchivesVerb(streams));
+        root.Add(new AgentsVerb(streams));
         root.Add(new StatsVerb(streams));
         root.Add(new TailVerb(streams));
         root.Add(new BackupVerb(streams));

@@ -40,7 +40,7 @@ internal static class ErrorReport
     {
         OpsLogError.Damaged => " | next: 'opslog verify STORE' lists all damage, '--recovery skip-corrupt' reads past it, "
             + "'opslog repair STORE --to DIR' salvages into a new store.",
-        OpsLogError.Locked => " | next: close the other writer; get, ls, export and the other reading verbs work beside it.",
+        OpsLogError.Locked => " | next: close the other writer; get, ls, export and the other reading verbs work beside it, and so do writers that all have --agent.",
         OpsLogError.TooNew => " | next: use a newer opslog.",
         OpsLogError.OutcomeUnknown => " | next: look with 'opslog get' or 'opslog log' before you repeat it.",
         null when exception is UsageException => " | next: see 'opslog --help' or 'opslog VERB --help'.",

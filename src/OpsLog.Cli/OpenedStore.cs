@@ -16,10 +16,13 @@ internal sealed class OpenedStore : IAsyncDisposable
     public OpsStore<JsonElement> Store { get; }
 
     /// <summary>Opens the store; <paramref name="options"/> says how, but for the documents.</summary>
-    public static async ValueTask<OpenedStore> OpenAsync(string location, OpsStoreOptions options, CancellationToken cancellationToken)
+    public static ValueTask<OpenedStore> OpenAsync(string location, OpsStoreOptions options, CancellationToken cancellationToken) =>
+        OpenAsync(StoreLocation.Open(location), options, cancellationToken);
+
+    /// <summary>Opens the store in a storage, which is disposed with it.</summary>
+    public static async ValueTask<OpenedStore> OpenAsync(IOpsStorage storage, OpsStoreOptions options, CancellationToken cancellationToken)
     {
         options.SchemaVersion = null;
-        var storage = StoreLocation.Open(location);
         try
         {
             var store = await OpsStore<JsonElement>.OpenAsync(storage, options, cancellationToken).ConfigureAwait(false);

@@ -9,19 +9,23 @@ namespace OpsLog.Cli;
 internal static class OperationLines
 {
     /// <summary>Prints one operation.</summary>
-    public static void Write(Results results, Operation<JsonElement> operation)
+    public static void Write(Results results, Operation<JsonElement> operation) => Write(results, new Change<JsonElement>(operation));
+
+    /// <summary>Prints a change: its operation, and which write it won over, or lost to, without either author knowing.</summary>
+    public static void Write(Results results, Change<JsonElement> change)
     {
-        if (results.Json) WriteJson(results.Bytes, operation);
-        else WriteColumns(results, operation);
+        if (results.Json) WriteJson(results.Bytes, change);
+        else WriteColumns(results, change);
     }
 
     /// <summary>The members have the names of the log line (docs/format.md); <c>data</c> and <c>prev</c> are whole and untouched.</summary>
-    private static void WriteJson(OutputBuffer bytes, Operation<JsonElement> operation)
+    private static void WriteJson(OutputBuffer bytes, Change<JsonElement> change)
     {
+        var operation = change.Operation;
         bytes.Write("{\"position\":"u8);
         JsonText.WriteString(bytes, operation.Position.ToString());
         bytes.Write(",\"ts\":"u8);
-        if (operation.Time is { } time) JsonText.WriteString(bytes, TimeText(time));
+        if (TimeText.Of(operation.Time) is { } time) JsonText.WriteString(bytes, time);
         else bytes.Write("null"u8);
         bytes.Write(operation.Kind == OperationKind.Set ? ",\"op\":\"set\",\"id\":"u8 : ",\"op\":\"delete\",\"id\":"u8);
         JsonText.WriteString(bytes, operation.Id);
@@ -50,36 +54,49 @@ internal static class OperationLines
             JsonText.WriteString(bytes, segment);
         }
 
+        if (change.Overwrote != Revision.None) WriteStamp(bytes, ",\"overwrote\":"u8, change.Overwrote);
+        if (change.OverwrittenBy != Revision.None) WriteStamp(bytes, ",\"overwrittenBy\":"u8, change.OverwrittenBy);
         bytes.Write("}\n"u8);
     }
 
     private static void WriteMark(OutputBuffer bytes, Operation<JsonElement> operation)
     {
-        bytes.Write(operation.Mark == OperationMark.Undo ? ",\"undo\":{\"of\":["u8 : ",\"redo\":{\"of\":["u8);
-        WriteNumber(bytes, operation.Marked.Clock);
-        bytes.Write(","u8);
-        JsonText.WriteString(bytes, operation.Marked.Agent ?? "");
-        bytes.Write(","u8);
-        JsonText.WriteString(bytes, operation.Marked.Log ?? "");
-        bytes.Write("]}"u8);
+        WriteStamp(bytes, operation.Mark == OperationMark.Undo ? ",\"undo\":{\"of\":"u8 : ",\"redo\":{\"of\":"u8, operation.Marked);
+        bytes.Write("}"u8);
     }
 
-    private static void WriteColumns(Results results, Operation<JsonElement> operation)
+    private static void WriteStamp(OutputBuffer bytes, ReadOnlySpan<byte> member, Revision stamp)
     {
-        var about = operation.Mark switch
-        {
-            OperationMark.Undo => $"undo of {operation.Marked.Clock}",
-            OperationMark.Redo => $"redo of {operation.Marked.Clock}",
-            _ => operation.ArchivedTo is { } segment ? $"archived to {JsonText.Printable(segment)}" : "",
-        };
+        bytes.Write(member);
+        bytes.Write("["u8);
+        WriteNumber(bytes, stamp.Clock);
+        bytes.Write(","u8);
+        JsonText.WriteString(bytes, stamp.Agent ?? "");
+        bytes.Write(","u8);
+        JsonText.WriteString(bytes, stamp.Log ?? "");
+        bytes.Write("]"u8);
+    }
+
+    private static void WriteColumns(Results results, Change<JsonElement> change)
+    {
+        var operation = change.Operation;
+        var about = new List<string>();
+        if (operation.Mark != OperationMark.None) about.Add($"{(operation.Mark == OperationMark.Undo ? "undo" : "redo")} of {Stamp(operation.Marked)}");
+        if (operation.ArchivedTo is { } segment) about.Add($"archived to {JsonText.Printable(segment)}");
+        if (change.Overwrote != Revision.None) about.Add($"overwrote {Stamp(change.Overwrote)}");
+        if (change.OverwrittenBy != Revision.None) about.Add($"overwritten by {Stamp(change.OverwrittenBy)}");
         results.Columns(
-            (operation.Time is { } time ? TimeText(time) : "-", "grey"),
+            (TimeText.Of(operation.Time) ?? "-", "grey"),
             (operation.Kind == OperationKind.Set ? "set" : "delete", operation.Kind == OperationKind.Set ? "green" : "red"),
             (JsonText.Printable(operation.Id), "bold"),
             (string.IsNullOrEmpty(operation.Revision.Agent) ? "-" : JsonText.Printable(operation.Revision.Agent), ""),
             (operation.Revision.Clock.ToString(CultureInfo.InvariantCulture), "grey"),
-            (about, "yellow"));
+            (string.Join(", ", about), "yellow"));
     }
+
+    /// <summary>Which operation, for people: its clock, and its agent where there are several.</summary>
+    private static string Stamp(Revision stamp) =>
+        stamp.Clock.ToString(CultureInfo.InvariantCulture) + (string.IsNullOrEmpty(stamp.Agent) ? "" : "@" + JsonText.Printable(stamp.Agent));
 
     private static void WriteDocument(OutputBuffer bytes, ReadOnlySpan<byte> member, JsonElement document)
     {
@@ -93,7 +110,4 @@ internal static class OperationLines
         number.TryFormat(bytes.GetSpan(20), out var written, provider: CultureInfo.InvariantCulture);
         bytes.Advance(written);
     }
-
-    private static string TimeText(DateTimeOffset time) =>
-        time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 }

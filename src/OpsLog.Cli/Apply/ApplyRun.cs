@@ -10,10 +10,19 @@ internal sealed class ApplyRun
     private readonly ApplyWorkers? _workers;
     private readonly ApplyLine _line = new();
     private readonly List<ApplyOperation> _group = [];
+    private readonly int _refreshEvery;
     private byte[] _groupKey = [];
+    private long _refreshedBehind;
 
-    public ApplyRun(LineReader lines, string? batchBy, ApplyTarget target, AckWriter acknowledgements, int concurrency)
+    /// <param name="lines">The input.</param>
+    /// <param name="batchBy">The member by which neighbours form batches.</param>
+    /// <param name="target">What does the work.</param>
+    /// <param name="acknowledgements">Where acknowledged lines are told.</param>
+    /// <param name="concurrency">How many callers at once.</param>
+    /// <param name="refreshEvery">After how many lines others' writes are taken in; 0: never.</param>
+    public ApplyRun(LineReader lines, string? batchBy, ApplyTarget target, AckWriter acknowledgements, int concurrency, int refreshEvery)
     {
+        _refreshEvery = refreshEvery;
         _lines = lines;
         _reader = new ApplyLineReader(batchBy);
         _target = target;
@@ -72,12 +81,18 @@ internal sealed class ApplyRun
         if (_line.IsSingle && !_line.BatchKey.IsEmpty)
         {
             if (_group.Count > 0 && !_line.BatchKey.Span.SequenceEqual(_groupKey)) await EndGroupAsync().ConfigureAwait(false);
-            if (_group.Count == 0) _groupKey = _line.BatchKey.ToArray();
+            if (_group.Count == 0)
+            {
+                await RefreshIfDueAsync().ConfigureAwait(false);
+                _groupKey = _line.BatchKey.ToArray();
+            }
+
             _group.Add(_line.Operation);
             return;
         }
 
         await EndGroupAsync().ConfigureAwait(false);
+        await RefreshIfDueAsync().ConfigureAwait(false);
         if (_line.IsSingle)
         {
             if (_workers is null) await _target.ApplyAsync(_line.Operation).ConfigureAwait(false);
@@ -87,6 +102,16 @@ internal sealed class ApplyRun
 
         await DrainAsync().ConfigureAwait(false);
         await _target.ApplyAloneAsync(_line).ConfigureAwait(false);
+    }
+
+    /// <summary>Refreshes if enough lines were read since the last time; called where the operation of the line just read is not begun.</summary>
+    private async ValueTask RefreshIfDueAsync()
+    {
+        var behind = _line.Number - 1;
+        if (_refreshEvery == 0 || behind - _refreshedBehind < _refreshEvery) return;
+        await DrainAsync().ConfigureAwait(false);
+        await _target.RefreshAsync().ConfigureAwait(false);
+        _refreshedBehind = behind;
     }
 
     private async ValueTask EndGroupAsync()

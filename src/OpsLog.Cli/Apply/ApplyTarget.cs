@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace OpsLog.Cli.Apply;
 
 /// <summary>Does what lines ask for, one at a time or several callers at once; counts, and acknowledges what was done.</summary>
-internal sealed class ApplyTarget(OpsStore<JsonElement> store, AckWriter acknowledgements)
+internal sealed class ApplyTarget(ApplyStore stores, AckWriter acknowledgements)
 {
     private long _operations;
     private long _nothingToDo;
@@ -17,21 +17,10 @@ internal sealed class ApplyTarget(OpsStore<JsonElement> store, AckWriter acknowl
     /// <summary>A set or delete. Cancellation is the caller's, between operations: one that has begun is brought to its end.</summary>
     public async ValueTask ApplyAsync(ApplyOperation operation)
     {
-        var changed = true;
+        bool changed;
         try
         {
-            if (operation.Document is { } document)
-            {
-                var set = store.SetAsync(operation.Id, document);
-                if (!set.IsCompleted) acknowledgements.Flush();
-                await set.ConfigureAwait(false);
-            }
-            else
-            {
-                var delete = store.DeleteAsync(operation.Id);
-                if (!delete.IsCompleted) acknowledgements.Flush();
-                changed = await delete.ConfigureAwait(false);
-            }
+            changed = await stores.CallAsync(OneAsync, operation).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -66,7 +55,7 @@ internal sealed class ApplyTarget(OpsStore<JsonElement> store, AckWriter acknowl
             if (line.Kind == ApplyKind.Batch)
                 await BatchAsync(line.Operations).ConfigureAwait(false);
             else
-                Count(1, await RunAsync(line).ConfigureAwait(false) ? 0 : 1);
+                Count(1, await stores.CallAsync(RunAsync, line).ConfigureAwait(false) ? 0 : 1);
         }
         catch (Exception exception)
         {
@@ -78,9 +67,37 @@ internal sealed class ApplyTarget(OpsStore<JsonElement> store, AckWriter acknowl
     }
 
     /// <summary>Hands everything that was acknowledged to the operating system or further, as the store's durability says.</summary>
-    public ValueTask FlushAsync() => store.FlushAsync();
+    public async ValueTask FlushAsync() => await stores.CallAsync(
+        static async (store, _) =>
+        {
+            await store.FlushAsync().ConfigureAwait(false);
+            return true;
+        },
+        0).ConfigureAwait(false);
 
-    private async ValueTask<bool> RunAsync(ApplyLine line)
+    /// <summary>Takes in what other writers wrote. Nothing else may be under way.</summary>
+    public async ValueTask RefreshAsync()
+    {
+        acknowledgements.Flush();
+        await stores.CallAsync(static (store, _) => store.RefreshAsync(), 0).ConfigureAwait(false);
+    }
+
+    private async ValueTask<bool> OneAsync(OpsStore<JsonElement> store, ApplyOperation operation)
+    {
+        if (operation.Document is not { } document)
+        {
+            var delete = store.DeleteAsync(operation.Id);
+            if (!delete.IsCompleted) acknowledgements.Flush();
+            return await delete.ConfigureAwait(false);
+        }
+
+        var set = store.SetAsync(operation.Id, document);
+        if (!set.IsCompleted) acknowledgements.Flush();
+        await set.ConfigureAwait(false);
+        return true;
+    }
+
+    private static async ValueTask<bool> RunAsync(OpsStore<JsonElement> store, ApplyLine line)
     {
         switch (line.Kind)
         {
@@ -102,24 +119,27 @@ internal sealed class ApplyTarget(OpsStore<JsonElement> store, AckWriter acknowl
     private async ValueTask BatchAsync(List<ApplyOperation> operations)
     {
         acknowledgements.Flush();
-        var nothing = CountAbsentDeletes(operations);
-        if (operations.Count > 0)
-        {
-            await store.BatchAsync(batch =>
-            {
-                foreach (var operation in operations)
-                {
-                    if (operation.Document is { } document) batch.Set(operation.Id, document);
-                    else batch.Delete(operation.Id);
-                }
-            }).ConfigureAwait(false);
-        }
-
+        var nothing = await stores.CallAsync(BatchAsync, operations).ConfigureAwait(false);
         Count(operations.Count, nothing);
     }
 
+    private static async ValueTask<int> BatchAsync(OpsStore<JsonElement> store, List<ApplyOperation> operations)
+    {
+        var nothing = CountAbsentDeletes(store, operations);
+        if (operations.Count == 0) return nothing;
+        await store.BatchAsync(batch =>
+        {
+            foreach (var operation in operations)
+            {
+                if (operation.Document is { } document) batch.Set(operation.Id, document);
+                else batch.Delete(operation.Id);
+            }
+        }).ConfigureAwait(false);
+        return nothing;
+    }
+
     /// <summary>How many of a batch's deletes will find nothing, given what the batch itself does before them.</summary>
-    private int CountAbsentDeletes(List<ApplyOperation> operations)
+    private static int CountAbsentDeletes(OpsStore<JsonElement> store, List<ApplyOperation> operations)
     {
         if (operations.TrueForAll(o => o.Document is not null)) return 0;
         var changed = new Dictionary<string, bool>(StringComparer.Ordinal);

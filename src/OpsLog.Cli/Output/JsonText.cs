@@ -30,6 +30,15 @@ internal static class JsonText
         writer.Write("\""u8);
     }
 
+    /// <summary>Writes a member whose value may be any text, half of a surrogate pair included.</summary>
+    public static void WriteMember(Utf8JsonWriter writer, string name, string text)
+    {
+        var value = new ArrayBufferWriter<byte>();
+        WriteString(value, text);
+        writer.WritePropertyName(name);
+        writer.WriteRawValue(value.WrittenSpan, skipInputValidation: true);
+    }
+
     /// <summary>Writes a document on one line: as it is, but for whitespace outside strings if it holds a line break.</summary>
     public static void WriteDocument(IBufferWriter<byte> writer, ReadOnlySpan<byte> json)
     {

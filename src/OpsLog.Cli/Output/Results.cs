@@ -77,6 +77,20 @@ internal sealed class Results : IDisposable
         Console.Write(table);
     }
 
+    /// <summary>Prints rows under headings for people; otherwise the rows alone, with tabs between their cells.</summary>
+    public void Rows(string[] headings, IEnumerable<string[]> rows)
+    {
+        if (!Pretty)
+        {
+            foreach (var row in rows) Line(string.Join('\t', row));
+            return;
+        }
+
+        var table = new Table().Border(TableBorder.Rounded).AddColumns(headings);
+        foreach (var row in rows) table.AddRow([.. row.Select(Markup.Escape)]);
+        Console.Write(table);
+    }
+
     /// <summary>Prints columns of a line: coloured for people, with tabs between them otherwise.</summary>
     public void Columns(params ReadOnlySpan<(string Text, string Style)> columns)
     {

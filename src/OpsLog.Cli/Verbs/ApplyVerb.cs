@@ -6,7 +6,7 @@ using OpsLog.Cli.Apply;
 namespace OpsLog.Cli.Verbs;
 
 /// <summary><c>apply</c>: operations from a file or pipe, one JSON object a line.</summary>
-internal sealed class ApplyVerb : OpeningVerb
+internal sealed class ApplyVerb : WritingVerb
 {
     private readonly Argument<string> _file = new("FILE")
     {
@@ -30,6 +30,9 @@ internal sealed class ApplyVerb : OpeningVerb
     private readonly Option<bool> _ack = new("--ack") { Description = "Print the number of each input line once it is acknowledged." };
     private readonly Option<int> _concurrency = NumberOption.Create("--concurrency", "How many callers at once.", 1, 1024, 1);
 
+    private readonly Option<int> _refreshEvery = NumberOption.Create(
+        "--refresh-every", "With --agent: take in what other agents wrote after every N input lines. Default: never.", 1, int.MaxValue, 0);
+
     public ApplyVerb(CliStreams streams)
         : base("apply", "Applies operations, one JSON object a line. Makes the store if there is none.", streams)
     {
@@ -39,6 +42,7 @@ internal sealed class ApplyVerb : OpeningVerb
         Add(_durability);
         Add(_ack);
         Add(_concurrency);
+        Add(_refreshEvery);
     }
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
@@ -54,13 +58,15 @@ internal sealed class ApplyVerb : OpeningVerb
         var input = file == "-" ? Streams.Input : OpenFile(file);
         await using var ownInput = input == Streams.Input ? null : input;
 
-        var options = new OpsStoreOptions { Durability = durability };
-        var opened = await OpenAsync(arguments, options, cancellationToken).ConfigureAwait(false);
-        await using var ownStore = opened.ConfigureAwait(false);
+        var opened = await OpenForWritingAsync(arguments, new OpsStoreOptions { Durability = durability }, cancellationToken).ConfigureAwait(false);
+        // What is buffered is acknowledged and not stored: it must not be left behind with a fenced store.
+        var goesOn = Agent(arguments) is not null && durability != Durability.Buffered;
+        var stores = new ApplyStore(opened, goesOn ? ReopenAsync : null);
+        await using var ownStores = stores.ConfigureAwait(false);
         var acknowledgements = new AckWriter(arguments.GetValue(_ack) ? Streams.Output : null, atOnce: durability == Durability.Disk);
-        var target = new ApplyTarget(opened.Store, acknowledgements);
+        var target = new ApplyTarget(stores, acknowledgements);
         var run = new ApplyRun(
-            new LineReader(input), arguments.GetValue(_batchBy), target, acknowledgements, arguments.GetValue(_concurrency));
+            new LineReader(input), arguments.GetValue(_batchBy), target, acknowledgements, arguments.GetValue(_concurrency), arguments.GetValue(_refreshEvery));
         var started = Stopwatch.GetTimestamp();
         try
         {
@@ -68,10 +74,13 @@ internal sealed class ApplyVerb : OpeningVerb
         }
         finally
         {
-            Summarize(target, Stopwatch.GetElapsedTime(started), Json(arguments));
+            Summarize(target, stores, Stopwatch.GetElapsedTime(started), arguments);
         }
 
         return ExitCode.Done;
+
+        ValueTask<OpenedStore> ReopenAsync() => OpenForWritingAsync(
+            arguments, new OpsStoreOptions { Durability = durability, CreateIfMissing = false }, cancellationToken);
     }
 
     private static FileStream OpenFile(string file)
@@ -86,20 +95,25 @@ internal sealed class ApplyVerb : OpeningVerb
         }
     }
 
-    private void Summarize(ApplyTarget target, TimeSpan elapsed, bool json)
+    private void Summarize(ApplyTarget target, ApplyStore stores, TimeSpan elapsed, ParseResult arguments)
     {
         var seconds = Math.Max(elapsed.TotalSeconds, 1e-6);
         var rate = Math.Round(target.Operations / seconds);
-        var text = json
+        var isAgent = Agent(arguments) is not null;
+        var text = Json(arguments)
             ? Results.ToJson(w =>
             {
                 w.WriteNumber("operations", target.Operations);
                 w.WriteNumber("nothingToDo", target.NothingToDo);
                 w.WriteNumber("seconds", Math.Round(seconds, 3));
                 w.WriteNumber("operationsPerSecond", rate);
+                if (!isAgent) return;
+                w.WriteNumber("fenced", stores.Fenced);
+                w.WriteNumber("manifestConflicts", stores.ManifestConflicts);
             })
             : string.Create(CultureInfo.InvariantCulture,
                 $"{target.Operations} operations in {seconds:0.000} s ({rate:0} operations/s), {target.NothingToDo} with nothing to do");
+        if (isAgent && !Json(arguments) && stores.Fenced > 0) text += string.Create(CultureInfo.InvariantCulture, $", fenced {stores.Fenced} times");
         Streams.Error.WriteLine(text);
         Streams.Error.Flush();
     }

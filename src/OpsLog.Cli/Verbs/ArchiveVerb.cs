@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace OpsLog.Cli.Verbs;
 
 /// <summary><c>archive</c>: moves records out of the live state into an archive segment.</summary>
-internal sealed class ArchiveVerb : OpeningVerb
+internal sealed class ArchiveVerb : WritingVerb
 {
     private readonly Option<string[]> _ids = new("--id") { Description = "A record to move. May be given several times.", HelpName = "ID" };
     private readonly Option<string[]> _where = WhereFilter.CreateOption();

@@ -4,7 +4,7 @@ namespace OpsLog.Cli.Verbs;
 
 /// <summary><c>compact</c>: makes a checkpoint now.</summary>
 internal sealed class CompactVerb(CliStreams streams)
-    : OpeningVerb("compact", "Writes a snapshot of the state now; the log starts anew behind it.", streams)
+    : WritingVerb("compact", "Writes a snapshot of the state now; the log starts anew behind it.", streams)
 {
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {

@@ -23,10 +23,6 @@ internal abstract class OpeningVerb : Verb
     protected ValueTask<OpenedStore> OpenReadOnlyAsync(ParseResult arguments, CancellationToken cancellationToken) =>
         OpenAsync(arguments, new OpsStoreOptions { ReadOnly = true, CreateIfMissing = false }, cancellationToken);
 
-    /// <summary>Opens the store to change it.</summary>
-    protected ValueTask<OpenedStore> OpenAsync(ParseResult arguments, bool create, CancellationToken cancellationToken) =>
-        OpenAsync(arguments, new OpsStoreOptions { CreateIfMissing = create }, cancellationToken);
-
     /// <summary>Opens the store; <see cref="OpsStoreOptions.Recovery"/> comes from the command line.</summary>
     protected async ValueTask<OpenedStore> OpenAsync(ParseResult arguments, OpsStoreOptions options, CancellationToken cancellationToken)
     {

@@ -4,7 +4,7 @@ using System.CommandLine;
 namespace OpsLog.Cli.Verbs;
 
 /// <summary><c>rm</c>: deletes records.</summary>
-internal sealed class RmVerb : OpeningVerb
+internal sealed class RmVerb : WritingVerb
 {
     private readonly Argument<string[]> _ids = new("ID") { Description = "The records' ids.", Arity = ArgumentArity.OneOrMore };
 

@@ -6,7 +6,7 @@ using System.Text.Json;
 namespace OpsLog.Cli.Verbs;
 
 /// <summary><c>set</c>: writes one record.</summary>
-internal sealed class SetVerb : OpeningVerb
+internal sealed class SetVerb : WritingVerb
 {
     private readonly Argument<string> _id = new("ID") { Description = "The record's id." };
 

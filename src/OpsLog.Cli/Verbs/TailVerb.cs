@@ -36,7 +36,7 @@ internal sealed class TailVerb : OpeningVerb
 
         await foreach (var change in opened.Store.WatchAsync(position, cancellationToken).ConfigureAwait(false))
         {
-            OperationLines.Write(results, change.Operation);
+            OperationLines.Write(results, change);
             results.Flush();
         }
 

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace OpsLog.Cli.Verbs;
 
 /// <summary><c>undo</c> and <c>redo</c>: take the newest change back, and bring it back.</summary>
-internal sealed class UndoVerbs : OpeningVerb
+internal sealed class UndoVerbs : WritingVerb
 {
     private readonly string _done;
     private readonly Func<OpsStore<JsonElement>, CancellationToken, ValueTask<bool>> _act;

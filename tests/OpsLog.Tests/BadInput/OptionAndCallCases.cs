@@ -24,12 +24,16 @@ internal static class OptionAndCallCases
         ("FlushInterval: below 1 ms", OnOpening(o => o.FlushInterval = TimeSpan.Zero)),
         ("FlushInterval: above 1 hour", OnOpening(o => o.FlushInterval = TimeSpan.FromMinutes(61))),
         ("SchemaVersion: 0", OnOpening(o => o.SchemaVersion = 0)),
+        ("AgentId: the empty text", Agent("")),
+        ("AgentId: half of a surrogate pair", Agent("a\ud800")),
+        ("AgentId: 1,001 characters", Agent(new string('a', 1001))),
         ("Checkpoint: null", OnOpening(o => o.Checkpoint = null!)),
         ("Checkpoint.Growth: 0", OnOpening(o => o.Checkpoint.Growth = 0)),
         ("Checkpoint.Growth: not a number", OnOpening(o => o.Checkpoint.Growth = double.NaN)),
         ("Checkpoint.MinimumBytes: negative", OnOpening(o => o.Checkpoint.MinimumBytes = -1)),
         ("Checkpoint.MinimumOperations: 0", OnOpening(o => o.Checkpoint.MinimumOperations = 0)),
         ("Checkpoint.GracePeriod: negative", OnOpening(o => o.Checkpoint.GracePeriod = TimeSpan.FromTicks(-1))),
+        ("Checkpoint.SilentAfter: negative", OnOpening(o => o.Checkpoint.SilentAfter = TimeSpan.FromTicks(-1))),
         ("HistoryRetention: null", OnOpening(o => o.HistoryRetention = null!)),
         ("HistoryRetention.ForAge: zero", OnOpening(o => o.HistoryRetention = HistoryRetention.ForAge(TimeSpan.Zero))),
         ("HistoryRetention.ForBytes: negative", OnOpening(o => o.HistoryRetention = HistoryRetention.ForBytes(-1))),
@@ -40,6 +44,8 @@ internal static class OptionAndCallCases
             await OpsStore<Version>.OpenAsync(folder, new OpsStoreOptions { JsonTypeInfo = info });
         })),
     ];
+
+    private static BadInputCase Agent(string agent) => OnOpening(o => o.AgentId = agent) with { Arguments = s => ["set", s, "a", "{}", "--agent", agent] };
 
     private static (string Given, BadInputCase Case)[] Calls =>
     [

@@ -24,6 +24,10 @@ public class UsageTests
         "apply STORE - --concurrency 1025",
         "set STORE a {",
         "set STORE a 5",
+        "apply STORE - --agent A --refresh-every 0",
+        "apply STORE - --refresh-every -5",
+        "apply STORE - --agent",
+        "export STORE --agent A",
         "rm STORE",
         "archive STORE --segment s",
         "archive STORE --id a --where b=1",
@@ -62,7 +66,7 @@ public class UsageTests
         Assert.Equal(0, result.Code);
         string[] verbs =
         [
-            "apply", "export", "log", "get", "set", "rm", "ls", "undo", "redo", "compact", "archive", "archives", "stats", "tail", "backup",
+            "apply", "export", "log", "get", "set", "rm", "ls", "undo", "redo", "compact", "archive", "archives", "agents", "stats", "tail", "backup",
             "restore", "verify", "repair",
         ];
         Assert.All(verbs, verb => Assert.Contains($"  {verb} ", result.Output, StringComparison.Ordinal));
