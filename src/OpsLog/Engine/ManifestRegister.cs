@@ -114,7 +114,13 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
                     return next;
                 }
 
-                if (isAlone) return null;
+                if (isAlone)
+                {
+                    await ReadAsync(ct).ConfigureAwait(false);
+                    if (_seen != _version) return null;
+                    continue; // refused for no reason
+                }
+
                 await ReadOursAsync(ct).ConfigureAwait(false);
                 if (isDone?.Invoke(Current) == true) return Current;
                 Conflicts++;

@@ -1,4 +1,3 @@
-using OpsLog.Engine.Agents;
 using OpsLog.Storage;
 
 namespace OpsLog.Engine;
@@ -7,7 +6,7 @@ namespace OpsLog.Engine;
 /// Commits groups of requests to one log: encodes, appends once, syncs once, then lets memory show it. What the log does not hold at the
 /// chosen level is never shown. After a failure it cannot undo, the store is read-only until it is opened again.
 /// </summary>
-internal sealed class Writer : IGroupCommitter
+internal sealed partial class Writer : IGroupCommitter
 {
     // Behind an unfinished line it voids that line; on a line of its own it voids an unfinished batch (docs/format.md, Spoiled lines).
     public static readonly byte[] Spoil = "#\n"u8.ToArray();
@@ -17,10 +16,8 @@ internal sealed class Writer : IGroupCommitter
     private readonly CommitGroup _group;
     private readonly Action _committed;
     private readonly SemaphoreSlim _flushing = new(1, 1);
-    private readonly OwnLogs? _ownLogs;
     private LogTarget _target;
     private LogBuffer _buffer;
-    private PeerLog? _log;
     private long _flushedTo;
     private OpsLogException? _failure;
     private bool _closed;
@@ -34,17 +31,7 @@ internal sealed class Writer : IGroupCommitter
         Queue = new CommitQueue(this, settings.Time, gathers: settings.Durability == Durability.Disk);
     }
 
-    /// <summary>The writer of an agent: it has a log only from its first write on, and again from the first after it left one.</summary>
-    public Writer(StoreState state, OwnLogs ownLogs, EngineSettings settings, Action committed)
-        : this(state, LogTarget.None, new LogBuffer(new Extent("", []), 0), settings, committed)
-    {
-        _ownLogs = ownLogs;
-    }
-
     public CommitQueue Queue { get; }
-
-    /// <summary>How often another writer ended the log of an agent.</summary>
-    public long Fencings { get; private set; }
 
     /// <summary>The log and its bytes in memory. Changed only by an exclusive request.</summary>
     public LogTarget Target => _target;
@@ -109,49 +96,6 @@ internal sealed class Writer : IGroupCommitter
         if (_ownLogs is null) await TryCommitAsync(requests).ConfigureAwait(false);
         else
             while (await TryHaveLogAsync(requests).ConfigureAwait(false) && !await TryCommitAsync(requests).ConfigureAwait(false)) Fencings++;
-    }
-
-    /// <summary>
-    /// An agent leaves its log: it is not appended to again, and the next write registers another. Only from an exclusive request, with nothing unflushed.
-    /// </summary>
-    public void LeaveLog()
-    {
-        if (_log is null) return;
-        lock (_state.Gate)
-        {
-            _log.IsActive = false;
-            if (_log.IsOwn) _log.Read = new LogExtent(Acknowledged, _target.Pieces);
-        }
-
-        _log = null;
-        SwitchTo(LogTarget.None, new LogBuffer(new Extent("", []), 0), 0);
-    }
-
-    private async ValueTask LeaveSyncedAsync()
-    {
-        if (_durability == Durability.Os && !_target.IsNumbered) await SyncOrPoisonAsync().ConfigureAwait(false);
-        if (!HasUnflushed) LeaveLog();
-    }
-
-    // An agent's log is registered when there is something to write to it.
-    private async ValueTask<bool> TryHaveLogAsync(List<CommitRequest> requests)
-    {
-        if (_failure is not null || _closed) return true; // each request will say so
-        if (_log is not null && _state.Clock - _log.Clock > LogSource.LongestStep / 2) await LeaveSyncedAsync().ConfigureAwait(false); // others would not believe so long a step
-        if (_log is not null) return true;
-        try
-        {
-            _log = await _ownLogs!.RegisterAsync().ConfigureAwait(false);
-            SwitchTo(_log.Target!, new LogBuffer(_log.Extent, 0), 0);
-            _group.Source = _log.Source;
-            return true;
-        }
-        catch (Exception e) when (e is StorageException or OpsLogException)
-        {
-            var failure = e as OpsLogException ?? new OpsLogException(OpsLogError.StorageFailed, $"No log could be registered for the agent, and nothing was written: {e.Message}", e);
-            foreach (var request in requests) request.Fail(failure);
-            return false;
-        }
     }
 
     // False: another writer ended the agent's log, and nothing was written. It goes on in another one.
@@ -325,37 +269,6 @@ internal sealed class Writer : IGroupCommitter
         _state.Clock = Math.Max(_state.Clock, line.Clock);
         LogOperations++;
         Operations++;
-    }
-
-    // Others' operations may have been merged since the line was made; and a delete that archives ranks by what it moves.
-    private bool Wins(in CommitGroup.Line line) =>
-        _state.Wins(_group.IdOf(line), _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
-
-    // An agent's append failed. Its bytes may have been read by others: nothing is cut or written over, the log ends behind what stands.
-    private async ValueTask EndLogAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)
-    {
-        var (standing, failure) = (_buffer.GroupStart, default(OpsLogException));
-        if (cause is StorageException { Fault: StorageFault.Broken })
-        {
-            failure = Poison(Failed(cause));
-            _ownLogs!.Abandon(_log!);
-        }
-        else
-        {
-            var end = await _ownLogs!.EndAsync(_log!, bytes).ConfigureAwait(false);
-            if (end is { } known) standing = Standing(known);
-            else failure = Failed(cause);
-        }
-
-        foreach (var request in requests)
-        {
-            if (request.LineCount == 0 || _group.Lines[request.FirstLine + request.LineCount - 1].End <= standing) continue;
-            request.Fail(failure ?? new OpsLogException(OpsLogError.StorageFailed, $"Writing to the log '{_target.Key}' failed, and nothing was written: {cause.Message}", cause));
-        }
-
-        Show(requests, standing);
-        lock (_state.Gate) _state.Clock = Math.Max(_state.Clock, _group.Clock); // clocks that may have been seen are not used again
-        LeaveLog();
     }
 
     private async ValueTask AfterFailureAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)

@@ -167,7 +167,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         if (committed is null) return false;
         _collected = [];
         Checkpoints++;
-        await TidyUpAsync(ct).ConfigureAwait(false);
+        await TidyUpAsync(plan.Floor, ct).ConfigureAwait(false);
         return true;
     }
 
@@ -237,10 +237,11 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     }
 
     // The checkpoint is made; what fails from here on costs space until the next one, no more.
-    private async ValueTask TidyUpAsync(CancellationToken ct)
+    private async ValueTask TidyUpAsync(long floor, CancellationToken ct)
     {
         try
         {
+            lock (merger.State.Gate) merger.State.ForgetTombstones(floor); // the swap is in: the snapshot has forgotten them too
             await merger.RefreshAsync(ct).ConfigureAwait(false);
             var manifest = merger.Manifest;
             _collected = await _garbage.CollectAsync(manifest, (manifest.Snapshot.Length + merger.Logs.Sum(l => l.Standing)) / 2, ct).ConfigureAwait(false);

@@ -21,6 +21,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         for (var tries = 0; tries < MostTries; tries++)
         {
             LogEntry entry = null!;
+            if (merger.Manifest.Exclusive is not null) await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false); // perhaps it has closed
             var manifest = await merger.Register.UpdateAsync(m =>
             {
                 entry = NewLog(m);

@@ -1,0 +1,95 @@
+using OpsLog.Engine.Agents;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <content>What is different for an agent: its log may be ended by others at any time, and it goes on in another.</content>
+internal sealed partial class Writer
+{
+    private readonly OwnLogs? _ownLogs;
+    private PeerLog? _log;
+
+    /// <summary>The writer of an agent: it has a log only from its first write on, and again from the first after it left one.</summary>
+    public Writer(StoreState state, OwnLogs ownLogs, EngineSettings settings, Action committed)
+        : this(state, LogTarget.None, new LogBuffer(new Extent("", []), 0), settings, committed)
+    {
+        _ownLogs = ownLogs;
+    }
+
+    /// <summary>How often another writer ended the log of an agent.</summary>
+    public long Fencings { get; private set; }
+
+    /// <summary>
+    /// An agent leaves its log: it is not appended to again, and the next write registers another. Only from an exclusive request, with nothing unflushed.
+    /// </summary>
+    public void LeaveLog()
+    {
+        if (_log is null) return;
+        lock (_state.Gate)
+        {
+            _log.IsActive = false;
+            if (_log.IsOwn) _log.Read = new LogExtent(Acknowledged, _target.Pieces);
+        }
+
+        _log = null;
+        SwitchTo(LogTarget.None, new LogBuffer(new Extent("", []), 0), 0);
+    }
+
+    // An agent's log is registered when there is something to write to it.
+    private async ValueTask<bool> TryHaveLogAsync(List<CommitRequest> requests)
+    {
+        if (_failure is not null || _closed) return true; // each request will say so
+        if (_log is not null && _state.Clock - _log.Clock > LogSource.LongestStep / 2) await LeaveSyncedAsync().ConfigureAwait(false); // others would not believe so long a step
+        if (_log is not null) return true;
+        try
+        {
+            _log = await _ownLogs!.RegisterAsync().ConfigureAwait(false);
+            SwitchTo(_log.Target!, new LogBuffer(_log.Extent, 0), 0);
+            _group.Source = _log.Source;
+            return true;
+        }
+        catch (Exception e) when (e is StorageException or OpsLogException)
+        {
+            var failure = e as OpsLogException ?? new OpsLogException(OpsLogError.StorageFailed, $"No log could be registered for the agent, and nothing was written: {e.Message}", e);
+            foreach (var request in requests) request.Fail(failure);
+            return false;
+        }
+    }
+
+    private async ValueTask LeaveSyncedAsync()
+    {
+        if (_durability == Durability.Os && !_target.IsNumbered) await SyncOrPoisonAsync().ConfigureAwait(false);
+        if (!HasUnflushed) LeaveLog();
+    }
+
+    // Others' operations may have been merged since the line was made; and a delete that archives ranks by what it moves.
+    private bool Wins(in CommitGroup.Line line) =>
+        _state.Wins(_group.IdOf(line), _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
+
+    // An agent's append failed. Its bytes may have been read by others: nothing is cut or written over, the log ends behind what stands.
+    private async ValueTask EndLogAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)
+    {
+        var (standing, failure) = (_buffer.GroupStart, default(OpsLogException));
+        if (cause is StorageException { Fault: StorageFault.Broken })
+        {
+            failure = Poison(Failed(cause));
+            _ownLogs!.Abandon(_log!);
+        }
+        else
+        {
+            var end = await _ownLogs!.EndAsync(_log!, bytes).ConfigureAwait(false);
+            if (end is { } known) standing = Standing(known);
+            else failure = Failed(cause);
+        }
+
+        foreach (var request in requests)
+        {
+            if (request.LineCount == 0 || _group.Lines[request.FirstLine + request.LineCount - 1].End <= standing) continue;
+            request.Fail(failure ?? new OpsLogException(OpsLogError.StorageFailed, $"Writing to the log '{_target.Key}' failed, and nothing was written: {cause.Message}", cause));
+        }
+
+        Show(requests, standing);
+        lock (_state.Gate) _state.Clock = Math.Max(_state.Clock, _group.Clock); // clocks that may have been seen are not used again
+        LeaveLog();
+    }
+}
