@@ -44,7 +44,12 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             // One file a period, for the package loads only the first: what many writers made of it is merged into that.
             var key = entry?.Objects is [var only] && !StoreKeys.IsArchiveSegment(new StorageKey(only.Name)) ? new StorageKey(only.Name) : StoreKeys.Archive(period);
             var stat = await ObjectReader.StatAsync(storage, key, ct).ConfigureAwait(false);
-            if (!await register.IsCurrentAsync(ct).ConfigureAwait(false)) throw TakenOver();
+            if (!await register.IsCurrentAsync(ct).ConfigureAwait(false))
+            {
+                await register.ReadAsync(ct).ConfigureAwait(false); // a newer program's is refused as that
+                throw TakenOver();
+            }
+
             var records = entry is null ? [] : await LoadAsync(entry, Migration.None, ct).ConfigureAwait(false);
             var before = records.Count;
             var moved = Take(view, ids, period, records);
