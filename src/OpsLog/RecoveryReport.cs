@@ -61,4 +61,14 @@ public sealed class RecoveryReport
 
     /// <summary>The schema version the store had on opening, before any migration.</summary>
     public int StoredSchemaVersion { get; init; }
+
+    internal RecoveryReport With(IReadOnlyList<Damage> notes) => new()
+    {
+        Notes = [.. Notes, .. notes],
+        Skipped = Skipped,
+        SnapshotRecords = SnapshotRecords,
+        ReplayedOperations = ReplayedOperations,
+        Duration = Duration,
+        StoredSchemaVersion = StoredSchemaVersion,
+    };
 }

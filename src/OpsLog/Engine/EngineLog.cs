@@ -20,6 +20,9 @@ internal static partial class EngineLog
     [LoggerMessage(EventId = 5, Level = LogLevel.Error, Message = "The store could not sign off; everything acknowledged is kept")]
     public static partial void SignOffFailed(ILogger logger, Exception exception);
 
+    [LoggerMessage(EventId = 7, Level = LogLevel.Warning, Message = "Met while refreshing: {Damage}")]
+    public static partial void Noted(ILogger logger, Damage damage);
+
     [LoggerMessage(EventId = 6, Level = LogLevel.Warning, Message = "Superseded objects could not be deleted; they are tried again later")]
     public static partial void CollectFailed(ILogger logger, Exception exception);
 }

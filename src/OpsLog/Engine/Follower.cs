@@ -111,21 +111,20 @@ internal sealed class Follower
             WaitsForMore = true,
         };
         _builder.EnterLog(place.Extent, StampSource.SingleWriter, place.Entry.Schema);
-        var position = place.Position;
         var found = await LogReader.ReadAsync(_storage, place.Key, place.Position, limit, part =>
         {
             if (part.Memory.Length == 0) return 0;
             var bytes = part.Memory.ToArray(); // the file goes on growing behind what was read
-            place.Extent.Add(part.Start, bytes);
             lock (state.Gate)
             {
+                place.Extent.Add(part.Start, bytes);
                 var taken = scanner.Scan(part with { Memory = bytes }, _builder);
-                position = Math.Max(position, scanner.Position);
+                // What was taken in is never taken in again, should the next read fail. Empty and void lines behind it may be a seal, which no next log begins with.
+                _place = place with { Position = Math.Max(place.Position, scanner.Standing), Clock = scanner.Clock, Operations = place.Operations + scanner.Operations };
                 return taken;
             }
         }, ct).ConfigureAwait(false);
         if (found is null || found.Value.Length < place.Position) return -1;
-        _place = place with { Position = position, Clock = scanner.Clock, Operations = place.Operations + scanner.Operations };
         IsOurs &= _builder.ForeignOperations == 0;
         return (int)scanner.Operations;
     }

@@ -23,13 +23,14 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     private volatile AgentSession? _agents; // of a read-only opening also once agents have come to the store
     private readonly ChangeSignal _changes;
     private readonly BackgroundFlush? _flush;
+    private readonly RecoveryReport _report;
     private StoreState _state;
     private int _disposed;
 
     private StoreEngine(IOpsStorage storage, bool ownsStorage, EngineSettings settings, OpenedStore opened)
     {
         (_storage, _ownsStorage, _settings) = (storage, ownsStorage, settings);
-        (_register, _state, RecoveryReport) = (opened.Register, opened.State, opened.Report);
+        (_register, _state, _report) = (opened.Register, opened.State, opened.Report);
         Migration = opened.Migration;
         SchemaVersion = opened.SchemaVersion;
         _changes = new ChangeSignal(settings.Time);
@@ -57,7 +58,8 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     /// <summary>What is known of the records. Another object after a follower had to start over.</summary>
     public StoreState State => Volatile.Read(ref _state);
 
-    public RecoveryReport RecoveryReport { get; }
+    /// <summary>What opening found; of a store of many writers also what refreshes have met since.</summary>
+    public RecoveryReport RecoveryReport => _agents?.Merger.Notes is { Count: > 0 } notes ? _report.With(notes) : _report;
 
     public Migration Migration { get; }
 

@@ -273,19 +273,19 @@ internal sealed partial class Writer : IGroupCommitter
 
     private async ValueTask AfterFailureAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)
     {
-        var standing = _buffer.GroupStart;
+        var (standing, found) = (_buffer.GroupStart, 0);
         try
         {
             if (cause is OpsLogException fenced) throw Poison(fenced);
             if (cause is StorageException { Fault: StorageFault.Broken }) throw Poison(Failed(cause));
-            var found = await _target.ReadBackAsync(bytes).ConfigureAwait(false);
+            found = await _target.ReadBackAsync(bytes).ConfigureAwait(false);
             standing = Standing(_target.Length);
             if (_target.Length > standing) await SpoilAsync().ConfigureAwait(false);
             else if (found > 0 && _durability == Durability.Disk && !_target.IsNumbered) await SyncAsync().ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            Poison(e as OpsLogException ?? Failed(e));
+            Poison(found == 0 && e is OpsLogException known ? known : Failed(e)); // what is there was written, whoever has the log now
             standing = _buffer.GroupStart;
         }
 

@@ -36,7 +36,7 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
         while (true)
         {
             Manifest manifest;
-            List<PeerLog> peers;
+            IReadOnlyList<PeerLog> peers;
             lock (merger.State.Gate)
             {
                 manifest = merger.CaughtUpWith;

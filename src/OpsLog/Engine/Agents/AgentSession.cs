@@ -72,7 +72,7 @@ internal sealed class AgentSession : IDisposable
     public async ValueTask<int> RefreshAsync(CancellationToken ct)
     {
         var operations = await Merger.RefreshAsync(ct).ConfigureAwait(false);
-        if (operations > 0) Compactor?.RunIfDue();
+        if (operations > 0) Compactor?.RunIfDueBehindRefresh();
         return operations;
     }
 

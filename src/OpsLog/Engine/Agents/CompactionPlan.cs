@@ -32,7 +32,7 @@ internal sealed record CompactionPlan(Manifest Base, StoreView View, IReadOnlyLi
         lock (merger.State.Gate)
         {
             var view = StoreView.Of(merger.State);
-            var logs = merger.Logs.ConvertAll(l => new CoveredLog(l.Entry, l.Position(numbered), l.Clock, l.HasEnded, numbered ? l.Read.Length : l.Standing, l.Read.Pieces, l.Operations, l.LastTime, l.IsPartlyRead));
+            var logs = merger.Logs.Select(l => new CoveredLog(l.Entry, l.Position(numbered), l.Clock, l.HasEnded, numbered ? l.Read.Length : l.Standing, l.Read.Pieces, l.Operations, l.LastTime, l.IsPartlyRead)).ToList();
             // What a log that goes on may still bring has a larger clock than what was read of it.
             var floor = logs.Where(l => !l.Retires).Select(l => l.Clock).DefaultIfEmpty(view.Clock).Min();
             return new CompactionPlan(merger.CaughtUpWith, view, logs, floor, schema, numbered);

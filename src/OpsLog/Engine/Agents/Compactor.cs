@@ -15,6 +15,8 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
 
     private const int MostTries = 40;
     private const int LongestPause = 512;
+    private const int OperationsBetweenLooks = 64;
+    private const int SpreadOut = 5; // a checkpoint is due for all agents at once: some 30 ms apart, the first makes it for all
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly LogSealer _sealer = new(storage);
     private readonly GarbageCollector _garbage = new(storage, settings);
@@ -23,6 +25,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     private readonly bool _locks = (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0;
     private List<string> _collected = [];
     private long _nextTry;
+    private long _nextLook;
     private int _running;
     private bool _closed;
 
@@ -37,9 +40,18 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     /// <summary>Runs a checkpoint if the logs have grown enough. Called after commits and refreshes.</summary>
     public void RunIfDue()
     {
-        if (!settings.AutomaticCheckpoints || _closed || Volatile.Read(ref _running) != 0 || !IsDue()) return;
+        if (!settings.AutomaticCheckpoints || writer.Operations < Volatile.Read(ref _nextLook)) return;
+        Volatile.Write(ref _nextLook, writer.Operations + OperationsBetweenLooks);
+        if (_closed || Volatile.Read(ref _running) != 0 || !IsDue()) return;
         if (Interlocked.CompareExchange(ref _running, 1, 0) != 0) return;
         Background = Task.Run(RunInBackgroundAsync);
+    }
+
+    /// <summary>The same, of what others wrote.</summary>
+    public void RunIfDueBehindRefresh()
+    {
+        Volatile.Write(ref _nextLook, 0);
+        RunIfDue();
     }
 
     /// <summary>Makes a checkpoint now.</summary>
@@ -116,7 +128,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     {
         for (var tries = 0; tries < MostTries; tries++)
         {
-            if (tries > 0) await PauseAsync(tries, ct).ConfigureAwait(false);
+            if (tries > 0 || !isDemanded) await PauseAsync(tries + (isDemanded ? 0 : SpreadOut), ct).ConfigureAwait(false);
             await merger.RefreshAsync(ct).ConfigureAwait(false);
             if (!isDemanded && !IsDue()) return; // somebody else made it
             await SealDeadAsync(ct).ConfigureAwait(false);

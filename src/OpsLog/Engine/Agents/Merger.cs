@@ -12,6 +12,7 @@ internal sealed class Merger : IDisposable
 {
     private const int MostTries = 100;
     private const int MostLeft = 1024;
+    private const int MostNotes = 1000;
     private const int FewTombstones = 256;
     private const int FewExtents = 4096;
     private const long SmallMemory = 64 << 20;
@@ -19,7 +20,8 @@ internal sealed class Merger : IDisposable
     private readonly IOpsStorage _storage;
     private readonly EngineSettings _settings;
     private readonly SemaphoreSlim _one = new(1, 1);
-    private readonly Dictionary<string, PeerLog> _logs = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, PeerLog> _logs = new(StringComparer.Ordinal);
+    private readonly Queue<Damage> _notes = new();
     private readonly Queue<(string Name, long Length)> _left = new();
     private readonly Migration _migration;
     private readonly bool _numbered;
@@ -37,6 +39,7 @@ internal sealed class Merger : IDisposable
         _snapshot = Manifest.Snapshot.Name;
         _lastRetired = LastOf(Manifest.Retired);
         foreach (var log in opened.Peers!) _logs.Add(log.Entry.Name, log);
+        Logs = [.. _logs.Values];
     }
 
     public ManifestRegister Register { get; }
@@ -48,17 +51,17 @@ internal sealed class Merger : IDisposable
     /// <summary>The manifest whose logs were all read, as far as they went then.</summary>
     public Manifest CaughtUpWith { get; private set; }
 
-    /// <summary>Damage and unfinished bytes that refreshes met.</summary>
-    public List<Damage> Notes { get; } = [];
-
-    /// <summary>The registered logs, in the order of their names. Under the gate, to fit a view.</summary>
-    public List<PeerLog> Logs
+    /// <summary>Damage and unfinished bytes that refreshes met: the newest thousand.</summary>
+    public IReadOnlyList<Damage> Notes
     {
         get
         {
-            lock (State.Gate) return [.. _logs.Values.OrderBy(l => l.Entry.Name, StringComparer.Ordinal)];
+            lock (_notes) return [.. _notes];
         }
     }
+
+    /// <summary>The registered logs, in the order of their names. Replaced, never changed, when one comes or goes; under the gate, to fit a view.</summary>
+    public IReadOnlyList<PeerLog> Logs { get; private set; }
 
     /// <summary>Takes in what is new; returns how many operations.</summary>
     /// <exception cref="OpsLogException">Stored bytes are damaged, or too new.</exception>
@@ -92,7 +95,11 @@ internal sealed class Merger : IDisposable
     }
 
     /// <summary>A log of this process's own, registered and created. Under the gate.</summary>
-    public void Add(PeerLog log) => _logs[log.Entry.Name] = log;
+    public void Add(PeerLog log)
+    {
+        _logs[log.Entry.Name] = log;
+        Logs = [.. _logs.Values];
+    }
 
     /// <summary>Where a log ended that was read to its end and has been retired since; null: not known (any more).</summary>
     public long? LeftAt(string name)
@@ -110,18 +117,7 @@ internal sealed class Merger : IDisposable
     private async ValueTask<int> CatchUpAsync(Manifest manifest, CancellationToken ct)
     {
         var operations = 0;
-        var (missed, isKnown) = Missed(manifest);
-        foreach (var retired in missed)
-        {
-            var read = await ReadRetiredAsync(retired, ct).ConfigureAwait(false);
-            if (read < 0) isKnown = false;
-            else operations += read;
-        }
-
-        var merges = !isKnown || HoldsTooMuch(manifest);
-        if (merges) operations += await MergeSnapshotAsync(manifest, ct).ConfigureAwait(false);
-        Enter(manifest, merges ? manifest.Snapshot : null);
-        _lastRetired = LastOf(manifest.Retired);
+        if (!ReferenceEquals(manifest, CaughtUpWith)) operations += await EnterAsync(manifest, ct).ConfigureAwait(false);
         foreach (var log in Logs)
         {
             if (log.IsOwn || log.IsSealed) continue;
@@ -139,6 +135,25 @@ internal sealed class Merger : IDisposable
 
         _snapshot = manifest.Snapshot.Name;
         CaughtUpWith = manifest;
+        return operations;
+    }
+
+    // Another manifest: finishes what was retired, and brings the logs in line.
+    private async ValueTask<int> EnterAsync(Manifest manifest, CancellationToken ct)
+    {
+        var operations = 0;
+        var (missed, isKnown) = Missed(manifest);
+        foreach (var retired in missed)
+        {
+            var read = await ReadRetiredAsync(retired, ct).ConfigureAwait(false);
+            if (read < 0) isKnown = false;
+            else operations += read;
+        }
+
+        var merges = !isKnown || HoldsTooMuch(manifest);
+        if (merges) operations += await MergeSnapshotAsync(manifest, ct).ConfigureAwait(false);
+        Enter(manifest, merges ? manifest.Snapshot : null);
+        _lastRetired = LastOf(manifest.Retired);
         return operations;
     }
 
@@ -202,11 +217,19 @@ internal sealed class Merger : IDisposable
                     _logs[entry.Name] = log;
                 }
 
+                if (entry.Sealed && !log.Entry.Sealed && entry.Agent.Length == 0)
+                {
+                    // A single writer's log: its empty last line has become a seal.
+                    if (_numbered) log.IsSealed = true;
+                    else log.Observed = -1;
+                }
+
                 log.Entry = entry;
                 if (skips) Skip(log, entry);
-                if (entry.Sealed && entry.Agent.Length == 0 && log.Standing > 0) log.IsSealed = true;
                 if (log.Position(_numbered) <= entry.Covered) log.Operations = 0;
             }
+
+            Logs = [.. _logs.Values];
         }
     }
 
@@ -256,7 +279,7 @@ internal sealed class Merger : IDisposable
         var scanner = new LogScanner(new LogSource(log.Entry.Name, log.Clock, log.Entry.Agent), _settings.Recovery == Recovery.Strict ? Recovery.TolerateTornTail : _settings.Recovery)
         {
             WaitsForMore = true,
-            EndsWithSeal = log.Entry.Agent.Length > 0,
+            EndsWithSeal = log.Entry.Agent.Length > 0 || log.Entry.Sealed,
         };
         var sink = new Sink(_builder);
         var found = await LogReader.ReadAsync(_storage, log.Key, log.Read.Length, null, part =>
@@ -286,8 +309,7 @@ internal sealed class Merger : IDisposable
             if (sink.Time.Length > 0) log.LastTime = sink.Time;
         }
 
-        Notes.AddRange(scanner.Notes);
-        Notes.AddRange(scanner.Skipped);
+        Note([.. scanner.Notes, .. scanner.Skipped]);
         return (int)scanner.Operations;
     }
 
@@ -324,7 +346,7 @@ internal sealed class Merger : IDisposable
                 throw new OpsLogException(OpsLogError.TooNew, $"The store has schema version {header.SchemaVersion} now, this program knows {_migration.Target}. Open it with a program that knows {header.SchemaVersion}.");
             return builder = new StateBuilder(State, _migration, merges: true) { Merge = merge };
         }, ct).ConfigureAwait(false);
-        Notes.AddRange(loader.Skipped);
+        Note(loader.Skipped);
         lock (State.Gate)
         {
             State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock);
@@ -344,6 +366,19 @@ internal sealed class Merger : IDisposable
         foreach (var entry in State.Records.WithTombstones()) used[entry.Location.Extent] = true;
         for (var i = 0; i < extents.Length; i++)
             if (extents[i] is { } extent && !used[i] && !_builder.WritesTo(extent)) State.Extents.Remove(extent);
+    }
+
+    private void Note(IReadOnlyList<Damage> damages)
+    {
+        lock (_notes)
+        {
+            foreach (var damage in damages)
+            {
+                EngineLog.Noted(_settings.Logger, damage);
+                _notes.Enqueue(damage);
+                if (_notes.Count > MostNotes) _notes.Dequeue();
+            }
+        }
     }
 
     private static string? LastOf(IReadOnlyList<RetiredLog> retired) => retired.Count == 0 ? null : retired[^1].Name;
