@@ -114,6 +114,9 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         Leave();
     }
 
+    /// <summary>It does nothing more.</summary>
+    public void GiveUp() => NextStep = plan.Steps.Count;
+
     /// <summary>It is told the end of a storage call.</summary>
     public void Observe(StorageCall call, bool failed)
     {

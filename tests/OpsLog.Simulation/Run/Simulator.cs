@@ -253,6 +253,7 @@ internal sealed class Simulator
     {
         if (IsTracing) Trace($"{process.Name} dies {where}");
         process.Die();
+        if (Program.Prelude is not null) process.GiveUp(); // others open the store at the end
     }
 
     private void LosePower(Decision decision)

@@ -10,7 +10,8 @@ internal static class CommandLine
     private const string Usage = """
         seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
         seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
-        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--switches N] [--first N] [--count N]   all interleavings of every program of 2 agents with 2 steps
+        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--switches N] [--seals] [--first N] [--count N]
+                                                                    all interleavings of every program of 2 agents with 2 steps
         exhaustive --agents N --steps N --switches N [--crashes N] [--count N]  of longer programs, with few switches
         """;
 
@@ -73,7 +74,7 @@ internal static class CommandLine
         StorageForm[] forms = Text(args, "--form") is { } form ? [Enum.Parse<StorageForm>(form, ignoreCase: true)] : Enum.GetValues<StorageForm>();
         bool[] compacted = [false, true];
         var programs = Text(args, "--steps") is null
-            ? forms.SelectMany(f => compacted.SelectMany(c => SmallPrograms.TwoByTwo(f, c)))
+            ? forms.SelectMany(f => compacted.SelectMany(c => SmallPrograms.TwoByTwo(f, c, args.Contains("--seals"))))
             : forms.SelectMany(f => SmallPrograms.FewSwitches(Number(args, "--agents", 2), Number(args, "--steps", 4), Number(args, "--count", 10), f, seed: 1));
         long states = 0, runs = 0, endings = 0, cut = 0, done = 0;
         var watch = System.Diagnostics.Stopwatch.StartNew();
