@@ -27,7 +27,7 @@ internal sealed class SimClock(SimTime time, TimeSpan skew) : TimeProvider
     public void Fire()
     {
         var timer = Next!;
-        if (timer.Due > time.Now) time.Now = timer.Due;
+        if (timer.Due > time.Now && !time.StandsStill) time.Now = timer.Due;
         timer.Stop();
         timer.Run();
     }
@@ -79,4 +79,7 @@ internal sealed class SimTime
     public static DateTimeOffset Start { get; } = new(2026, 11, 23, 6, 0, 0, TimeSpan.Zero);
 
     public DateTimeOffset Now { get; set; } = Start;
+
+    /// <summary>Timers fire and it is no later: for telling states apart, where only the order matters.</summary>
+    public bool StandsStill { get; init; }
 }

@@ -22,6 +22,8 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
     /// <summary>The calls that wait.</summary>
     public List<StorageCall> Pending { get; } = [];
 
+    public StorageVersion? Version(string key) => disk.Find(key)?.Tag;
+
     public StorageCapabilities Capabilities => disk.Capabilities;
 
     public void Die()
@@ -32,7 +34,7 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
     }
 
     public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken) =>
-        Park(new StorageCall<StoredObject?>(this, CallKind.Read, key, 0, (call, _) => disk.Read(call.Key.Value, range),
+        Park(new StorageCall<StoredObject?>(this, CallKind.Read, key, default, (call, _) => disk.Read(call.Key.Value, range),
             found => found is null ? "absent" : $"{(range.Length == 0 ? "" : $"{range.Offset}+{found.Memory!.Value.Length} of ")}{found.Length} bytes, version {found.Version}"));
 
     public ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
@@ -40,7 +42,7 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
         using var buffer = new MemoryStream();
         content.CopyTo(buffer);
         var bytes = buffer.ToArray();
-        return Park(new StorageCall<PutResult>(this, CallKind.Put, key, bytes.Length, (call, _) => disk.Put(call, bytes, condition), Describe));
+        return Park(new StorageCall<PutResult>(this, CallKind.Put, key, bytes, (call, _) => disk.Put(call, bytes, condition), Describe));
     }
 
     public ValueTask<PutResult> AppendAsync(StorageKey key, ReadOnlyMemory<byte> bytes, long expectedLength, Flush flush, CancellationToken cancellationToken)
@@ -48,19 +50,19 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
         if (disk.IsNumbered) throw new NotSupportedException("This storage cannot append.");
         var sent = bytes.ToArray(); // a call that lands late must not see what its caller has put into the buffer since
         return Park(new StorageCall<PutResult>(
-            this, CallKind.Append, key, sent.Length,
+            this, CallKind.Append, key, sent,
             (call, count) => disk.Append(call, sent.AsSpan(0, Math.Min(count, sent.Length)), expectedLength, count >= sent.Length ? flush : Flush.Written),
             result => $"{Describe(result)}, at {expectedLength}{(flush == Flush.Synced ? ", synced" : "")}"));
     }
 
     public async IAsyncEnumerable<StorageEntry> ListAsync(StorageKey prefix, StorageKey? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var call = new StorageCall<List<StorageEntry>>(this, CallKind.List, prefix, 0, (call, _) => disk.List(call.Key.Value, after), found => $"{found.Count} objects");
+        var call = new StorageCall<List<StorageEntry>>(this, CallKind.List, prefix, default, (call, _) => disk.List(call.Key.Value, after), found => $"{found.Count} objects");
         foreach (var entry in await Park(call).ConfigureAwait(false)) yield return entry;
     }
 
     public async ValueTask DeleteAsync(StorageKey key, CancellationToken cancellationToken) =>
-        await Park(new StorageCall<bool>(this, CallKind.Delete, key, 0, (call, _) => disk.Delete(call), found => found ? "deleted" : "absent")).ConfigureAwait(false);
+        await Park(new StorageCall<bool>(this, CallKind.Delete, key, default, (call, _) => disk.Delete(call), found => found ? "deleted" : "absent")).ConfigureAwait(false);
 
     public ValueTask ReleaseAsync(StorageKey key, CancellationToken cancellationToken)
     {

@@ -16,7 +16,7 @@ internal enum CallKind
 /// A storage call that waits for its turn. What it does happens in one step (<see cref="Apply"/>), and the answer, or a failure instead, is given in
 /// another, so that either may be left out.
 /// </summary>
-internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKey key, int size)
+internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKey key, ReadOnlyMemory<byte> content)
 {
     public SimStorage Storage { get; } = storage;
 
@@ -25,7 +25,7 @@ internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKe
     public StorageKey Key { get; } = key;
 
     /// <summary>How many bytes it appends or puts.</summary>
-    public int Size { get; } = size;
+    public int Size => content.Length;
 
     /// <summary>The step of the program it is made for; null outside of one.</summary>
     public StepRun? Step { get; } = storage.Process.Running;
@@ -44,8 +44,11 @@ internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKe
     /// <summary>What it has found, in words, once it has happened.</summary>
     public abstract string Result { get; }
 
-    /// <summary>What it has found, as one number.</summary>
-    public abstract ulong Fingerprint();
+    /// <summary>What it is about to do, as one number.</summary>
+    public ulong Intent() => Hashing.Of(content.Span, Hashing.Of(Key.Value, (ulong)Kind));
+
+    /// <summary>Which state of the object it has met or made, as one number.</summary>
+    public abstract ulong Found();
 
     public override string ToString() => Kind switch
     {
@@ -57,8 +60,9 @@ internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKe
 }
 
 /// <inheritdoc/>
-internal sealed class StorageCall<T>(SimStorage storage, CallKind kind, StorageKey key, int size, Func<StorageCall, int, T> effect, Func<T, string> describe)
-    : StorageCall(storage, kind, key, size)
+internal sealed class StorageCall<T>(
+    SimStorage storage, CallKind kind, StorageKey key, ReadOnlyMemory<byte> content, Func<StorageCall, int, T> effect, Func<T, string> describe)
+    : StorageCall(storage, kind, key, content)
 {
     // Continuations run where the answer is given: on the simulator's thread, at once.
     private readonly TaskCompletionSource<T> _completion = new();
@@ -68,10 +72,11 @@ internal sealed class StorageCall<T>(SimStorage storage, CallKind kind, StorageK
 
     public override string Result => describe(_result);
 
-    public override ulong Fingerprint() => _result switch
+    public override ulong Found() => _result switch
     {
-        StoredObject found => Hashing.Add(Hashing.Of(found.Memory!.Value.Span, (ulong)found.Length), Hashing.Of(found.Version.Tag)),
+        StoredObject found => (ulong)Hashing.Of(found.Version.Tag),
         List<StorageEntry> entries => entries.Aggregate(0UL, (hash, entry) => Hashing.Add(hash, Hashing.Of(entry.Key.Value, (ulong)entry.Length))),
+        PutResult { IsStored: true } when Storage.Version(Key.Value) is { } version => Hashing.Of(version.Tag),
         _ => Hashing.Of(Result),
     };
 

@@ -51,7 +51,10 @@ internal sealed record ProcessPlan(string AgentId, Role Role, int SkewSeconds, I
 /// <summary>What is run: the processes, what each does, and where. Everything else is the schedule's.</summary>
 internal sealed record SimProgram(ulong Seed, SimSettings Settings, IReadOnlyList<ProcessPlan> Processes)
 {
-    /// <summary>What each process does before anything is interleaved: it opens the store, if there are any, and does these steps.</summary>
+    /// <summary>
+    /// Of a program of the exhaustive search: each process opens the store, and the first does these steps, before anything is interleaved. Time stands still, and who
+    /// crashes does not come back.
+    /// </summary>
     public IReadOnlyList<Step>? Prelude { get; init; }
 
     public int StepCount => Processes.Sum(p => p.Steps.Count);

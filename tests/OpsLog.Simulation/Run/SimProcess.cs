@@ -11,6 +11,9 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private static readonly Step s_close = new(StepKind.Close, -1, []);
     private int _openings;
     private int _failedOpenings;
+    private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
+    private ulong _failures;
+    private int _calls;
 
     public int Index { get; } = index;
 
@@ -49,9 +52,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>What this process has read from its feed so far.</summary>
     public FeedReading Feed { get; } = new();
 
-    /// <summary>Everything this opening was ever told, as one number.</summary>
-    public ulong Observed { get; private set; }
-
     public bool Observes { get; init; }
 
     public bool HasWork => Running is not null || NextStep < plan.Steps.Count;
@@ -73,6 +73,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     public void Begin(Step step, Simulator simulator)
     {
         if (step.Kind == StepKind.Open) NewOpening(simulator);
+        _calls = 0;
         var run = new StepRun(step, this, Storage?.Opening ?? -1);
         Running = run;
         Runs.Add(run);
@@ -113,17 +114,30 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         Leave();
     }
 
+    /// <summary>It does nothing more.</summary>
+    public void GiveUp() => NextStep = plan.Steps.Count;
+
     /// <summary>It is told the end of a storage call.</summary>
     public void Observe(StorageCall call, bool failed)
     {
-        if (Observes) Observed = Hashing.Add(Hashing.Add(Observed, Hashing.Of(call.ToString())), failed ? 1 : call.Fingerprint());
+        if (!Observes) return;
+        _calls++;
+        if (failed) _failures = Hashing.Add(_failures, call.Intent());
+        else _met[call.Key.Value] = call.Found();
     }
 
-    /// <summary>Where it stands, as one number: with equal numbers it goes on alike on equal disks, and as much is asked of it.</summary>
+    /// <summary>
+    /// Where it stands, as one number: how far it has read or written each object, what it is about to do and how far it is in its step. With equal numbers it goes on
+    /// alike on equal disks, for state is a function of what was read, not of the order; and as much is asked of it.
+    /// </summary>
     public ulong Fingerprint()
     {
         var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
-        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Observed, (ulong)NextStep), (ulong)_openings), (ulong)flags);
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + _calls));
+        ulong met = 0;
+        foreach (var (key, found) in _met) met += Hashing.Of(key, found);
+        hash = Hashing.Add(hash, met);
+        if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
         return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) : 0));
     }
 
@@ -141,7 +155,8 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         _openings++;
         Clock = new SimClock(time, TimeSpan.FromSeconds(plan.SkewSeconds));
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
-        (WasHit, MustReopen, Observed) = (false, false, 0);
+        (WasHit, MustReopen, _failures) = (false, false, 0);
+        _met.Clear();
         Seen.Clear();
     }
 

@@ -25,7 +25,7 @@ internal sealed class Simulator
 {
     private const int MostCallsOfAStep = 4000;
     private readonly SimOptions _options;
-    private readonly SimTime _time = new();
+    private readonly SimTime _time;
     private readonly List<StorageCall> _delayed = [];
     private int _openings;
     private int _callsOfStep;
@@ -33,6 +33,7 @@ internal sealed class Simulator
     public Simulator(SimProgram program, SimOptions options)
     {
         (Program, _options) = (program, options);
+        _time = new SimTime { StandsStill = program.Prelude is not null };
         Auditor = new Auditor { Disk = () => Disk! };
         Disk = new SimDisk(program.Settings.Append, program.Settings.HoldsWriters, options.Defect) { Watcher = Auditor, Now = SimTime.Start };
         Checker = new Checker(this);
@@ -252,6 +253,7 @@ internal sealed class Simulator
     {
         if (IsTracing) Trace($"{process.Name} dies {where}");
         process.Die();
+        if (Program.Prelude is not null) process.GiveUp(); // others open the store at the end
     }
 
     private void LosePower(Decision decision)

@@ -2,24 +2,33 @@ using OpsLog.Simulation.Programs;
 
 namespace OpsLog.Simulation.Search;
 
+/// <summary>What a storage can do: append and tell who lives (a folder), append, or neither.</summary>
+internal enum StorageForm
+{
+    Locks,
+    Append,
+    Numbered,
+}
+
 /// <summary>The programs of the exhaustive search: all of a few steps from a small set, on one record.</summary>
 internal static class SmallPrograms
 {
     private static readonly StepKind[] s_kinds = [StepKind.Set, StepKind.Delete, StepKind.Refresh, StepKind.Compact, StepKind.Close];
 
     /// <summary>Every program of two agents with two steps each, but for those that are another with the agents exchanged.</summary>
-    /// <param name="append">The form of the storage.</param>
+    /// <param name="form">The form of the storage.</param>
     /// <param name="compacted">Whether the record is in a snapshot at first, or in a log of the first agent.</param>
-    public static IEnumerable<SimProgram> TwoByTwo(bool append, bool compacted)
+    /// <param name="seals">Whether a compaction ends the logs of the living too, where nobody can tell who lives.</param>
+    public static IEnumerable<SimProgram> TwoByTwo(StorageForm form, bool compacted, bool seals)
     {
         var pairs = (from first in s_kinds from second in s_kinds where first != StepKind.Close || second != StepKind.Close select (StepKind[])[first, second]).ToList();
         for (var a = 0; a < pairs.Count; a++)
             for (var b = compacted ? a : 0; b < pairs.Count; b++) // with the record in a snapshot the agents are alike
-                if (pairs[a].Concat(pairs[b]).Any(k => k is StepKind.Set or StepKind.Delete)) yield return Make([pairs[a], pairs[b]], append, compacted);
+                if (pairs[a].Concat(pairs[b]).Any(k => k is StepKind.Set or StepKind.Delete)) yield return Make([pairs[a], pairs[b]], form, compacted, seals);
     }
 
     /// <summary>Programs of longer steps, for searches with few switches.</summary>
-    public static IEnumerable<SimProgram> FewSwitches(int agents, int steps, int count, bool append, ulong seed)
+    public static IEnumerable<SimProgram> FewSwitches(int agents, int steps, int count, StorageForm form, ulong seed)
     {
         var random = new SimRandom(seed);
         for (var n = 0; n < count; n++)
@@ -31,16 +40,16 @@ internal static class SmallPrograms
                 for (var s = 0; s < steps; s++) plans[a][s] = random.Pick<StepKind>(s_kinds);
             }
 
-            yield return Make(plans, append, random.Next(2) == 0);
+            yield return Make(plans, form, random.Next(2) == 0, seals: true);
         }
     }
 
-    public static SimProgram Make(IReadOnlyList<StepKind[]> plans, bool append, bool compacted)
+    public static SimProgram Make(IReadOnlyList<StepKind[]> plans, StorageForm form, bool compacted, bool seals)
     {
         var number = 100;
         Part[] on = [new("a")];
         Part[] off = [new("a", Deletes: true)];
-        var settings = new SimSettings { Append = append, SilentAfter = TimeSpan.Zero, GracePeriod = TimeSpan.Zero, Retention = 0, HasFeeds = false };
+        var settings = new SimSettings { Append = form != StorageForm.Numbered, HoldsWriters = form == StorageForm.Locks, SilentAfter = seals ? TimeSpan.Zero : TimeSpan.FromMinutes(10), GracePeriod = TimeSpan.Zero, Retention = 0, HasFeeds = false };
         var processes = plans.Select((plan, index) => new ProcessPlan(
             index == 0 ? "A" : index == 1 ? "B" : "C", Role.Agent, 0,
             [.. plan.Select(kind => new Step(kind, number++, kind switch { StepKind.Set => on, StepKind.Delete => off, _ => [] }))])).ToList();
