@@ -24,6 +24,7 @@ internal sealed class Checkpointer : IDisposable
     private List<string> _collected = [];
     private bool _logIsMissing;
     private readonly LogEnd _logEnd;
+    private readonly long _logTaken;
     private readonly IReadOnlyDictionary<string, long> _finalLengths;
     private long _snapshotBytes;
     private long _nextTry;
@@ -40,6 +41,7 @@ internal sealed class Checkpointer : IDisposable
         LogIsOurs = opened.LogIsOurs;
         History = opened.History;
         _logIsMissing = opened.LogIsMissing;
+        _logTaken = opened.LogTaken;
         _finalLengths = opened.FinalLengths;
     }
 
@@ -72,7 +74,8 @@ internal sealed class Checkpointer : IDisposable
         {
             var result = await _writer.Target.AppendAsync(mend, Flush.Synced).ConfigureAwait(false);
             if (!result.IsStored) throw new OpsLogException(OpsLogError.Fenced, "Another writer took the log while the store was being opened. Open it again.");
-            _writer.Skip(mend);
+            if (_logEnd == LogEnd.Unfinished) _writer.Void(_logTaken, mend.Length);
+            else _writer.Skip(mend);
         }
     }
 

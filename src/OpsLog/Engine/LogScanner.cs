@@ -48,6 +48,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     private int _batchSize;
     private long _batchLine;
     private long _objectStart;
+    private long _solidEnd = -1;
 
     /// <summary>Unfinished bytes that were never acknowledged.</summary>
     public List<Damage> Notes { get; } = [];
@@ -127,6 +128,9 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
             if (!JsonLines.IsBlank(bytes[(end - length)..end])) solid = position;
         }
 
+        if (_solidEnd < 0) _solidEnd = part.Start;
+        if (solid > 0) _solidEnd = part.Start + solid;
+
         // An empty line at the end may be the log's seal, which is no part of it.
         if (WaitsForMore) taken = solid;
         Position = part.Start + taken;
@@ -145,7 +149,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         }
 
         if (position < bytes.Length) Tail(part, bytes, position, sink);
-        Position = End == LogEnd.MissingNewline ? part.Start + bytes.Length : End == LogEnd.Clean ? part.Start + solid : Position;
+        Position = End == LogEnd.MissingNewline ? part.Start + bytes.Length : End == LogEnd.Clean ? _solidEnd : Position;
         return bytes.Length;
     }
 

@@ -192,6 +192,18 @@ internal sealed partial class Writer : IGroupCommitter
         Volatile.Write(ref _flushedTo, _buffer.Position);
     }
 
+    /// <summary>What lies in the log from an offset on was voided by a mark behind it. Before the first commit.</summary>
+    public void Void(long from, int markLength)
+    {
+        lock (_state.Gate)
+        {
+            _buffer.Reset(from, _buffer.Position + markLength);
+            Acknowledged = Stored = _buffer.Position;
+        }
+
+        Volatile.Write(ref _flushedTo, _buffer.Position);
+    }
+
     private async ValueTask FlushRangeAsync(long from, long to, Flush flush)
     {
         if (from >= to) return;

@@ -49,20 +49,10 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
     public async ValueTask<LogTarget> ToExclusiveAsync(ManifestRegister register, CancellationToken ct)
     {
         await RefuseLivingAsync(register.Current, ct).ConfigureAwait(false);
-        LogEntry entry = null!;
-        await register.UpdateAsync(m =>
-        {
-            var start = OwnLogs.ClockOf(m);
-            entry = new LogEntry(StoreKeys.Log("", m.Revision, settings.Nonces.Next()).Value, "", start, settings.SchemaVersion ?? m.Package.Version, 0, start, false);
-            // With no log to fold, snapshot and log are the state from here on: for the package too.
-            var package = m.Logs.Count == 0 ? m.Package with { ActiveOps = entry.Name } : m.Package;
-            return m with { Logs = [.. m.Logs, entry], Exclusive = entry.Name, Package = package };
-        }, ct, m => m.Logs.Any(l => IsThe(entry, l))).ConfigureAwait(false);
-        var target = new LogTarget(storage, new StorageKey(entry.Name), 0, 0);
+        var (entry, target) = await RegisterAsync(register, ct).ConfigureAwait(false);
         try
         {
-            var created = await storage.PutAsync(target.Key, Stream.Null, PutCondition.IfAbsent, ct).ConfigureAwait(false);
-            var claimed = created.IsStored ? await target.ClaimAsync(ct).ConfigureAwait(false) : created;
+            var claimed = await target.ClaimAsync(ct).ConfigureAwait(false);
             if (!claimed.IsStored) throw new OpsLogException(OpsLogError.Conflict, "Another writer opened the store at the same moment. Open it again.");
             foreach (var log in register.Current.Logs)
                 if (!IsThe(entry, log) && !log.Sealed) await SealAsync(log, ct).ConfigureAwait(false);
@@ -76,6 +66,28 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
                 CancellationToken.None).ConfigureAwait(false);
             throw;
         }
+    }
+
+    // The log is there before the manifest names it: with a single writer a missing log is damage. Its name is based on the very revision that is swapped.
+    private async ValueTask<(LogEntry Entry, LogTarget Target)> RegisterAsync(ManifestRegister register, CancellationToken ct)
+    {
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            var manifest = register.Current;
+            var start = OwnLogs.ClockOf(manifest);
+            var entry = new LogEntry(StoreKeys.Log("", manifest.Revision, settings.Nonces.Next()).Value, "", start, settings.SchemaVersion ?? manifest.Package.Version, 0, start, false);
+            var key = new StorageKey(entry.Name);
+            if (!(await storage.PutAsync(key, Stream.Null, PutCondition.IfAbsent, ct).ConfigureAwait(false)).IsStored) continue;
+            // With no log to fold, snapshot and log are the state from here on: for the package too.
+            var package = manifest.Logs.Count == 0 ? manifest.Package with { ActiveOps = entry.Name } : manifest.Package;
+            var swapped = await register.TryUpdateAsync(
+                m => ReferenceEquals(m, manifest) ? m with { Logs = [.. m.Logs, entry], Exclusive = entry.Name, Package = package } : null,
+                ct,
+                m => m.Logs.Any(l => IsThe(entry, l))).ConfigureAwait(false);
+            if (swapped is not null) return (entry, new LogTarget(storage, key, 0, 0));
+        }
+
+        throw new OpsLogException(OpsLogError.Conflict, $"The store's manifest changed {MostTries} times while it was being opened. Try again.");
     }
 
     private static bool IsThe(LogEntry entry, LogEntry other) => string.Equals(entry.Name, other.Name, StringComparison.Ordinal);
