@@ -103,6 +103,8 @@ internal sealed class Auditor : IDiskWatcher
         foreach (var stored in cut)
             if (_logs.TryGetValue(stored.Key, out var log)) log.Cut(stored.Length);
         History.Forget(operation => !operation.Places.Exists(place => Survives(operation, place.Log, place.End)));
+        foreach (var operation in History.Operations)
+            operation.IsInSnapshotOnly |= !Disk().IsNumbered && operation.Places.TrueForAll(place => place.End > place.Log.Length);
         Reload();
         RequireAgreement("after a power loss");
     }

@@ -42,6 +42,9 @@ internal sealed class LoggedOperation
     /// <summary>Where its line ends, in each log that holds it: a copy of a single writer's line has the same stamp.</summary>
     public List<(LogModel Log, long End)> Places { get; } = new(1);
 
+    /// <summary>A power loss has taken its line, but a snapshot has it.</summary>
+    public bool IsInSnapshotOnly { get; set; }
+
     /// <summary>A power loss has taken it.</summary>
     public bool IsLost { get; set; }
 

@@ -19,9 +19,11 @@ internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValu
 /// </summary>
 internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 {
-    private static readonly SimOptions s_options = new() { Observes = true };
     private readonly HashSet<ulong> _seen = [];
     private readonly Stack<(Decision[] Path, Budget Left)> _open = [];
+
+    /// <summary>How the storage breaks its contract.</summary>
+    public DiskDefect Defect { get; init; }
 
     public long States => _seen.Count;
 
@@ -54,7 +56,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     private void Follow(Decision[] start, Budget left)
     {
         Runs++;
-        var simulator = new Simulator(program, s_options);
+        var simulator = new Simulator(program, new SimOptions { Observes = true, Defect = Defect });
         var path = new List<Decision>(start);
         try
         {

@@ -1,0 +1,28 @@
+using System.Globalization;
+using OpsLog.Simulation.Programs;
+using OpsLog.Simulation.Search;
+using Xunit;
+
+namespace OpsLog.Simulation.Tests;
+
+/// <summary>
+/// Goal: whatever the interleaving, faults and crashes, every invariant of <see cref="Model.Invariant"/> holds. Method: programs and schedules of many seeds; a failing one
+/// is shrunk and printed with its schedule and trace. The environment variable OPSLOG_SIMULATION_FACTOR multiplies the seeds; README.md says how to run any number.
+/// </summary>
+public sealed class SeedTests
+{
+    private static int Factor { get; } =
+        int.TryParse(Environment.GetEnvironmentVariable("OPSLOG_SIMULATION_FACTOR"), CultureInfo.InvariantCulture, out var factor) ? factor : 1;
+
+    [Theory]
+    [InlineData("many", 2000)]
+    [InlineData("core", 500)]
+    [InlineData("single", 700)]
+    [InlineData("rivals", 700)]
+    public void No_seed_violates_an_invariant(string mix, int count)
+    {
+        var report = SeedRunner.RunRange(1, count * Factor, Enum.Parse<Mix>(mix, ignoreCase: true), workers: 1);
+        Assert.True(report.Failures.Count == 0, report.Failures.Count == 0 ? "" : FailureReport.Of(report.Failures[0], shrinks: true));
+        Assert.Equal(count * Factor, report.Seeds);
+    }
+}
