@@ -86,44 +86,10 @@ public class LogVerbsTests
         using var output = new WatchedStream();
         using var error = new StringWriter();
         var tail = CliApp.RunAsync(["tail", runner.Store, "--follow", "--json", "-n", "1"], Stream.Null, output, error, stop.Token);
-        await output.Contains("\"undo\"");
+        await output.ContainsAsync("\"undo\"");
         await CliRunner.RunAsync("set", runner.Store, "new", """{"v":9}""");
-        await output.Contains("\"id\":\"new\"");
+        await output.ContainsAsync("\"id\":\"new\"");
         await stop.CancelAsync();
         Assert.Equal(130, await tail);
-    }
-
-    /// <summary>Output that can be waited for.</summary>
-    private sealed class WatchedStream : MemoryStream
-    {
-        private readonly StringBuilder _text = new();
-        private readonly List<(string Text, TaskCompletionSource Seen)> _waiting = [];
-
-        public Task Contains(string text)
-        {
-            lock (_text)
-            {
-                var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                _waiting.Add((text, seen));
-                Complete();
-                return seen.Task;
-            }
-        }
-
-        public override void Write(byte[] buffer, int offset, int count)
-        {
-            lock (_text)
-            {
-                _text.Append(Encoding.UTF8.GetString(buffer, offset, count));
-                Complete();
-            }
-        }
-
-        private void Complete()
-        {
-            var text = _text.ToString();
-            foreach (var (wanted, seen) in _waiting)
-                if (text.Contains(wanted, StringComparison.Ordinal)) seen.TrySetResult();
-        }
     }
 }

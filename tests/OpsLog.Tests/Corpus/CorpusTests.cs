@@ -317,7 +317,7 @@ public sealed class CorpusTests
     }
 
     /// <summary>Whatever the package left is there to its last byte, with or without something appended; only the manifest and locks may differ.</summary>
-    private static void AssertNothingIsGone(CorpusStore corpus, TempFolder folder)
+    internal static void AssertNothingIsGone(CorpusStore corpus, TempFolder folder)
     {
         var after = TempFolder.Contents(folder.Path);
         foreach (var (path, bytes) in corpus.Files)
