@@ -57,11 +57,19 @@ public sealed class SwapFaultTests
     public async Task F2_a_log_that_becomes_history_is_durable_to_its_end_whatever_the_level()
     {
         var disk = new CrashableStorage();
-        var store = await Lab.OpenAsync(disk, Lab.Options(o => o.Durability = Durability.Os));
+        var hooked = new HookedStorage(disk);
+        var store = await Lab.OpenAsync(hooked, Lab.Options(o => o.Durability = Durability.Os));
         for (var i = 0; i < 5; i++) await store.SetAsync($"{i}", Lab.Doc(i));
         var log = await Lab.LogAsync(disk);
+        var swaps = 0;
+        hooked.Before = async (call, key) =>
+        {
+            if (call != StorageCalls.Put || key != Lab.Manifest) return;
+            swaps++;
+            Assert.Equal((await Lab.ReadAsync(disk, log)).Length, disk.DurableLength(log)); // before the manifest calls it history
+        };
         await store.CompactAsync();
-        Assert.Equal((await Lab.ReadAsync(disk, log)).Length, disk.DurableLength(log));
+        Assert.Equal(1, swaps);
         var left = disk.Reopen(CrashLoss.Unsynced);
         await Runs.AbandonAsync(store);
         await using var reopened = await Lab.OpenAsync(left);
