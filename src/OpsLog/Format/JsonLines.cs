@@ -20,7 +20,7 @@ internal static class JsonLines
     private static ReadOnlySpan<byte> ClockMember => ",\"clock\":"u8;
 
     /// <summary>The checksum of bytes that know nothing of their place: snapshot lines, whole objects.</summary>
-    public static uint Checksum(ReadOnlySpan<byte> bytes) => ~Crc32C.Update(uint.MaxValue, bytes);
+    public static uint Checksum(ReadOnlySpan<byte> bytes) => Crc32C.Of(bytes);
 
     /// <summary>The checksum of a log line: its byte offset in its object goes first, so that a moved, repeated or dropped line shows.</summary>
     public static uint Checksum(ReadOnlySpan<byte> bytes, long offset) => ~Crc32C.Update(BitOperations.Crc32C(uint.MaxValue, (ulong)offset), bytes);

@@ -79,22 +79,6 @@ internal static class StoreKeys
 
     public static StorageKey ArchiveFolder { get; } = new("archive");
 
-    /// <summary>The random part of names.</summary>
-    public static string NewNonce(Random random)
-    {
-        Span<byte> bytes = stackalloc byte[NonceLength / 2];
-        random.NextBytes(bytes);
-        return Convert.ToHexStringLower(bytes);
-    }
-
-    /// <summary>A new incarnation: 32 hexadecimal digits.</summary>
-    public static string NewIncarnation(Random random)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        random.NextBytes(bytes);
-        return Convert.ToHexStringLower(bytes);
-    }
-
     public static StorageKey Snapshot(long revision, string nonce, bool isJson) => Make(SnapshotPrefix, "", revision, nonce, isJson ? JsonExtension : LinesExtension);
 
     /// <summary>A log's key: of a single writer if <paramref name="agent"/> is empty.</summary>

@@ -106,7 +106,6 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
         }
     }
 
-    // Whatever the reason it gives, a sync that failed has lost what it was to keep: the system reports that once, and then forgets.
     private void Sync(SafeFileHandle file)
     {
         try
@@ -116,7 +115,7 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
         catch (Exception e) when (FileFaults.IsFault(e))
         {
             Close();
-            throw new StorageException(StorageFault.Broken, $"'{path}' could not be brought onto stable storage: {e.Message}", e) { OutcomeUnknown = true };
+            throw FileFaults.SyncFailed(e, path);
         }
     }
 

@@ -60,6 +60,13 @@ internal static class FileFaults
         return new StorageException(fault, $"Could not {doing} '{path}': {exception.Message} {advice}", exception) { OutcomeUnknown = outcomeUnknown };
     }
 
+    /// <summary>
+    /// The exception for a sync that failed. Whatever the reason it gives, what it was to keep may be lost though it can still be read: the
+    /// system reports that once, and then forgets.
+    /// </summary>
+    public static StorageException SyncFailed(Exception exception, string path) =>
+        new(StorageFault.Broken, $"'{path}' could not be brought onto stable storage: {exception.Message}", exception) { OutcomeUnknown = true };
+
     /// <summary>The exception for a file that ends before bytes that it had.</summary>
     public static StorageException EndsEarly(string path, long end, long wanted) =>
         new(StorageFault.Broken, $"Could not read '{path}': it ends at {end}, before the {wanted} bytes it had. Something cut it.");

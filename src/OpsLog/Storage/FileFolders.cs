@@ -32,9 +32,19 @@ internal sealed class FileFolders(string root, FileStorageOptions options)
     }
 
     /// <summary>Makes the names in a file's folder durable.</summary>
+    /// <exception cref="StorageException">It cannot: the medium counts as broken.</exception>
     public static void SyncFolderOf(string path)
     {
-        if (!OperatingSystem.IsWindows()) UnixFiles.SyncFolder(Path.GetDirectoryName(path)!);
+        if (OperatingSystem.IsWindows()) return;
+        var folder = Path.GetDirectoryName(path)!;
+        try
+        {
+            UnixFiles.SyncFolder(folder);
+        }
+        catch (Exception e) when (FileFaults.IsFault(e) && !FileFaults.IsAbsent(e))
+        {
+            throw FileFaults.SyncFailed(e, folder);
+        }
     }
 
     private static void Create(string folder)

@@ -239,7 +239,7 @@ public sealed partial class FileStorage
         }
         catch (Exception e) when (FileFaults.IsFault(e))
         {
-            throw FileFaults.Translate(e, "sync the folder of", path, outcomeUnknown: true);
+            throw FileFaults.Translate(e, "look at", path, outcomeUnknown: true);
         }
     }
 

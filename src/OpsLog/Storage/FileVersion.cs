@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Numerics;
 using Microsoft.Win32.SafeHandles;
 
 namespace OpsLog.Storage;
@@ -26,15 +24,7 @@ internal static class FileVersion
     public static StorageVersion Of(SafeFileHandle handle, long length, byte[]? content)
     {
         var ticks = File.GetLastWriteTimeUtc(handle).Ticks;
-        return new(content is null ? $"{length:x}-{ticks:x}" : $"{length:x}-{ticks:x}-{Checksum(content):x8}");
-    }
-
-    private static uint Checksum(ReadOnlySpan<byte> bytes)
-    {
-        var crc = uint.MaxValue;
-        for (; bytes.Length >= 8; bytes = bytes[8..]) crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-        foreach (var b in bytes) crc = BitOperations.Crc32C(crc, b);
-        return ~crc;
+        return new(content is null ? $"{length:x}-{ticks:x}" : $"{length:x}-{ticks:x}-{Crc32C.Of(content):x8}");
     }
 }
 

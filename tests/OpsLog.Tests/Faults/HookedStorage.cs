@@ -12,7 +12,10 @@ internal sealed class HookedStorage(IOpsStorage inner) : IOpsStorage
 
     public Func<List<StorageEntry>, IEnumerable<StorageEntry>>? Listing { get; set; }
 
-    public StorageCapabilities Capabilities => inner.Capabilities;
+    /// <summary>What it says it can do, beside what it can.</summary>
+    public StorageCapabilities Claimed { get; init; }
+
+    public StorageCapabilities Capabilities => inner.Capabilities | Claimed;
 
     public async ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken)
     {

@@ -130,6 +130,48 @@ public sealed class MigrationFaultTests
         Assert.True((await Lab.OperationsAsync(third)).Count > 6);
     }
 
+    [Fact]
+    public async Task F32_an_undo_gives_back_a_value_of_the_older_version_migrated()
+    {
+        var disk = new MemoryStorage();
+        await using (await CheckpointFaultTests.PreparedAsync(disk))
+        {
+        }
+
+        await using var store = await Lab.OpenAsync(disk, Version2());
+        Assert.True(await store.UndoAsync());
+        Assert.Equal("a = {\"n\":1,\"v\":2}\nb = {\"n\":2,\"v\":2}\nc = {\"n\":3,\"v\":2}", Runs.Text(store));
+        Assert.True(await store.RedoAsync());
+        Assert.Equal(New, Runs.Text(store));
+    }
+
+    [Theory]
+    [InlineData("{\"ts\":\"2026")]
+    [InlineData("{\"ts\":\"2026-01-01T00:00:00.000Z\",\"op\":\"set\",\"id\":\"z\",\"data\":{\"n\":8},\"prev\":null}")]
+    public async Task F4_F32_a_torn_tail_is_voided_before_a_migration_leaves_the_log(string tail)
+    {
+        var disk = new MemoryStorage();
+        await using (await CheckpointFaultTests.PreparedAsync(disk))
+        {
+        }
+
+        var log = await Lab.LogAsync(disk);
+        await Lab.ChangeAsync(disk, log, bytes => [.. bytes, .. System.Text.Encoding.UTF8.GetBytes(tail)]);
+        var migrated = tail.EndsWith('}') ? New + "\nz = {\"n\":8,\"v\":2}" : New;
+        await using (var store = await Lab.OpenAsync(disk, Version2()))
+        {
+            Assert.Equal(migrated, Runs.Text(store));
+            await store.SetAsync("zz", Corpus.StoreReading.Element("""{"n":9,"v":2}"""));
+            Assert.Equal(tail.EndsWith('}') ? 6 : 5, (await Lab.OperationsAsync(store)).Count);
+        }
+
+        Assert.Equal((byte)'\n', (await Lab.ReadAsync(disk, log))[^1]);
+        Assert.Empty((await OpsStore.VerifyAsync(disk)).Damages);
+        await using var reopened = await Lab.OpenAsync(disk, Version2());
+        Assert.True(reopened.RecoveryReport.IsClean);
+        Assert.Equal(migrated + "\nzz = {\"n\":9,\"v\":2}", Runs.Text(reopened));
+    }
+
     private static OpsStoreOptions Version2(Action<OpsStoreOptions>? change = null) => Lab.Options(o =>
     {
         o.SchemaVersion = 2;

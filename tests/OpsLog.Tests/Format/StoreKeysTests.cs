@@ -1,4 +1,5 @@
 using CsCheck;
+using OpsLog.Engine;
 using OpsLog.Format;
 using OpsLog.Storage;
 using Xunit;
@@ -50,7 +51,7 @@ public class StoreKeysTests
     public void Every_name_is_a_valid_key_and_comes_apart_as_it_was_made()
         => Gen.Select(Samples.AnyText.Where(t => t.Length > 0), Gen.Long[0, 999_999_999_999], Gen.Int, Gen.Long[1, 999_999_999_999]).Sample((data, revision, seed, number) =>
         {
-            var nonce = StoreKeys.NewNonce(new Random(seed));
+            var nonce = new NonceSource(new Random(seed)).Next();
             AssertParts(StoreKeys.Snapshot(revision, nonce, seed % 2 == 0), StoredKind.Snapshot, revision, nonce, "");
             AssertParts(StoreKeys.Log("", revision, nonce), StoredKind.Log, revision, nonce, "");
             AssertParts(StoreKeys.Log(data, revision, nonce), StoredKind.AgentLog, revision, nonce, StoreKeys.Encode(data));
@@ -72,8 +73,8 @@ public class StoreKeysTests
         => Gen.Select(Gen.Long[0, 999_999_999_999], Gen.Long[0, 999_999_999_999], Gen.Int).Sample((a, b, seed) =>
         {
             if (a == b) return;
-            var random = new Random(seed);
-            var order = StoreKeys.Snapshot(a, StoreKeys.NewNonce(random), false).CompareTo(StoreKeys.Snapshot(b, StoreKeys.NewNonce(random), false));
+            var random = new NonceSource(new Random(seed));
+            var order = StoreKeys.Snapshot(a, random.Next(), false).CompareTo(StoreKeys.Snapshot(b, random.Next(), false));
             Assert.Equal(a.CompareTo(b), Math.Sign(order));
         });
 
@@ -164,7 +165,7 @@ public class StoreKeysTests
         Assert.Throws<ArgumentException>(() => StoreKeys.Snapshot(1, "../../..", false));
         Assert.Throws<ArgumentOutOfRangeException>(() => StoreKeys.Piece(StoreKeys.Log("", 1, Nonce), 0));
         Assert.Throws<ArgumentException>(() => StoreKeys.Piece(StoreKeys.Manifest, 1));
-        Assert.Matches("^[0-9a-f]{32}$", StoreKeys.NewIncarnation(new Random(1)));
+        Assert.Matches("^[0-9a-f]{32}$", new NonceSource(new Random(1)).NextIncarnation());
     }
 
     private static StoredName AssertParts(StorageKey key, StoredKind kind, long revision, string nonce, string data)

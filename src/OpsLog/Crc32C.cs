@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
-namespace OpsLog.Format;
+namespace OpsLog;
 
 /// <summary>
 /// CRC-32C (Castagnoli, reflected, initial value and final exclusive-or 0xFFFFFFFF) over bytes that arrive in pieces. A mutable struct:
@@ -24,6 +24,9 @@ internal struct Crc32C
 
     /// <summary>Goes on with the eight bytes of a number, least significant first.</summary>
     public void Append(long number) => _inverse = ~BitOperations.Crc32C(~_inverse, (ulong)number);
+
+    /// <summary>The checksum of all these bytes.</summary>
+    public static uint Of(ReadOnlySpan<byte> bytes) => ~Update(uint.MaxValue, bytes);
 
     /// <summary>The raw register after more bytes: neither initialised nor inverted here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
