@@ -21,10 +21,17 @@ public sealed class SwapFaultTests
     {
         var disk = new MemoryStorage();
         var faulty = new FaultyStorage(disk);
-        var store = await CheckpointFaultTests.PreparedAsync(faulty);
+        var hooked = new HookedStorage(faulty);
+        var store = await CheckpointFaultTests.PreparedAsync(hooked);
         var before = Runs.Text(store);
-        faulty.Inject(InjectedFault.LostAnswer() with { Keys = key => key == Lab.Manifest });
-        faulty.Inject(new InjectedFault { Calls = StorageCalls.Read, Keys = key => key == Lab.Manifest, Fault = StorageFault.Unavailable });
+        hooked.Before = (call, key) =>
+        {
+            if (call != StorageCalls.Put || key != Lab.Manifest) return Task.CompletedTask;
+            hooked.Before = null;
+            faulty.Inject(InjectedFault.LostAnswer());
+            faulty.Inject(new InjectedFault { Calls = StorageCalls.Read, Keys = k => k == Lab.Manifest, Fault = StorageFault.Unavailable });
+            return Task.CompletedTask;
+        };
         await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () =>
         {
             if (archives) await store.ArchiveAsync(["a"], "2026");
