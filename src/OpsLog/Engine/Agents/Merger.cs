@@ -1,4 +1,3 @@
-using System.Text;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -281,7 +280,7 @@ internal sealed class Merger : IDisposable
             WaitsForMore = true,
             EndsWithSeal = log.Entry.Agent.Length > 0 || log.Entry.Sealed,
         };
-        var sink = new Sink(_builder);
+        var sink = new TimedOperations(_builder);
         var found = await LogReader.ReadAsync(_storage, log.Key, log.Read.Length, null, part =>
         {
             if (part.Memory.Length == 0) return 0;
@@ -382,23 +381,4 @@ internal sealed class Merger : IDisposable
     }
 
     private static string? LastOf(IReadOnlyList<RetiredLog> retired) => retired.Count == 0 ? null : retired[^1].Name;
-
-    private sealed class Sink(StateBuilder next) : IOperationSink
-    {
-        private readonly byte[] _time = new byte[OperationCodec.TimestampLength];
-        private bool _hasTime;
-
-        public string Time => _hasTime ? Encoding.ASCII.GetString(_time) : "";
-
-        public void Operation(in OperationLine line, long offset, long clock, long nextOffset)
-        {
-            if (line.Timestamp.Length == _time.Length)
-            {
-                line.Timestamp.CopyTo(_time);
-                _hasTime = true;
-            }
-
-            next.Operation(line, offset, clock, nextOffset);
-        }
-    }
 }
