@@ -7,7 +7,7 @@ namespace OpsLog.Tests.Docs;
 
 /// <summary>
 /// Goal: the histories that docs/multi-writer.md draws end as drawn. Method: each is played with the agents, values and order of the page.
-/// Those named c2, c3 and g3 are in <see cref="ClockTests"/> too, on every storage.
+/// Those named c2, c3 and g3 are in <see cref="AgentClockTests"/> too, on every storage.
 /// </summary>
 public sealed class DrawnHistoriesTests
 {
