@@ -9,7 +9,7 @@ namespace OpsLog.Tests.ManyWriters;
 /// Goal: what wins is what has the larger stamp, whoever compacted and whoever had not refreshed. Method: the histories in which the npm package
 /// lets the loser win or brings the deleted back (rows c2, c3, c4 and g3), on every kind of storage.
 /// </summary>
-public sealed class ClockTests
+public sealed class AgentClockTests
 {
     [Theory]
     [MemberData(nameof(Site.All), MemberType = typeof(Site))]
