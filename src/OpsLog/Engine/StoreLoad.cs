@@ -70,7 +70,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         Peers.Clear();
         LastLog = null;
         Operations = 0;
-        State = new StoreState(settings.Nonces.NextSeed()) 
+        State = new StoreState(settings.Nonces.NextSeed())
         {
             Clock = plan.Base.Snapshot.Clock,
             KeepsTombstones = plan.IsMany && (settings.ReadOnly || settings.AgentId is not null),
