@@ -20,6 +20,8 @@ internal sealed class BackupWriter(IOpsStorage source, IOpsStorage target, Progr
         var (read, plan) = (contents.Read, contents.Plan);
         if (_fromPieces != _toPieces && read.Verdict != ManifestVerdict.Ours)
             throw new ArgumentException("The npm package's store cannot be copied between a storage that appends and one that does not. Open it for writing once, or choose a storage of the same kind.");
+        if (_fromPieces != _toPieces && plan.IsMany && plan.Logs.Any(l => l.Entry.Covered > 0))
+            throw new OpsLogException(OpsLogError.Conflict, "Logs of agents that a snapshot covers in part cannot be copied between a storage that appends and one that does not. Open the store without an agent id once, or choose a storage of the same kind.");
         progress.Begin("snapshot", plan.Base.Snapshot.Length);
         var entry = plan.SnapshotIsVouched ? plan.Base.Snapshot : null;
         await CopyAsync(Key(plan.Snapshot), entry?.Length, entry?.Checksum, ct).ConfigureAwait(false);

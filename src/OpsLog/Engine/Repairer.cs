@@ -86,7 +86,9 @@ internal sealed class Repairer
         if (plan is not null && await salvage.TrySnapshotAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, plan.Base.Package.Version, plan.Merges, ct).ConfigureAwait(false))
         {
             salvage.Schema = Math.Max(salvage.Schema, plan.Logs.Select(l => l.Entry.Schema).DefaultIfEmpty(1).Max());
-            foreach (var log in plan.Logs) await salvage.LogAsync(log, -1, ct).ConfigureAwait(false);
+            // What a whole snapshot has forgotten must not come back from logs that it covers.
+            var floor = plan.IsMany && salvage.Losses.Count == 0 ? plan.Base.Snapshot.Floor : -1;
+            foreach (var log in plan.Logs) await salvage.LogAsync(log, floor, ct).ConfigureAwait(false);
             return salvage;
         }
 

@@ -20,7 +20,7 @@ internal sealed partial class StoreEngine
     {
         while (true)
         {
-            var revision = agents.Merger.CaughtUpWith.Revision;
+            var revision = agents.Merger.Entered.Revision;
             ExceptionDispatchInfo? lost = null;
             var feed = agents.Feed.ReadAsync(cursor, id, ct).GetAsyncEnumerator(ct);
             await using (feed.ConfigureAwait(false))
@@ -48,7 +48,7 @@ internal sealed partial class StoreEngine
 
             // Unless a checkpoint came in between: then what was being read is gone, or has moved, for a good reason.
             await RefreshAsync(ct).ConfigureAwait(false);
-            if (agents.Merger.CaughtUpWith.Revision == revision) lost!.Throw();
+            if (agents.Merger.Entered.Revision == revision) lost!.Throw();
         }
     }
 
@@ -58,7 +58,7 @@ internal sealed partial class StoreEngine
         for (var tries = 1; ; tries++)
         {
             await RefreshAsync(ct).ConfigureAwait(false);
-            var revision = _agents!.Merger.CaughtUpWith.Revision;
+            var revision = _agents!.Merger.Entered.Revision;
             try
             {
                 return await TryTakeBackAsync(mark, ct).ConfigureAwait(false);
@@ -67,7 +67,7 @@ internal sealed partial class StoreEngine
             {
                 // Unless a checkpoint came in between: then what was being read is gone, or has moved, for a good reason.
                 await RefreshAsync(ct).ConfigureAwait(false);
-                if (_agents.Merger.CaughtUpWith.Revision == revision) throw;
+                if (_agents.Merger.Entered.Revision == revision) throw;
             }
         }
     }

@@ -150,8 +150,9 @@ internal sealed partial class Verifier
 
         _progress.Begin("log", (await ObjectReader.StatAsync(_storage, new StorageKey(name), ct).ConfigureAwait(false))?.Length ?? 0);
         var source = new LogSource(name, log.Entry.Start, log.Entry.Agent, log.IsTimeless);
-        var read = await ScanAsync(source, log.Source, log.Entry.Schema, null, _state, _builder, checksPrevious: !plan.Merges, ct).ConfigureAwait(false);
-        if (read is not { } scan) Missing(name, "the manifest names this log, but it is not there");
+        var read = await ScanAsync(source, log.Source, log.Entry.Schema, null, _state, _builder, checksPrevious: !plan.Merges, ct, hasSeal: plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed)).ConfigureAwait(false);
+        if (read is null && plan.IsMany && log.Entry.Covered == 0) _notes.Add(new Damage(DamageKind.Missing, name, 0, 0, 0, "the log is registered, but was never created"));
+        else if (read is not { } scan) Missing(name, "the manifest names this log, but it is not there");
         else if (!IsNumbered && scan.Length < log.Entry.Covered) Object(name, scan.Length, $"the log has {scan.Length} bytes, the manifest says that {log.Entry.Covered} are covered");
         _progress.End();
     }

@@ -11,12 +11,12 @@ internal sealed partial class Verifier
 
     /// <summary>Reads a log to its end, or to a limit; null if it is not there.</summary>
     private async ValueTask<LogExtent?> ScanAsync(
-        LogSource log, StampSource source, int schema, long? limit, StoreState state, StateBuilder builder, bool checksPrevious, CancellationToken ct)
+        LogSource log, StampSource source, int schema, long? limit, StoreState state, StateBuilder builder, bool checksPrevious, CancellationToken ct, bool hasSeal = false)
     {
         var key = new StorageKey(log.Name);
         var extent = state.Extents.Add(new Extent(log.Name, [source]));
         builder.EnterLog(extent, source, schema);
-        var scanner = new LogScanner(log, Recovery.SkipCorrupt) { RefuseDoubtful = _refusesDoubtful, IsClosed = IsNumbered || limit is not null };
+        var scanner = new LogScanner(log, Recovery.SkipCorrupt) { RefuseDoubtful = _refusesDoubtful, IsClosed = (IsNumbered || limit is not null) && !hasSeal, EndsWithSeal = hasSeal };
         var lines = new VerifierLines(state, builder, scanner, checksPrevious) { IsPartial = _isPartial, Start = log.StartClock };
         long done = 0;
         var read = await LogReader.ReadAsync(_storage, key, 0, limit, part =>

@@ -27,7 +27,7 @@ internal sealed partial class Writer
         if (_log is null) return;
         lock (_state.Gate)
         {
-            _log.IsActive = false;
+            (_log.IsActive, _log.IsWritten) = (false, false);
             if (_log.IsOwn) _log.Read = new LogExtent(Acknowledged, _target.Pieces);
         }
 

@@ -23,8 +23,8 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
         {
             lock (merger.State.Gate)
             {
-                var manifest = merger.CaughtUpWith;
-                return new AgentCursor(manifest.Incarnation, manifest.Revision, merger.Logs.ToDictionary(l => l.Entry.Name, l => l.Standing + l.Skipped, StringComparer.Ordinal));
+                var manifest = merger.Entered;
+                return new AgentCursor(manifest.Incarnation, manifest.Revision, merger.Logs.ToDictionary(l => l.Entry.Name, EndOf, StringComparer.Ordinal));
             }
         }
     }
@@ -39,7 +39,7 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
             IReadOnlyList<PeerLog> peers;
             lock (merger.State.Gate)
             {
-                manifest = merger.CaughtUpWith;
+                manifest = merger.Entered;
                 peers = merger.Logs;
             }
 
@@ -51,7 +51,7 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
             lock (merger.State.Gate)
             {
                 foreach (var peer in peers)
-                    if (known.Add(peer.Key)) logs.Add(new FeedLog(peer.Key, peer.Source, peer.Entry.Start, peer.Entry.Schema, peer.Standing + peer.Skipped) { EveryLineHasAClock = peer.Entry.Agent.Length > 0 });
+                    if (known.Add(peer.Key)) logs.Add(new FeedLog(peer.Key, peer.Source, peer.Entry.Start, peer.Entry.Schema, EndOf(peer)) { EveryLineHasAClock = peer.Entry.Agent.Length > 0 });
             }
 
             return (manifest, logs);
@@ -112,10 +112,13 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
         return new AgentCursor(cursor.Incarnation, StoreKeys.RevisionOf(key) + 1, new Dictionary<string, long>(StringComparer.Ordinal) { [cursor.Log] = cursor.Offset });
     }
 
+    // Of a log that this process writes: as far as it is in the storage; buffered lines are behind.
+    private static long EndOf(PeerLog log) => log.Target is { IsNumbered: false } target ? Math.Min(log.Standing, target.Length) : log.Standing + log.Skipped;
+
     private async ValueTask<bool> IsNewestAsync(Manifest manifest, CancellationToken ct)
     {
         await merger.RefreshAsync(ct).ConfigureAwait(false);
-        return merger.CaughtUpWith.Revision == manifest.Revision;
+        return merger.Entered.Revision == manifest.Revision;
     }
 
     // Where the first objects of a numbered log were never read, their bytes count all the same.

@@ -139,7 +139,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
             catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
             {
                 // Unless another checkpoint came in between: then what was missing is gone for a good reason.
-                if (await merger.Register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
+                if (await merger.IsNewestAsync(merger.CaughtUpWith, ct).ConfigureAwait(false)) throw;
             }
         }
 

@@ -11,7 +11,6 @@ internal sealed class Merger : IDisposable
 {
     private const int MostTries = 100;
     private const int MostLeft = 1024;
-    private const int MostNotes = 1000;
     private const int FewTombstones = 256;
     private const int FewExtents = 4096;
     private const long SmallMemory = 64 << 20;
@@ -20,7 +19,8 @@ internal sealed class Merger : IDisposable
     private readonly EngineSettings _settings;
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly SortedDictionary<string, PeerLog> _logs = new(StringComparer.Ordinal);
-    private readonly Queue<Damage> _notes = new();
+    private readonly DamageNotes _notes;
+    private readonly List<PeerLog> _written = [];
     private readonly Queue<(string Name, long Length)> _left = new();
     private readonly Migration _migration;
     private readonly bool _numbered;
@@ -30,11 +30,11 @@ internal sealed class Merger : IDisposable
 
     public Merger(IOpsStorage storage, EngineSettings settings, OpenedStore opened)
     {
-        (_storage, _settings, _migration) = (storage, settings, opened.Migration);
+        (_storage, _settings, _migration, _notes) = (storage, settings, opened.Migration, new DamageNotes(settings.Logger));
         (Register, State) = (opened.Register, opened.State);
         _builder = new StateBuilder(State, _migration, merges: true);
         _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
-        CaughtUpWith = Manifest;
+        Entered = CaughtUpWith = Manifest;
         _snapshot = Manifest.Snapshot.Name;
         _lastRetired = LastOf(Manifest.Retired);
         foreach (var log in opened.Peers!) _logs.Add(log.Entry.Name, log);
@@ -47,17 +47,14 @@ internal sealed class Merger : IDisposable
 
     public Manifest Manifest => Register.Current;
 
+    /// <summary>The manifest that <see cref="Logs"/> are of, but for logs of this process's own that are newer. Under the gate, to fit them.</summary>
+    public Manifest Entered { get; private set; }
+
     /// <summary>The manifest whose logs were all read, as far as they went then.</summary>
     public Manifest CaughtUpWith { get; private set; }
 
     /// <summary>Damage and unfinished bytes that refreshes met: the newest thousand.</summary>
-    public IReadOnlyList<Damage> Notes
-    {
-        get
-        {
-            lock (_notes) return [.. _notes];
-        }
-    }
+    public IReadOnlyList<Damage> Notes => _notes.All;
 
     /// <summary>The registered logs, in the order of their names. Replaced, never changed, when one comes or goes; under the gate, to fit a view.</summary>
     public IReadOnlyList<PeerLog> Logs { get; private set; }
@@ -72,15 +69,16 @@ internal sealed class Merger : IDisposable
             var operations = 0;
             for (var tries = 0; ; tries++)
             {
+                var manifest = Manifest;
                 // The manifest is looked at behind the logs: if it is another by then, what was not found may be gone for a good reason, and a log may have come.
                 try
                 {
-                    operations += await CatchUpAsync(Manifest, ct).ConfigureAwait(false);
-                    if (await Register.IsCurrentAsync(ct).ConfigureAwait(false)) return operations;
+                    operations += await CatchUpAsync(manifest, ct).ConfigureAwait(false);
+                    if (await IsNewestAsync(manifest, ct).ConfigureAwait(false)) return operations;
                 }
                 catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
                 {
-                    if (await Register.IsCurrentAsync(ct).ConfigureAwait(false)) throw;
+                    if (await IsNewestAsync(manifest, ct).ConfigureAwait(false)) throw;
                 }
 
                 if (tries == MostTries) throw new OpsLogException(OpsLogError.Conflict, $"The manifest changed {MostTries} times while the store was being refreshed. Try again.");
@@ -93,11 +91,16 @@ internal sealed class Merger : IDisposable
         }
     }
 
+    /// <summary>Whether that manifest is the stored one; another part of this process may have read or written a newer one.</summary>
+    public async ValueTask<bool> IsNewestAsync(Manifest manifest, CancellationToken ct) =>
+        ReferenceEquals(manifest, Manifest) && await Register.IsCurrentAsync(ct).ConfigureAwait(false) && ReferenceEquals(manifest, Manifest);
+
     /// <summary>A log of this process's own, registered and created. Under the gate.</summary>
     public void Add(PeerLog log)
     {
         _logs[log.Entry.Name] = log;
         Logs = [.. _logs.Values];
+        if (log.IsWritten) _written.Add(log);
     }
 
     /// <summary>Where a log ended that was read to its end and has been retired since; null: not known (any more).</summary>
@@ -140,6 +143,7 @@ internal sealed class Merger : IDisposable
     // Another manifest: finishes what was retired, and brings the logs in line.
     private async ValueTask<int> EnterAsync(Manifest manifest, CancellationToken ct)
     {
+        RefuseNewerSchema(manifest);
         var operations = 0;
         var (missed, isKnown) = Missed(manifest);
         foreach (var retired in missed)
@@ -187,6 +191,14 @@ internal sealed class Merger : IDisposable
         }
     }
 
+    // Before anything of it is taken in.
+    private void RefuseNewerSchema(Manifest manifest)
+    {
+        var newest = manifest.Logs.Select(l => l.Schema).Concat(manifest.Retired.Select(r => r.Schema)).Append(manifest.Package.Version).Max();
+        if (newest > _migration.Target)
+            throw new OpsLogException(OpsLogError.TooNew, $"Another agent has brought the store to schema version {newest}, this program knows {_migration.Target}. Open the store with a program that knows {newest}.");
+    }
+
     // Registered by this process since that manifest was read.
     private static bool IsNewerThan(Manifest manifest, PeerLog log) => log.IsOwn && StoreKeys.RevisionOf(log.Key) >= manifest.Revision;
 
@@ -206,8 +218,6 @@ internal sealed class Merger : IDisposable
 
             foreach (var entry in manifest.Logs)
             {
-                if (entry.Schema > _migration.Target)
-                    throw new OpsLogException(OpsLogError.TooNew, $"Agent '{entry.Agent}' writes schema version {entry.Schema}, this program knows {_migration.Target}. Open the store with a program that knows {entry.Schema}.");
                 var skips = merged is not null && (!_logs.TryGetValue(entry.Name, out var log) || (!log.IsOwn && log.Position(_numbered) < entry.Covered));
                 if (!_logs.TryGetValue(entry.Name, out log) || (skips && _numbered))
                 {
@@ -228,7 +238,7 @@ internal sealed class Merger : IDisposable
                 if (log.Position(_numbered) <= entry.Covered) log.Operations = 0;
             }
 
-            Logs = [.. _logs.Values];
+            (Logs, Entered) = ([.. _logs.Values], manifest);
         }
     }
 
@@ -308,7 +318,7 @@ internal sealed class Merger : IDisposable
             if (sink.Time.Length > 0) log.LastTime = sink.Time;
         }
 
-        Note([.. scanner.Notes, .. scanner.Skipped]);
+        _notes.Add([.. scanner.Notes, .. scanner.Skipped]);
         return (int)scanner.Operations;
     }
 
@@ -345,7 +355,7 @@ internal sealed class Merger : IDisposable
                 throw new OpsLogException(OpsLogError.TooNew, $"The store has schema version {header.SchemaVersion} now, this program knows {_migration.Target}. Open it with a program that knows {header.SchemaVersion}.");
             return builder = new StateBuilder(State, _migration, merges: true) { Merge = merge };
         }, ct).ConfigureAwait(false);
-        Note(loader.Skipped);
+        _notes.Add(loader.Skipped);
         lock (State.Gate)
         {
             State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock);
@@ -362,22 +372,11 @@ internal sealed class Merger : IDisposable
         var extents = State.Extents.Current;
         var used = new bool[extents.Length];
         foreach (var log in _logs.Values) used[log.Extent.Index] = true;
+        _written.RemoveAll(l => !l.IsWritten);
+        foreach (var log in _written) used[log.Extent.Index] = true;
         foreach (var entry in State.Records.WithTombstones()) used[entry.Location.Extent] = true;
         for (var i = 0; i < extents.Length; i++)
             if (extents[i] is { } extent && !used[i] && !_builder.WritesTo(extent)) State.Extents.Remove(extent);
-    }
-
-    private void Note(IReadOnlyList<Damage> damages)
-    {
-        lock (_notes)
-        {
-            foreach (var damage in damages)
-            {
-                EngineLog.Noted(_settings.Logger, damage);
-                _notes.Enqueue(damage);
-                if (_notes.Count > MostNotes) _notes.Dequeue();
-            }
-        }
     }
 
     private static string? LastOf(IReadOnlyList<RetiredLog> retired) => retired.Count == 0 ? null : retired[^1].Name;

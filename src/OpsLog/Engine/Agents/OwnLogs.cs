@@ -154,7 +154,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         lock (merger.State.Gate)
         {
             var extent = merger.State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
-            var log = new PeerLog(entry, extent) { Target = target, IsActive = true, Exists = true, MovedAt = settings.Time.GetTimestamp() };
+            var log = new PeerLog(entry, extent) { Target = target, IsActive = true, IsWritten = true, Exists = true, MovedAt = settings.Time.GetTimestamp() };
             merger.State.Clock = Math.Max(merger.State.Clock, entry.Start);
             merger.Add(log);
             return log;

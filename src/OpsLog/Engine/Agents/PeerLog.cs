@@ -54,6 +54,9 @@ internal sealed class PeerLog(LogEntry entry, Extent extent)
     /// <summary>This process appends to it.</summary>
     public bool IsActive { get; set; }
 
+    /// <summary>This process's writer has not left it yet: lines of a group under way lie in its extent, though others may have ended the log.</summary>
+    public bool IsWritten { get; set; }
+
     /// <summary>This process's, given up because an append failed in a way that left its end unknown: it has to be sealed.</summary>
     public bool IsAbandoned { get; set; }
 
