@@ -1,17 +1,20 @@
 #!/bin/sh
 # The long runs, which continuous integration makes short: 200 rounds of kill -9 at each level, 200 random programs against the npm
-# package (needs Node.js and npm), and the properties with ten times the cases. Each can be named alone: eng/full-runs.sh kill
+# package (needs Node.js and npm), the properties with ten times the cases, and 2, 4 and 8 processes that write to one store, five times each: at once, killed,
+# and paused. Each can be named alone: eng/full-runs.sh kill
 set -eu
 cd "$(dirname "$0")/.."
 
 kill_rounds() { OPSLOG_KILL_ROUNDS=${OPSLOG_KILL_ROUNDS:-200} dotnet run -c Release --project tests/OpsLog.Tests -- -namespace OpsLog.Tests.Kill; }
 interop() { CI=true OPSLOG_INTEROP_PROGRAMS=${OPSLOG_INTEROP_PROGRAMS:-200} dotnet run -c Release --project tests/OpsLog.Interop; }
 properties() { OPSLOG_PROPERTY_FACTOR=${OPSLOG_PROPERTY_FACTOR:-10} dotnet run -c Release --project tests/OpsLog.Tests -- -namespace OpsLog.Tests.Properties; }
+agents() { OPSLOG_AGENT_RUNS=${OPSLOG_AGENT_RUNS:-5} dotnet run -c Release --project tests/OpsLog.Tests -- -class OpsLog.Tests.ManyWriters.ProcessTests; }
 
 case "${1:-all}" in
   kill) kill_rounds ;;
   interop) interop ;;
   properties) properties ;;
-  all) kill_rounds && interop && properties ;;
-  *) echo "usage: eng/full-runs.sh [kill|interop|properties]" >&2; exit 2 ;;
+  agents) agents ;;
+  all) kill_rounds && interop && properties && agents ;;
+  *) echo "usage: eng/full-runs.sh [kill|interop|properties|agents]" >&2; exit 2 ;;
 esac

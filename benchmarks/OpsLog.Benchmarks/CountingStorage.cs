@@ -2,24 +2,31 @@ using OpsLog.Storage;
 
 namespace OpsLog.Benchmarks;
 
-/// <summary>Counts the bytes that go to a storage, and tells when a checkpoint runs.</summary>
+/// <summary>Counts the calls and the bytes that go to a storage, and tells when a checkpoint runs.</summary>
 internal sealed class CountingStorage(IOpsStorage inner) : IOpsStorage
 {
     private long _putBytes;
     private long _appendedBytes;
     private int _checkpoint;
+    private long _reads;
 
     public StorageCapabilities Capabilities => inner.Capabilities;
 
     public long PutBytes => Volatile.Read(ref _putBytes);
+
+    /// <summary>Reads, those of no bytes (which ask for the version) included.</summary>
+    public long Reads => Volatile.Read(ref _reads);
 
     public long AppendedBytes => Volatile.Read(ref _appendedBytes);
 
     /// <summary>From the first byte of a snapshot until what it supersedes has been looked through: the last thing a checkpoint does.</summary>
     public bool IsInCheckpoint => Volatile.Read(ref _checkpoint) != 0;
 
-    public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken) =>
-        inner.ReadAsync(key, range, cancellationToken);
+    public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _reads);
+        return inner.ReadAsync(key, range, cancellationToken);
+    }
 
     public async ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
     {

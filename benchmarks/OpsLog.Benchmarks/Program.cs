@@ -22,6 +22,8 @@ if (Settings.TryRead(args) is not { } settings)
     ("checkpoint", Checkpoints.RunAsync),
     ("undo", Undos.RunAsync),
     ("memory", Memory.RunAsync),
+    ("agents", Agents.RunAsync),
+    ("refresh", Refreshes.RunAsync),
 ];
 
 var unknown = settings.Sections.Where(s => s != "all" && sections.All(known => known.Name != s)).ToArray();

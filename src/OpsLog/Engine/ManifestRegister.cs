@@ -104,7 +104,17 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         {
             for (var tries = 0; tries < MostTries; tries++)
             {
-                if (tries >= AtOnce) await PauseAsync(tries, ct).ConfigureAwait(false);
+                if (tries >= AtOnce)
+                {
+                    await PauseAsync(tries, ct).ConfigureAwait(false);
+                    if (!isAlone)
+                    {
+                        // What was read before the pause is old by now: the longer the pause, the surer it would lose again.
+                        await ReadOursAsync(ct).ConfigureAwait(false);
+                        if (isDone?.Invoke(Current) == true) return Current;
+                    }
+                }
+
                 if (change(Current) is not { } changed) return null;
                 var next = changed with { Revision = Current.Revision + 1, Nonce = settings!.Nonces.Next() };
                 var bytes = ManifestCodec.Write(next);

@@ -1,4 +1,7 @@
+using System.Text;
 using System.Text.Json;
+using OpsLog.Format;
+using OpsLog.Storage;
 using OpsLog.Tests.Faults;
 using OpsLog.Tests.Properties;
 using Xunit;
@@ -171,6 +174,26 @@ public sealed class AgentClockTests
         await site.AssertAgreeAsync($"k = {{\"n\":{winner}}}", [.. openings]);
         await openings[0].CompactAsync();
         await site.AssertAgreeAsync($"k = {{\"n\":{winner}}}", [.. openings]);
+    }
+
+    /// <summary>A clock near the end would leave no room for those above it: the line does not count, and is reported.</summary>
+    [Fact]
+    public async Task F18_a_poisoned_clock_is_bounded_and_reported()
+    {
+        var disk = new MemoryStorage();
+        var a = await Lab.OpenAsync(disk, Lab.Options(o => o.AgentId = "A"));
+        await a.SetAsync("k", Lab.Doc(1));
+        var log = new StorageKey((await a.SetAsync("k", Lab.Doc(2))).Log);
+        var bytes = await Lab.ReadAsync(disk, log);
+        var (start, end) = Lab.LineOf(bytes, 1);
+        var poisoned = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(bytes[start..end]).Replace("\"clock\":2,", "\"clock\":9007199254740990,", StringComparison.Ordinal));
+        JsonLines.Reseal(poisoned.AsSpan(0, poisoned.Length - 1), bytes.Length);
+        await disk.AppendAsync(log, poisoned, bytes.Length, Flush.Synced, default);
+
+        await using var b = await Lab.OpenAsync(disk, Lab.Options(o => o.AgentId = "B"));
+        Assert.Equal((DamageKind.ImplausibleClock, log.Value, 3), Assert.Single(b.RecoveryReport.Notes.Select(note => (note.Kind, note.File, (int)note.Line))));
+        Assert.Equal(3, (await b.SetAsync("k", Lab.Doc(3))).Clock);
+        Assert.Equal("k = {\"n\":3}", await Lab.StateAsync(disk));
     }
 
     /// <summary>The wall clock decides nothing: it runs backwards between the agents' writes.</summary>
