@@ -31,6 +31,9 @@ internal sealed class NoOperations : IOperationSink
 /// <param name="IsTimeless">Lines without a clock have clock 0: they come before every agent's.</param>
 internal sealed record LogSource(string Name, long StartClock, string Agent, bool IsTimeless = false)
 {
+    /// <summary>Added to the clocks that lines of the package carry.</summary>
+    public long ClockOffset { get; init; }
+
     /// <summary>By how much a line's clock may be above the one before it in a log of many writers (docs/format.md, Clocks).</summary>
     public const long LongestStep = 1L << 40;
 }
@@ -264,7 +267,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     {
         Line = line;
         Standing = next;
-        var clock = operation.Clock >= 0 ? operation.Clock : log.IsTimeless ? 0 : _clock + 1;
+        var clock = operation.Clock >= 0 ? operation.Clock + (operation.HasChecksum ? 0 : log.ClockOffset) : log.IsTimeless ? 0 : _clock + 1;
         if (EndsWithSeal && clock - _clock > LogSource.LongestStep)
         {
             Implausible(operation, offset, clock, line);

@@ -103,7 +103,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         if (!numbered && covered > 0 && await PeerLog.EndOfCutAsync(storage, log.Entry, covered, ct).ConfigureAwait(false) is { } cut) covered = cut;
         var skip = numbered ? new LogExtent(0, covered) : new LogExtent(covered, 0);
         var hasSeal = plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed);
-        var source = new LogSource(key.Value, covered > 0 ? log.Entry.Clock : log.Entry.Start, log.Entry.Agent, log.IsTimeless);
+        var source = new LogSource(key.Value, covered > 0 ? log.Entry.Clock : log.Entry.Start, log.Entry.Agent, log.IsTimeless) { ClockOffset = log.ClockOffset };
         var scanner = new LogScanner(source, settings.Recovery)
         {
             RefuseDoubtful = _refuseDoubtful,

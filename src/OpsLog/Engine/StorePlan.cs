@@ -8,6 +8,9 @@ namespace OpsLog.Engine;
 /// <param name="IsTimeless">Its lines carry no clock and come before every agent's: the single writer's log of a store that agents took over.</param>
 internal sealed record PlannedLog(LogEntry Entry, bool IsTimeless = false)
 {
+    /// <summary>What a clock in a line of the package is above: it counted from nothing over our snapshot, which has clocks that it cannot see.</summary>
+    public long ClockOffset { get; init; }
+
     /// <summary>How far it was read, once it was.</summary>
     public long Length { get; init; }
 
@@ -54,7 +57,7 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
         var clock = ours.Logs.Select(l => l.Clock).Append(ours.Snapshot.Clock).Max();
         var logs = isOurSnapshot ? ours.Logs.Select(l => new PlannedLog(l)).ToList() : [];
         foreach (var log in PackageLogs(package, clock))
-            if (!logs.Any(l => string.Equals(l.Entry.Name, log.Entry.Name, StringComparison.Ordinal))) logs.Add(log);
+            if (!logs.Any(l => string.Equals(l.Entry.Name, log.Entry.Name, StringComparison.Ordinal))) logs.Add(log with { ClockOffset = isOurSnapshot ? clock : 0 });
         return new StorePlan(ours with { Package = package, Adopted = true }, package.CurrentSnapshot, isOurSnapshot, logs, false);
     }
 

@@ -118,6 +118,7 @@ internal sealed partial class Writer : IGroupCommitter
             var result = await _target.AppendAsync(bytes, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
             if (!result.IsStored && _log is not null)
             {
+                _ownLogs!.Abandon(_log); // a seal lies there, or what a double of this process wrote: it is read on like another's
                 LeaveLog();
                 return false;
             }

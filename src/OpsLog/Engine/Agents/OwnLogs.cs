@@ -79,6 +79,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         lock (merger.State.Gate)
         {
             log.IsActive = false;
+            if (!merger.Logs.Contains(log)) return; // it has been retired
             var extent = merger.State.Extents.Add(new Extent(log.Entry.Name, [log.Source]));
             merger.Add(new PeerLog(log.Entry with { Clock = log.Clock }, extent)
             {
