@@ -21,9 +21,15 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
     /// <summary>The manifest as it was last read or written here.</summary>
     public Manifest Current { get; private set; } = null!;
 
-    /// <summary>Reads what is there; null if there is no manifest.</summary>
+    /// <summary>Reads what is there; null if there is no manifest. Whether the package wrote since is told by its log, too.</summary>
     /// <exception cref="OpsLogException">It is damaged or too new.</exception>
     public async ValueTask<ManifestReadResult?> ReadAsync(CancellationToken ct)
+    {
+        var read = await ReadManifestAsync(ct).ConfigureAwait(false);
+        return read is { Verdict: ManifestVerdict.Ours } && await HasPackageLinesAsync(read.Manifest!, ct).ConfigureAwait(false) ? read with { Verdict = ManifestVerdict.PeerWroteSince } : read;
+    }
+
+    private async ValueTask<ManifestReadResult?> ReadManifestAsync(CancellationToken ct)
     {
         var found = await ObjectReader.ReadAllAsync(storage, StoreKeys.Manifest, ct).ConfigureAwait(false);
         if (found is not { } manifest) return null;
@@ -33,7 +39,15 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         if (result.Verdict == ManifestVerdict.TooNew)
             throw new OpsLogException(OpsLogError.TooNew, $"The store was written by a newer version of OpsLog: {result.Fault}. Update the program.");
         _seen = manifest.Version;
-        return result;
+        return result with { Bytes = manifest.Bytes };
+    }
+
+    // Where all logs are agents', activeOps names an empty one that is nobody's of ours: what lies in it the package wrote, and no manifest tells.
+    private async ValueTask<bool> HasPackageLinesAsync(Manifest manifest, CancellationToken ct)
+    {
+        var name = manifest.Package.ActiveOps;
+        if ((storage.Capabilities & StorageCapabilities.Append) == 0 || !StorageKey.IsValid(name) || manifest.Logs.Any(l => string.Equals(l.Name, name, StringComparison.Ordinal))) return false;
+        return await ObjectReader.StatAsync(storage, new StorageKey(name), ct).ConfigureAwait(false) is { Length: > 0 };
     }
 
     /// <summary>Takes a manifest as the base of the next swap: the one just read, in our form.</summary>
@@ -140,7 +154,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
                 heldSince = null;
                 if (isAlone)
                 {
-                    await ReadAsync(ct).ConfigureAwait(false);
+                    await ReadManifestAsync(ct).ConfigureAwait(false);
                     if (_seen != _version) return null;
                     continue; // refused for no reason
                 }
@@ -162,7 +176,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
 
     private async ValueTask ReadOursAsync(CancellationToken ct)
     {
-        var now = await ReadAsync(ct).ConfigureAwait(false);
+        var now = await ReadManifestAsync(ct).ConfigureAwait(false);
         if (now?.Verdict != ManifestVerdict.Ours)
             throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
         Adopt(now.Manifest!);
