@@ -201,6 +201,7 @@ internal sealed class Auditor : IDiskWatcher
                 throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} was retired with length {entry.Length}, but it ends at {end}");
         }
 
+        if (before is not null && next.Snapshot.Name != before.Snapshot.Name) RequireFloor(next);
         Reload();
         foreach (var entry in next.Logs) Count(LogOf(entry.Name), call);
         RequireAgreement($"after {call.Storage.Process.Name} wrote revision {next.Revision}");
@@ -221,6 +222,18 @@ internal sealed class Auditor : IDiskWatcher
         if (before is null || !log.IsAgents || before.Logs.Exists(l => l.Name == entry.Name)) return;
         if (entry.Start < before.Snapshot.Floor) throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is registered to start at clock {entry.Start}, below the floor {before.Snapshot.Floor}");
         if (log.Length > 0 || log.Pieces > 0 || Disk().Find(entry.Name) is not null) throw new InvariantViolation(Invariant.I8OneWriter, $"{entry.Name} was made before it was registered");
+    }
+
+    // Whatever a log may still bring is above the floor, or a deleted record could return.
+    private void RequireFloor(ManifestModel manifest)
+    {
+        foreach (var entry in manifest.Logs)
+        {
+            var log = LogOf(entry.Name);
+            var least = Math.Max(entry.Start, log.LastClock);
+            if (least < manifest.Snapshot.Floor && log.SealedAt is null && !log.WasCut)
+                throw new InvariantViolation(Invariant.I3Deleted, $"the floor of {manifest.Snapshot.Name} is {manifest.Snapshot.Floor}, but {entry.Name} has only got to clock {least}");
+        }
     }
 
     private void Reload()
