@@ -8,7 +8,8 @@ namespace OpsLog.Simulation.Search;
 internal static class CommandLine
 {
     private const string Usage = """
-        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
+        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N] [--no-shrink]
+                                                                    run seeds; print seeds a second; a failing one is shrunk
         seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
         exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--switches N] [--seals] [--compacted] [--first N] [--count N]
                                                                     all interleavings of every program of 2 agents with 2 steps
@@ -50,7 +51,7 @@ internal static class CommandLine
         output.WriteLine(report);
         if (report.Failures.Count == 0) return 0;
         foreach (var failure in report.Failures.Skip(1)) output.WriteLine($"seed {failure.Program.Seed}: {failure.Violation!.Message}");
-        output.WriteLine(FailureReport.Of(report.Failures[0], shrinks: true));
+        output.WriteLine(FailureReport.Of(report.Failures[0], !args.Contains("--no-shrink")));
         return 1;
     }
 
