@@ -26,11 +26,15 @@ internal sealed class Auditor : IDiskWatcher
 
     public IReadOnlyDictionary<string, LogModel> Logs => _logs;
 
+    /// <summary>Changes of stored objects so far.</summary>
+    public int Changes { get; private set; }
+
     /// <summary>Compactions and other swaps so far.</summary>
     public int Swaps { get; private set; }
 
     public void Created(SimObject stored, StorageCall call)
     {
+        Note(call);
         switch (ObjectNames.KindOf(stored.Key))
         {
             case ObjectKind.Manifest:
@@ -62,6 +66,7 @@ internal sealed class Auditor : IDiskWatcher
 
     public void Replaced(SimObject stored, SimObject before, StorageCall call)
     {
+        Note(call);
         switch (ObjectNames.KindOf(stored.Key))
         {
             case ObjectKind.Manifest:
@@ -78,6 +83,7 @@ internal sealed class Auditor : IDiskWatcher
 
     public void Appended(SimObject stored, int from, StorageCall call)
     {
+        Note(call);
         if (ObjectNames.KindOf(stored.Key) != ObjectKind.Log) throw new InvariantViolation(Invariant.I8OneWriter, $"{call.Storage.Process.Name} appended to {stored.Key}");
         var log = LogOf(stored.Key);
         RequireNoData(log, call, stored.Span[from..]);
@@ -89,6 +95,7 @@ internal sealed class Auditor : IDiskWatcher
 
     public void Deleted(SimObject stored, StorageCall call)
     {
+        Note(call);
         var kind = ObjectNames.KindOf(stored.Key);
         var name = kind == ObjectKind.Piece ? ObjectNames.OfPiece(stored.Key).Log : stored.Key;
         if (kind is ObjectKind.Manifest or ObjectKind.Other || (Manifest?.Names(name) ?? false) || _historyLogs.Contains(name))
@@ -112,6 +119,12 @@ internal sealed class Auditor : IDiskWatcher
     /// <summary>Whether an operation is on stable storage.</summary>
     public bool IsDurable(LoggedOperation operation) =>
         Disk().IsNumbered || operation.Places.Exists(p => Disk().Find(p.Log.Name) is not { } stored || stored.Durable >= p.End);
+
+    private void Note(StorageCall call)
+    {
+        Changes++;
+        if (call.Step is { } step) step.Changes++;
+    }
 
     private bool Survives(LoggedOperation operation, LogModel log, long end)
     {
