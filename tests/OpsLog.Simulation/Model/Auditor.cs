@@ -109,7 +109,7 @@ internal sealed class Auditor : IDiskWatcher
     {
         foreach (var stored in cut)
             if (_logs.TryGetValue(stored.Key, out var log)) log.Cut(stored.Length);
-        History.Forget(operation => !operation.Places.Exists(place => Survives(operation, place.Log, place.End)));
+        History.Forget(operation => !operation.IsInSnapshotOnly && !operation.Places.Exists(place => Survives(operation, place.Log, place.End)));
         foreach (var operation in History.Operations)
             operation.IsInSnapshotOnly |= !Disk().IsNumbered && operation.Places.TrueForAll(place => place.End > place.Log.Length);
         Reload();
@@ -136,6 +136,7 @@ internal sealed class Auditor : IDiskWatcher
     {
         var (name, number) = ObjectNames.OfPiece(stored.Key);
         var log = LogOf(name);
+        if (number <= log.Pieces && !log.IsRegistered && Disk().Find(name) is null) log.IsReborn = true; // its pieces are collected; only a seal may come back
         RequireNoData(log, call, stored.Span);
         if (log.IsReborn && number != log.Pieces + 1) return;
         RequireWriter(log, call, stored.Span);

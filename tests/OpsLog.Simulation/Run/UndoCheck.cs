@@ -17,7 +17,7 @@ internal static class UndoCheck
         if (auditor.Changes - run.ChangesBefore != run.Changes) return;
         var known = auditor.History.Operations.GetRange(0, run.OperationsBefore);
         var units = OwnUnits(run, auditor, known);
-        if (SharesItsId(run, simulator)) return; // another living process of the id may take back what this one takes for its own
+        if (SharesItsId(run, simulator)) return; // which of two processes' units is the newest is not said
         var isUndo = run.Step.Kind == StepKind.Undo;
         var target = isUndo ? ToUndo(units, known) : ToRedo(units, known);
         if (run.Result is not bool done || done != target is not null)
@@ -39,7 +39,7 @@ internal static class UndoCheck
     }
 
     private static bool SharesItsId(StepRun run, Simulator simulator) =>
-        simulator.Processes.Exists(p => p != run.Process && p.Role == Role.Agent && p.Plan.AgentId == run.Process.Plan.AgentId);
+        simulator.Processes.Exists(p => p != run.Process && p.Plan.AgentId == run.Process.Plan.AgentId);
 
     // This process's, and those of ended logs of its agent id; the newest last.
     private static List<List<LoggedOperation>> OwnUnits(StepRun run, Auditor auditor, List<LoggedOperation> known)
