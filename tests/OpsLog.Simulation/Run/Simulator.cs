@@ -101,8 +101,18 @@ internal sealed class Simulator
     /// <summary>Lets a process run a step that is not in its plan, to its end.</summary>
     public void Drive(SimProcess process, Step step)
     {
-        Begin(process, step);
+        Start(process, step);
         while (process.Running is not null) Advance(process);
+    }
+
+    /// <summary>Lets a process begin a step that is not in its plan.</summary>
+    public void Start(SimProcess process, Step step) => Begin(process, step);
+
+    /// <summary>The call or timer that a process waits for happens.</summary>
+    public void Advance(SimProcess process)
+    {
+        if (!TryApply(new Decision(DecisionKind.Go, process.Index)) && !TryFire(process))
+            throw new InvariantViolation(Invariant.L2Ends, $"{process.Running} waits for nothing");
     }
 
     /// <summary>Another process, for looking at what is there.</summary>
@@ -124,12 +134,6 @@ internal sealed class Simulator
     }
 
     public void Trace(string text) => _options.Trace?.Invoke(text);
-
-    private void Advance(SimProcess process)
-    {
-        if (!TryApply(new Decision(DecisionKind.Go, process.Index)) && !TryFire(process))
-            throw new InvariantViolation(Invariant.L2Ends, $"{process.Running} waits for nothing");
-    }
 
     private void Begin(SimProcess process, Step? step)
     {
