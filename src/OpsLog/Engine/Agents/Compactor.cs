@@ -77,7 +77,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             _closed = true;
             if (writer.Failure is not null) return;
-            if (settings.CheckpointOnClose && settings.AutomaticCheckpoints && IsDue()) await CheckpointAsync(isDemanded: false, CancellationToken.None).ConfigureAwait(false);
+            if (settings.CheckpointOnClose && settings.AutomaticCheckpoints && IsDue()) await TryCheckpointOnCloseAsync().ConfigureAwait(false);
             await ownLogs.SealAllAsync().ConfigureAwait(false);
         }
         finally
@@ -121,6 +121,20 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             Volatile.Write(ref _running, 0);
             _one.Release();
+        }
+    }
+
+    // All that was acknowledged is in the logs, which are sealed in any case: the next checkpoint by anyone folds them.
+    private async ValueTask TryCheckpointOnCloseAsync()
+    {
+        try
+        {
+            await CheckpointAsync(isDemanded: false, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StorageException or OpsLogException)
+        {
+            Failure = e.Message;
+            EngineLog.CheckpointFailed(settings.Logger, e);
         }
     }
 
