@@ -8,10 +8,12 @@ namespace OpsLog.Simulation.Search;
 internal static class CommandLine
 {
     private const string Usage = """
-        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
+        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N] [--no-shrink]
+                                                                    run seeds; print seeds a second; a failing one is shrunk
         seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
-        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--switches N] [--seals] [--first N] [--count N]
+        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--switches N] [--seals] [--compacted] [--first N] [--count N]
                                                                     all interleavings of every program of 2 agents with 2 steps
+        exhaustive --plans "Set Compact | Delete" [--compacted] [--seals] …   of one program
         exhaustive --agents N --steps N --switches N [--crashes N] [--count N]  of longer programs, with few switches
         """;
 
@@ -49,7 +51,7 @@ internal static class CommandLine
         output.WriteLine(report);
         if (report.Failures.Count == 0) return 0;
         foreach (var failure in report.Failures.Skip(1)) output.WriteLine($"seed {failure.Program.Seed}: {failure.Violation!.Message}");
-        output.WriteLine(FailureReport.Of(report.Failures[0], shrinks: true));
+        output.WriteLine(FailureReport.Of(report.Failures[0], !args.Contains("--no-shrink")));
         return 1;
     }
 
@@ -72,9 +74,9 @@ internal static class CommandLine
     {
         var limits = new ExploreLimits(Number(args, "--crashes", 1), Number(args, "--switches", int.MaxValue), Number(args, "--lost", 0), Number(args, "--states", 2_000_000));
         StorageForm[] forms = Text(args, "--form") is { } form ? [Enum.Parse<StorageForm>(form, ignoreCase: true)] : Enum.GetValues<StorageForm>();
-        bool[] compacted = [false, true];
-        var programs = Text(args, "--steps") is null
-            ? forms.SelectMany(f => compacted.SelectMany(c => SmallPrograms.TwoByTwo(f, c, args.Contains("--seals"))))
+        var programs = Text(args, "--plans") is { } plans ? forms.Select(f => SmallPrograms.Parse(plans, f, args.Contains("--compacted"), args.Contains("--seals")))
+            : Text(args, "--steps") is null
+            ? forms.SelectMany(f => SmallPrograms.TwoByTwo(f, args.Contains("--compacted"), args.Contains("--seals")))
             : forms.SelectMany(f => SmallPrograms.FewSwitches(Number(args, "--agents", 2), Number(args, "--steps", 4), Number(args, "--count", 10), f, seed: 1));
         long states = 0, runs = 0, endings = 0, cut = 0, done = 0;
         var watch = System.Diagnostics.Stopwatch.StartNew();

@@ -56,7 +56,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     private void Follow(Decision[] start, Budget left)
     {
         Runs++;
-        var simulator = new Simulator(program, new SimOptions { Observes = true, Defect = Defect });
+        var simulator = new Simulator(program, new SimOptions { Defect = Defect });
         var path = new List<Decision>(start);
         try
         {
