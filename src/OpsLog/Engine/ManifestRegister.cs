@@ -184,7 +184,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
 
     private Task PauseAsync(int tries, CancellationToken ct)
     {
-        var longest = Math.Min(LongestPause, 1 << Math.Min(tries - AtOnce + 1, 10));
+        var longest = Math.Min(LongestPause, 1 << Math.Clamp(tries - AtOnce + 1, 0, 10));
         return Task.Delay(TimeSpan.FromMilliseconds(1 + (long)(settings!.Nonces.NextSeed() % (ulong)longest)), settings.Time, ct);
     }
 
