@@ -12,7 +12,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
 {
     private const int MostTries = 100;
     private const int AtOnce = 4;
-    private const int LongestPause = 256;
+    private const int LongestPause = 128;
     private static readonly TimeSpan s_heldPatience = TimeSpan.FromMinutes(1);
     private readonly SemaphoreSlim _gate = new(1, 1);
     private StorageVersion _version; // of Current

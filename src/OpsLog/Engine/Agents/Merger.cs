@@ -11,6 +11,7 @@ internal sealed class Merger : IDisposable
 {
     private const int MostTries = 100;
     private const int MostLeft = 1024;
+    private const int MergeWindow = 4 << 20; // the gate is held for one at a time
     private const int FewTombstones = 256;
     private const int FewExtents = 4096;
     private const long SmallMemory = 64 << 20;
@@ -348,7 +349,7 @@ internal sealed class Merger : IDisposable
     private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)
     {
         var merge = new SnapshotMerge();
-        var loader = new SnapshotLoader(_storage, State, _settings.Recovery);
+        var loader = new SnapshotLoader(_storage, State, _settings.Recovery) { Window = MergeWindow };
         var builder = _builder;
         var loaded = await loader.LoadAsync(manifest.Snapshot.Name, manifest.Snapshot, header =>
         {
