@@ -1,6 +1,7 @@
 #!/bin/sh
 # Plants each bug of tests/OpsLog.Simulation/mutations in a copy of the tree, and lets the simulation look for it: a table of what was found, by which seed, and by which
-# invariant. The tree itself is not touched. Exit 1 if a bug stays unfound, a patch does not apply, or the tree as it is fails.
+# invariant; and which of the named scenarios (HoleTests, MisreadingTests) fail with it. The tree itself is not touched.
+# Exit 1 if a bug stays unfound, a patch does not apply, the tree as it is fails, or a scenario fails with none of the bugs.
 # usage: eng/mutations.sh [PATTERN]     (of file names; default: all)
 # OPSLOG_MUTATION_SEEDS: how many seeds are tried for each, of each kind of program (default 20,000).
 set -eu
@@ -28,12 +29,20 @@ search() {
   done
 }
 
-printf '%-34s %-6s %8s  %s\n' mutation mix seed invariant
+# The named scenarios that fail: "H4 A8".
+scenarios() {
+  "$project/bin/Release/net10.0/OpsLog.Simulation" -class 'OpsLog.Simulation.Tests.HoleTests' -class 'OpsLog.Simulation.Tests.MisreadingTests' > "$copy/tests.log" 2>&1 && return
+  sed -n 's/.*Tests\.\([HA][0-9]*\)_.*\[FAIL\].*/\1/p' "$copy/tests.log" | sort -uV | tr '\n' ' '
+}
+
+printf '%-34s %-6s %8s  %-32s %s\n' mutation mix seed invariant scenarios
 build || { cat "$copy/build.log"; exit 1; }
 found=$(search 500)
-printf '%-34s %s\n' "(none)" "${found:-nothing found in 500 seeds}"
+failing=$(scenarios)
+printf '%-34s %s\n' "(none)" "${found:-nothing found in 500 seeds} $failing"
 status=0
-[ -z "$found" ] || status=1
+[ -z "$found$failing" ] || status=1
+all=" "
 
 for patch in "$root"/tests/OpsLog.Simulation/mutations/$pattern.patch; do
   name=$(basename "$patch" .patch)
@@ -42,16 +51,25 @@ for patch in "$root"/tests/OpsLog.Simulation/mutations/$pattern.patch; do
   fi
   if build; then
     found=$(search "$seeds")
+    failing=$(scenarios)
+    all="$all$failing"
     if [ -n "$found" ]; then
       set -- $found
       mix=$1; seed=$2; shift 2
-      printf '%-34s %-6s %8s  %s\n' "$name" "$mix" "$seed" "$*"
+      printf '%-34s %-6s %8s  %-32s %s\n' "$name" "$mix" "$seed" "$*" "$failing"
     else
-      printf '%-34s NOT FOUND in %s seeds\n' "$name" "$seeds"; status=1
+      printf '%-34s NOT FOUND in %s seeds; scenarios: %s\n' "$name" "$seeds" "$failing"; status=1
     fi
   else
     printf '%-34s DOES NOT BUILD\n' "$name"; grep -m 3 'error' "$copy/build.log" || true; status=1
   fi
   git -C "$copy/tree" apply -R "$patch"
 done
+
+if [ "$pattern" = '*' ]; then
+  for scenario in H1 H2 H3 H4 H5 H6 H7 H8 H9 H10 A1 A2 A3 A4 A5 A6 A7 A8; do
+    case "$all" in *" $scenario "*) ;; *) printf '%s fails with none of the bugs\n' "$scenario"; status=1 ;; esac
+  done
+fi
+
 exit $status

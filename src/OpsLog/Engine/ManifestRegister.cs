@@ -42,12 +42,13 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         return result with { Bytes = manifest.Bytes };
     }
 
-    // Where all logs are agents', activeOps names an empty one that is nobody's of ours: what lies in it the package wrote, and no manifest tells.
+    // Where all logs are agents', activeOps names an empty one that is nobody's of ours: what lies in it the package wrote, and no manifest tells. A lone byte is the
+    // seal on the log of a single writer that gave up its opening.
     private async ValueTask<bool> HasPackageLinesAsync(Manifest manifest, CancellationToken ct)
     {
         var name = manifest.Package.ActiveOps;
         if ((storage.Capabilities & StorageCapabilities.Append) == 0 || !StorageKey.IsValid(name) || manifest.Logs.Any(l => string.Equals(l.Name, name, StringComparison.Ordinal))) return false;
-        return await ObjectReader.StatAsync(storage, new StorageKey(name), ct).ConfigureAwait(false) is { Length: > 0 };
+        return await ObjectReader.StatAsync(storage, new StorageKey(name), ct).ConfigureAwait(false) is { Length: > 1 };
     }
 
     /// <summary>Takes a manifest as the base of the next swap: the one just read, in our form.</summary>

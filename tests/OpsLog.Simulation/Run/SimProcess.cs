@@ -135,7 +135,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + _calls));
         hash = Hashing.Add(hash, Met());
         if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
-        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) : 0));
+        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.Conflicts : 0));
     }
 
     /// <summary>How far it has read or written each object, as one number.</summary>

@@ -174,7 +174,12 @@ internal sealed class Simulator
 
         switch (decision.Kind)
         {
+            case DecisionKind.Hold:
+                call.Refuse();
+                call.Answer();
+                break;
             case DecisionKind.Go:
+                if (call.IsConflict) process.Running!.Conflicts++;
                 call.Answer();
                 break;
             case DecisionKind.Fail:
@@ -205,6 +210,7 @@ internal sealed class Simulator
         DecisionKind.Tear or DecisionKind.CrashTorn => call.Kind == CallKind.Append && call.Size > 0,
         DecisionKind.LoseAnswer or DecisionKind.CrashAfter => call.Changes,
         DecisionKind.Delay or DecisionKind.CrashDelayed => call.Changes && !Program.Settings.HoldsWriters,
+        DecisionKind.Hold => call.Kind == CallKind.Put && call.Key.Value == "manifest.json" && Program.Settings.HoldsWriters,
         DecisionKind.Go or DecisionKind.Fail or DecisionKind.Break or DecisionKind.Crash => true,
         _ => false,
     };

@@ -53,6 +53,9 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
 
     public int Changes { get; set; }
 
+    /// <summary>How often somebody else was first.</summary>
+    public int Conflicts { get; set; }
+
     /// <summary>A call of it was made to fail.</summary>
     public bool WasHit { get; set; }
 

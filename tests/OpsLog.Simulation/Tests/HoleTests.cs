@@ -65,6 +65,7 @@ public sealed class HoleTests
         a.Set("x").Set("k");
         b.Delete("x").Close(); // the clock of A's set, and a larger agent id
         Assert.Equal(0, s.Agent("D").Compact().Tombstones); // A's log goes on above the delete
+        c.Set("j"); // comes to know the new manifest by registering, and reads A's log behind the merge only
         Assert.Null(c.Refresh().Shows("x"));
         c.Compact();
         s.End();

@@ -144,7 +144,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         var key = new StorageKey(entry.Name);
         var created = await storage.PutAsync(key, Stream.Null, PutCondition.IfAbsent, CancellationToken.None).ConfigureAwait(false);
         if (!created.IsStored) return null;
-        if (!await ProbeAsync(key).ConfigureAwait(false)) return null;
+        if (!await ProbeAsync(entry.Name).ConfigureAwait(false)) return null;
         var target = new LogTarget(storage, key, 0, 0);
         if (!(await target.ClaimAsync(CancellationToken.None).ConfigureAwait(false)).IsStored) return null;
         await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
@@ -165,15 +165,15 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
     }
 
     // Nothing could fence anybody on a storage that takes conditional puts as if there were no condition. The log is the same afterwards: empty.
-    // False: the log was ended, folded and deleted meanwhile.
-    private async ValueTask<bool> ProbeAsync(StorageKey key)
+    // False: it was ended before it began, and collected.
+    private async ValueTask<bool> ProbeAsync(string log)
     {
         if (_isProbed) return true;
-        foreach (var condition in (PutCondition[])[PutCondition.IfAbsent, PutCondition.IfVersion(merger.Register.Version)])
+        foreach (var condition in (PutCondition[])[PutCondition.IfVersion(merger.Register.Version), PutCondition.IfAbsent])
         {
-            if (!(await storage.PutAsync(key, Stream.Null, condition, CancellationToken.None).ConfigureAwait(false)).IsStored) continue;
+            if (!(await storage.PutAsync(new StorageKey(log), Stream.Null, condition, CancellationToken.None).ConfigureAwait(false)).IsStored) continue;
             await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
-            if (!Names(merger.Manifest, key.Value)) return false;
+            if (condition.Kind == PutConditionKind.IfAbsent && !Names(merger.Manifest, log)) return false;
             throw new OpsLogException(OpsLogError.StorageFailed, $"The storage ignores the condition of a put ({condition.Kind}): many writers would overwrite each other there. Nothing was written; open the store without an agent id, from one process at a time.");
         }
 
