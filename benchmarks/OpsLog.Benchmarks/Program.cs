@@ -24,6 +24,7 @@ if (Settings.TryRead(args) is not { } settings)
     ("memory", Memory.RunAsync),
     ("agents", Agents.RunAsync),
     ("refresh", Refreshes.RunAsync),
+    ("telemetry", Telemetry.RunAsync),
 ];
 
 var unknown = settings.Sections.Where(s => s != "all" && sections.All(known => known.Name != s)).ToArray();

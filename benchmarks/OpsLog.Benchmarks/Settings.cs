@@ -8,7 +8,7 @@ internal sealed class Settings
     public const string Usage = """
         dotnet run -c Release --project benchmarks/OpsLog.Benchmarks -- SECTION... [--quick] [--rounds N] [--folder DIR]
 
-        Sections: growth amplification folder open put get scan checkpoint undo memory agents refresh, or all.
+        Sections: growth amplification folder open put get scan checkpoint undo memory agents refresh telemetry, or all.
         --quick       fewer operations and stores of at most 100k records: some minutes in all
         --rounds N    interleaved rounds; the median counts (default 5, with --quick 3)
         --folder DIR  where the stores are made and deleted again (default: the system's temporary folder); its disk is what is measured
