@@ -17,6 +17,7 @@ internal sealed class Follower
     private StateBuilder _builder;
     private Place? _place;
     private IReadOnlyList<PlannedLog> _logs;
+    private bool _isBehind; // a newer manifest was read, but not yet what it names
 
     public Follower(IOpsStorage storage, EngineSettings settings, OpenedStore opened)
     {
@@ -50,12 +51,14 @@ internal sealed class Follower
         try
         {
             var taken = 0;
-            if (!await _register.IsCurrentAsync(ct).ConfigureAwait(false))
+            if (_isBehind || !await _register.IsCurrentAsync(ct).ConfigureAwait(false))
             {
+                _isBehind = true;
                 var read = await _register.ReadAsync(ct).ConfigureAwait(false)
                     ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
                 if (read.Verdict != ManifestVerdict.Ours || _place is null || HadAgents(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
                 _register.Adopt(read.Manifest!);
+                _isBehind = false;
             }
 
             if (_place is null) return (0, null);
@@ -142,6 +145,7 @@ internal sealed class Follower
     {
         var opened = await new StoreOpener(_storage, _settings).OpenAsync(_settings.Time.GetTimestamp(), ct).ConfigureAwait(false);
         _register.AdoptFrom(opened.Register);
+        _isBehind = false;
         opened.Register.Dispose();
         if (opened.Peers is not null) OpenedAsMany = opened with { Register = _register };
         _builder = new StateBuilder(opened.State, opened.Migration, merges: false);
