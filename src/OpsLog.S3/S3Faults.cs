@@ -50,6 +50,7 @@ internal static class S3Faults
         if (status == 409) return new CallFailure(StorageFault.Unavailable, $"{answer}: another request was at the same object."); // nothing was done
         if (Is(e, "RequestTimeout") || Is(e, "IncompleteBody")) return new CallFailure(StorageFault.Unavailable, $"{answer}: the request arrived incompletely.");
         if (IsUploadGone(e)) return new CallFailure(StorageFault.Denied, $"{answer}. Something else ended the upload: a lifecycle rule?");
+        if (status == 503) return new CallFailure(StorageFault.Throttled, $"{answer}.") { IsOutcomeUnknown = true }; // perhaps a proxy's
         if (status >= 500) return new CallFailure(StorageFault.Unavailable, $"{answer}.") { IsOutcomeUnknown = true };
         if (Is(e, "KeyTooLongError") || Is(e, "InvalidURI")) return new CallFailure(StorageFault.BadName, $"{answer}: the name cannot be used.");
         if (status is 301 or 307 || Is(e, "AuthorizationHeaderMalformed")) return new CallFailure(StorageFault.Denied, $"{answer}. The bucket is in another region: give it as 'region'.");
