@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-for project in OpsLog OpsLog.Testing; do
+for project in OpsLog OpsLog.Testing OpsLog.S3 OpsLog.AzureBlobs; do
   list=src/$project/PublicAPI.Unshipped.txt
   printf '#nullable enable\n' > "$list"
   dotnet build "src/$project" --no-incremental --no-dependencies -p:TreatWarningsAsErrors=false -v:q -clp:NoSummary |
