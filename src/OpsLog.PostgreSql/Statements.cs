@@ -39,14 +39,17 @@ internal sealed class Statements
             ALTER TABLE {pieces} ALTER COLUMN bytes SET STORAGE EXTERNAL;
             """;
         Stat = $"SELECT version, length FROM {objects} WHERE store = $1 AND name = $2";
-        // From the piece that holds the first byte on; of each piece only what is asked for leaves the server.
+        // From the piece that holds the first byte on; of each piece only what is asked for leaves the server. The order is made where the rows are still without
+        // their bytes, and one object joined with its pieces keeps it: sorting outside, the server would collect all of a large object first.
         Read = $"""
             SELECT o.version, o.length, p.start, substring(p.bytes FROM least(greatest($3 - p.start, 0), 2147483646)::int + 1 FOR least($4 - greatest(p.start, $3), 2147483647)::int)
             FROM {objects} o
-            LEFT JOIN {pieces} p ON p.object = o.id AND p.start < $4
-              AND p.start >= (SELECT f.start FROM {pieces} f WHERE f.object = o.id AND f.start <= $3 ORDER BY f.start DESC LIMIT 1)
+            LEFT JOIN LATERAL (
+              SELECT a.start, a.bytes FROM {pieces} a
+              WHERE a.object = o.id AND a.start < $4
+                AND a.start >= (SELECT f.start FROM {pieces} f WHERE f.object = o.id AND f.start <= $3 ORDER BY f.start DESC LIMIT 1)
+              ORDER BY a.start) p ON true
             WHERE o.store = $1 AND o.name = $2
-            ORDER BY p.start
             """;
         List = $"SELECT name, length, modified FROM {objects} WHERE store = $1 AND name >= $2 AND starts_with(name, $2) AND name > $3 ORDER BY name";
         Lock = $"SELECT 1 FROM {objects} WHERE store = $1 AND name = $2 FOR UPDATE";
