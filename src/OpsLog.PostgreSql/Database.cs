@@ -162,7 +162,7 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
             {
                 await reader.ReadAsync(ct).ConfigureAwait(false);
                 if (reader.GetString(1) == "off" && !options.AllowServerWithoutFsync)
-                    throw new StorageException(StorageFault.Denied, "The server runs with fsync = off: a power loss may take what was acknowledged. Switch it on, or set AllowServerWithoutFsync.");
+                    throw new StorageException(StorageFault.Unsupported, "The server runs with fsync = off: a power loss may take what was acknowledged. Switch it on, or set AllowServerWithoutFsync.");
                 return reader.GetBoolean(0);
             }
         }

@@ -81,7 +81,8 @@ public static class StorageSchemes
     private static string Member(string member)
     {
         var end = member.IndexOf('=', StringComparison.Ordinal);
-        return end < 0 || IsHarmless(member[..end]) ? member : member[..(end + 1)] + "***";
+        var name = end < 0 ? "" : member[..end];
+        return IsHarmless(name) ? member : name.All(c => char.IsAsciiLetter(c) || c is '_' or '-') ? name + "=***" : "***";
     }
 
     // What is not known to be harmless is not shown.
