@@ -75,12 +75,11 @@ internal static class BackupCopy
         var plan = StorePlan.Of(read, 0, nonces);
         var logs = new List<(StorageKey, LogExtent)>();
         foreach (var log in plan.Logs) logs.Add(await EndOfAsync(source, log, plan.IsMany, ct).ConfigureAwait(false));
-        if (await ObjectReader.ReadAllAsync(source, StoreKeys.Manifest, ct).ConfigureAwait(false) is not { } again) return null;
-        var now = ManifestCodec.Read(again.Bytes);
-        if (now.Verdict != read.Verdict) return null;
+        using var register = new ManifestRegister(source);
+        if (await register.ReadAsync(ct).ConfigureAwait(false) is not { } now || now.Verdict != read.Verdict) return null;
         var planned = StorePlan.Of(now, 0, nonces);
         var isSame = string.Equals(plan.Snapshot, planned.Snapshot, StringComparison.Ordinal) && plan.Logs.Select(l => l.Entry.Name).SequenceEqual(planned.Logs.Select(l => l.Entry.Name), StringComparer.Ordinal);
-        return isSame ? new BackupContents(now, again.Bytes, planned, logs) : null;
+        return isSame ? new BackupContents(now, now.Bytes, planned, logs) : null;
     }
 
     // An unfinished end is left out: it was never acknowledged, and a living writer may be about to finish it.

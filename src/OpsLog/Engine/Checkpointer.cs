@@ -10,7 +10,6 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class Checkpointer : IDisposable
 {
-    private const int MostRetired = 64;
     private readonly IOpsStorage _storage;
     private readonly EngineSettings _settings;
     private readonly StoreState _state;
@@ -294,7 +293,7 @@ internal sealed class Checkpointer : IDisposable
             Numbered = _writer.Target.IsNumbered,
             Snapshot = snapshot,
             Logs = [new LogEntry(roll.Key.Value, "", view.Clock, _schemaVersion, 0, view.Clock, false)],
-            Retired = [.. manifest.Retired.Concat(manifest.Logs.Select(l => new RetiredLog(l.Name, l.Agent, _finalLengths.GetValueOrDefault(l.Name, view.LogPosition), l.Schema, view.Clock))).TakeLast(MostRetired)],
+            Retired = [.. manifest.Retired.Concat(manifest.Logs.Select(l => new RetiredLog(l.Name, l.Agent, _finalLengths.GetValueOrDefault(l.Name, view.LogPosition), l.Schema, view.Clock))).TakeLast(Agents.Compactor.MostRetired)],
             History = history,
             Exclusive = roll.Key.Value,
             Garbage = [.. manifest.Garbage, .. Superseded(manifest, retired.Dropped)],

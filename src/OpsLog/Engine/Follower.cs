@@ -1,3 +1,4 @@
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -53,7 +54,7 @@ internal sealed class Follower
             {
                 var read = await _register.ReadAsync(ct).ConfigureAwait(false)
                     ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
-                if (read.Verdict != ManifestVerdict.Ours || _place is null) return await StartOverAsync(ct).ConfigureAwait(false);
+                if (read.Verdict != ManifestVerdict.Ours || _place is null || HadAgents(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
                 _register.Adopt(read.Manifest!);
             }
 
@@ -73,6 +74,13 @@ internal sealed class Follower
         if (opened.LogExtent is not { } extent || opened.Register.Current.Logs is not [var log] || !string.Equals(log.Name, extent.Name, StringComparison.Ordinal)) return null;
         var taken = opened.LogEnd == LogEnd.MissingNewline ? opened.LogLength : opened.LogTaken;
         return new Place(new StorageKey(log.Name), extent, log, taken, opened.LogClock, opened.LogOperations);
+    }
+
+    // Agents came and went in between: what they wrote lies in logs that were folded, beside the single writer's.
+    private static bool HadAgents(Manifest known, Manifest now)
+    {
+        var retired = now.Retired.Where(r => !known.Retired.Contains(r)).ToList();
+        return retired.Exists(r => r.Agent.Length > 0) || (retired.Count == now.Retired.Count && retired.Count >= Compactor.MostRetired);
     }
 
     // The manifest names another log: the rest of the old one first, then on in the one that took its place.

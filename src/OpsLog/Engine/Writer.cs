@@ -119,7 +119,7 @@ internal sealed partial class Writer : IGroupCommitter
             if (!result.IsStored && _log is not null)
             {
                 _ownLogs!.Abandon(_log); // a seal lies there, or what a double of this process wrote: it is read on like another's
-                LeaveLog();
+                await LeaveLogAsync().ConfigureAwait(false);
                 return false;
             }
 

@@ -94,7 +94,9 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
 
     public void Release(SimStorage storage, string key)
     {
-        if (_holders.TryGetValue(key, out var holder) && ReferenceEquals(holder, storage)) _holders.Remove(key);
+        if (!_holders.TryGetValue(key, out var holder) || !ReferenceEquals(holder, storage)) return;
+        _holders.Remove(key);
+        if (IsSingleWriterLog(key) && !_holders.Any(h => ReferenceEquals(h.Value, storage) && IsSingleWriterLog(h.Key))) _holders.Remove(StoreLock);
     }
 
     /// <summary>The locks of a process that died are free.</summary>

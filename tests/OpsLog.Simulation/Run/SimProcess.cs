@@ -52,8 +52,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>What this process has read from its feed so far.</summary>
     public FeedReading Feed { get; } = new();
 
-    public bool Observes { get; init; }
-
     public bool HasWork => Running is not null || NextStep < plan.Steps.Count;
 
     /// <summary>Goes on without waiting for a storage call or a timer.</summary>
@@ -120,8 +118,9 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>It is told the end of a storage call.</summary>
     public void Observe(StorageCall call, bool failed)
     {
-        if (!Observes) return;
+        if (program.Prelude is null) return;
         _calls++;
+        Draws = 0;
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
         else _met[call.Key.Value] = call.Found();
     }
@@ -134,12 +133,21 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     {
         var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
         var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + _calls));
+        hash = Hashing.Add(hash, Met());
+        if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
+        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.Conflicts : 0));
+    }
+
+    /// <summary>How far it has read or written each object, as one number.</summary>
+    public ulong Met()
+    {
         ulong met = 0;
         foreach (var (key, found) in _met) met += Hashing.Of(key, found);
-        hash = Hashing.Add(hash, met);
-        if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
-        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) : 0));
+        return Hashing.Add(met, (ulong)Index);
     }
+
+    /// <summary>Random numbers drawn since the last storage call.</summary>
+    public ulong Draws { get; set; }
 
     private static ulong Sum(Dictionary<string, LoggedOperation> operations)
     {
@@ -185,7 +193,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
             Durability = settings.Durability,
             HistoryRetention = settings.HistoryRetention,
             TimeProvider = Clock!,
-            Random = new Random((int)seed),
+            Random = program.Prelude is null ? new Random((int)seed) : new PlaceRandom(this),
             Checkpoint = new CheckpointOptions { Automatic = false, GracePeriod = settings.GracePeriod, SilentAfter = settings.SilentAfter },
         };
     }
@@ -244,6 +252,19 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
             if (step.Parts[i].Deletes) batch.Delete(step.Parts[i].Id);
             else batch.Set(step.Parts[i].Id, step.Element(i));
         }
+    }
+}
+
+/// <summary>
+/// Random numbers that follow from what a process has read and written, not from how often it tried: in the exhaustive search ways that lead to the same place must
+/// lead to the same names.
+/// </summary>
+internal sealed class PlaceRandom(SimProcess process) : Random(0)
+{
+    public override void NextBytes(byte[] buffer)
+    {
+        var random = new SimRandom(Hashing.Add(process.Met(), process.Draws++));
+        for (var i = 0; i < buffer.Length; i++) buffer[i] = (byte)random.NextBits();
     }
 }
 

@@ -10,8 +10,9 @@ namespace OpsLog.Simulation.Search;
 /// <param name="Crashes">How many processes may die, at any storage call.</param>
 /// <param name="Switches">How often a process that could go on is left for another; the default: no limit.</param>
 /// <param name="LostAnswers">How many answers may be lost.</param>
+/// <param name="Races">How often others may be first in one step; who loses more often than that is not followed further.</param>
 /// <param name="MostStates">How many states at most.</param>
-internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValue, int LostAnswers = 0, int MostStates = 2_000_000);
+internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValue, int LostAnswers = 0, int Races = int.MaxValue, int MostStates = 2_000_000);
 
 /// <summary>
 /// Goes through all interleavings of a program at the granularity of storage calls. It keeps no states: each path is run again from the start, but a state that was
@@ -31,6 +32,9 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     public long Runs { get; private set; }
 
     public long Endings { get; private set; }
+
+    /// <summary>States that were not gone on from, because somebody had lost too many races.</summary>
+    public long Cut { get; private set; }
 
     /// <summary>Whether all states were looked at.</summary>
     public bool IsComplete { get; private set; }
@@ -56,7 +60,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     private void Follow(Decision[] start, Budget left)
     {
         Runs++;
-        var simulator = new Simulator(program, new SimOptions { Observes = true, Defect = Defect });
+        var simulator = new Simulator(program, new SimOptions { Defect = Defect });
         var path = new List<Decision>(start);
         try
         {
@@ -65,6 +69,12 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
                 if (!simulator.TryApply(decision)) throw new InvariantViolation(Invariant.L3Deterministic, $"{decision} cannot be repeated");
             while (_seen.Add(left.Mix(simulator.Fingerprint())))
             {
+                if (simulator.Processes.Exists(p => p.Running?.Conflicts > limits.Races))
+                {
+                    Cut++;
+                    return;
+                }
+
                 var options = Options(simulator, left);
                 if (options.Count == 0)
                 {

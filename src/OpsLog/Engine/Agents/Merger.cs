@@ -11,6 +11,7 @@ internal sealed class Merger : IDisposable
 {
     private const int MostTries = 100;
     private const int MostLeft = 1024;
+    private const int MergeWindow = 4 << 20; // the gate is held for one at a time
     private const int FewTombstones = 256;
     private const int FewExtents = 4096;
     private const long SmallMemory = 64 << 20;
@@ -123,7 +124,7 @@ internal sealed class Merger : IDisposable
         foreach (var log in Logs)
         {
             if (log.IsOwn || log.IsSealed) continue;
-            var read = await ReadOnAsync(log, ct).ConfigureAwait(false);
+            var read = await ReadOnAsync(log, isRetired: false, ct).ConfigureAwait(false);
             if (read >= 0) operations += read;
             else if (log.Exists || log.Entry.Covered > 0)
                 throw LogScanner.Refused(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there"));
@@ -276,14 +277,14 @@ internal sealed class Merger : IDisposable
         }
 
         if (log.IsOwn) return -1;
-        var read = await ReadOnAsync(log, ct).ConfigureAwait(false);
+        var read = await ReadOnAsync(log, isRetired: true, ct).ConfigureAwait(false);
         return read < 0 || log.Position(_numbered) < retired.Length ? -1 : read;
     }
 
     /// <returns>How many operations were taken in; -1 if the log is not there.</returns>
-    private async ValueTask<int> ReadOnAsync(PeerLog log, CancellationToken ct)
+    private async ValueTask<int> ReadOnAsync(PeerLog log, bool isRetired, CancellationToken ct)
     {
-        if (await HasMoreAsync(log, ct).ConfigureAwait(false) is not { } hasMore) return -1;
+        if (await HasMoreAsync(log, isRetired, ct).ConfigureAwait(false) is not { } hasMore) return -1;
         if (!hasMore) return 0;
         var scanner = new LogScanner(new LogSource(log.Entry.Name, log.Clock, log.Entry.Agent), _settings.Recovery == Recovery.Strict ? Recovery.TolerateTornTail : _settings.Recovery)
         {
@@ -323,7 +324,7 @@ internal sealed class Merger : IDisposable
     }
 
     // One look at the version of each log that has nothing new. Null: it is not there.
-    private async ValueTask<bool?> HasMoreAsync(PeerLog log, CancellationToken ct)
+    private async ValueTask<bool?> HasMoreAsync(PeerLog log, bool isRetired, CancellationToken ct)
     {
         if (_numbered)
         {
@@ -332,6 +333,7 @@ internal sealed class Merger : IDisposable
         }
 
         if (await ObjectReader.StatAsync(_storage, log.Key, ct).ConfigureAwait(false) is not { } stat) return null;
+        if (isRetired && stat.Length < log.Read.Length) return null; // deleted, and made again by somebody who went by an older manifest
         log.Exists = true;
         if (stat.Length < log.Read.Length && log.Read.Length <= log.Entry.Covered && await PeerLog.EndOfCutAsync(_storage, log.Entry, log.Read.Length, ct).ConfigureAwait(false) is { } cut)
         {
@@ -347,7 +349,7 @@ internal sealed class Merger : IDisposable
     private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)
     {
         var merge = new SnapshotMerge();
-        var loader = new SnapshotLoader(_storage, State, _settings.Recovery);
+        var loader = new SnapshotLoader(_storage, State, _settings.Recovery) { Window = MergeWindow };
         var builder = _builder;
         var loaded = await loader.LoadAsync(manifest.Snapshot.Name, manifest.Snapshot, header =>
         {

@@ -13,6 +13,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
     private readonly LogSealer _sealer = new(storage);
 
     private readonly string _agent = settings.AgentId!;
+    private bool _isProbed = (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0;
 
     /// <summary>Registers and creates a log that starts above everything the manifest covers and everything that was read here.</summary>
     /// <exception cref="OpsLogException">A single writer has the store (<see cref="OpsLogError.Locked"/>).</exception>
@@ -143,6 +144,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         var key = new StorageKey(entry.Name);
         var created = await storage.PutAsync(key, Stream.Null, PutCondition.IfAbsent, CancellationToken.None).ConfigureAwait(false);
         if (!created.IsStored) return null;
+        if (!await ProbeAsync(entry.Name).ConfigureAwait(false)) return null;
         var target = new LogTarget(storage, key, 0, 0);
         if (!(await target.ClaimAsync(CancellationToken.None).ConfigureAwait(false)).IsStored) return null;
         await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
@@ -160,6 +162,22 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
             merger.Add(log);
             return log;
         }
+    }
+
+    // Nothing could fence anybody on a storage that takes conditional puts as if there were no condition. The log is the same afterwards: empty.
+    // False: it was ended before it began, and collected.
+    private async ValueTask<bool> ProbeAsync(string log)
+    {
+        if (_isProbed) return true;
+        foreach (var condition in (PutCondition[])[PutCondition.IfVersion(merger.Register.Version), PutCondition.IfAbsent])
+        {
+            if (!(await storage.PutAsync(new StorageKey(log), Stream.Null, condition, CancellationToken.None).ConfigureAwait(false)).IsStored) continue;
+            await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
+            if (condition.Kind == PutConditionKind.IfAbsent && !Names(merger.Manifest, log)) return false;
+            throw new OpsLogException(OpsLogError.StorageFailed, $"The storage ignores the condition of a put ({condition.Kind}): many writers would overwrite each other there. Nothing was written; open the store without an agent id, from one process at a time.");
+        }
+
+        return _isProbed = true;
     }
 
     // How many of the bytes sent are there, and whether the log ends behind them.
