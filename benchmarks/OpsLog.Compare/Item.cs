@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace OpsLog.Compare;
+namespace OpsLog.Documents;
 
 /// <summary>The document of all measurements: eight members, about 240 bytes of JSON.</summary>
 internal sealed record Item(

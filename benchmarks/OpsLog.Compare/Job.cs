@@ -77,6 +77,9 @@ internal sealed record Job(JobKind Kind, string Folder)
     /// <summary>Somebody writes other records meanwhile.</summary>
     public bool BesideWriter { get; init; }
 
+    /// <summary>In a process of its own: done once beforehand, so that the runtime's compiler is not measured.</summary>
+    public bool WarmUp { get; init; }
+
     /// <summary>Documents as lines of JSON, for a peer that cannot make them itself.</summary>
     public string Documents { get; init; } = "";
 

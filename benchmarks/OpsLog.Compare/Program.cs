@@ -6,11 +6,7 @@ using OpsLog.Compare.Workloads;
 
 _ = ProcessStart.Timestamp; // before anything else: what a fresh process measures starts here
 ThreadPool.SetMinThreads(32, 8); // callers of stores that block have a thread each
-if (args is [Child.Verb, var name, var json])
-{
-    Console.WriteLine((await AllPeers.Find(name)!.RunAsync(Job.FromJson(json))).ToJson());
-    return 0;
-}
+if (args is [Child.Verb, var name, var json]) return await Child.ServeAsync(name, Job.FromJson(json));
 
 if (Settings.TryRead(args) is not { } settings)
 {

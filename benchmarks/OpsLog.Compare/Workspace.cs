@@ -70,16 +70,32 @@ internal static class Child
         return Outcome.FromJson(output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
     }
 
+    /// <summary>Such a process: does the job and prints what it gives.</summary>
+    public static async Task<int> ServeAsync(string peer, Job job)
+    {
+        var found = Peers.AllPeers.Find(peer)!;
+        if (job.WarmUp)
+        {
+            var copy = job with { Folder = job.Folder + ".warm" };
+            if (Directory.Exists(job.Folder)) Workspace.Copy(job.Folder, copy.Folder);
+            await found.RunAsync(copy);
+            Workspace.Delete(copy.Folder);
+        }
+
+        Console.WriteLine((await found.RunAsync(job)).ToJson());
+        return 0;
+    }
+
     /// <summary>What a program prints. One that killed itself after printing has done what it was to do.</summary>
-    public static async Task<string> OutputAsync(string program, IEnumerable<string> arguments)
+    public static async Task<string> OutputAsync(string program, IEnumerable<string> arguments, bool mustSucceed = false)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
-        if (process.ExitCode != 0 && output.Length == 0)
-            throw new InvalidOperationException($"{program} failed with exit code {process.ExitCode}: {(await errors).Trim()}");
+        if (process.ExitCode != 0 && (mustSucceed || output.Length == 0))
+            throw new InvalidOperationException($"{program} failed with exit code {process.ExitCode}: {(await errors).Trim()} {(mustSucceed ? output : "")}");
         return output;
     }
 }

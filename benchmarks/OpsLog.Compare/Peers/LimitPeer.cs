@@ -32,7 +32,7 @@ internal sealed class LimitPeer : Peer
         JobKind.Put when job.Callers > 1 => await SharedSyncsAsync(job),
         JobKind.Put => Writes(job, job.Promise == Promise.Disk),
         JobKind.Update => Writes(job with { Records = 1000, Update = true }, sync: false),
-        JobKind.Get => Reading.Gets(Load.RandomIds(job), job.Seconds, Dictionary(job).GetValueOrDefault),
+        JobKind.Get => await GetsAsync(job),
         JobKind.Scan => Scan(job),
         JobKind.Open => FindLines(job),
         JobKind.Checkpoint => Copy(job),
@@ -99,6 +99,24 @@ internal sealed class LimitPeer : Peer
         }
 
         return new Outcome(Figures.Rate(load.Ids.Length, start));
+    }
+
+    private static async Task<Outcome> GetsAsync(Job job)
+    {
+        using var stop = new CancellationTokenSource();
+        var writer = job.BesideWriter ? Task.Run(() => WriteLines(job.Folder + ".beside", stop.Token)) : Task.CompletedTask;
+        var outcome = Reading.Gets(Load.RandomIds(job), job.Seconds, Dictionary(job).GetValueOrDefault);
+        await stop.CancelAsync();
+        await writer;
+        return outcome;
+    }
+
+    // What a writer costs the caches and the other processor; it does not touch the dictionary, which would not bear it.
+    private static void WriteLines(string path, CancellationToken stop)
+    {
+        using var log = new RawLog(path);
+        var items = Items.Make(1000, 0, 0);
+        for (var i = 0; !stop.IsCancellationRequested; i = (i + 1) % items.Length) log.Write(Items.Json(items[i]));
     }
 
     private static Outcome Scan(Job job)

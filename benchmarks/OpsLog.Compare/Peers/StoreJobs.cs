@@ -187,12 +187,12 @@ internal sealed class Load
             var random = new Random(count);
             var numbers = Enumerable.Range(0, Math.Min(count, 1000)).Select(_ => random.Next(count)).ToArray();
             Ids = [.. numbers.Select(job.Id)];
-            Items = [.. numbers.Select(n => Compare.Items.Make(n, Environment.TickCount % 1000))];
+            Items = [.. numbers.Select(n => Documents.Items.Make(n, Environment.TickCount % 1000))];
         }
         else
         {
             Ids = [.. Enumerable.Range(0, count).Select(job.Id)];
-            Items = Compare.Items.Make(count, 0, job.Update ? 1 : 0);
+            Items = Documents.Items.Make(count, 0, job.Update ? 1 : 0);
         }
 
         Pairs = [.. Ids.Zip(Items, KeyValuePair.Create)];
@@ -223,7 +223,7 @@ internal sealed class Load
         // Parsed, as a store's documents are: every string is the document's own.
         var dictionary = new Dictionary<string, Item>(job.Records);
         for (var i = 0; i < job.Records; i++)
-            dictionary[job.Id(i)] = JsonSerializer.Deserialize(Compare.Items.Json(Compare.Items.Make(i)), ItemJson.Default.Item)!;
+            dictionary[job.Id(i)] = JsonSerializer.Deserialize(Documents.Items.Json(Documents.Items.Make(i)), ItemJson.Default.Item)!;
         return dictionary;
     }
 }
