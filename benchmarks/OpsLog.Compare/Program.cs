@@ -4,7 +4,6 @@ using OpsLog.Compare;
 using OpsLog.Compare.Peers;
 using OpsLog.Compare.Workloads;
 
-_ = ProcessStart.Timestamp; // before anything else: what a fresh process measures starts here
 ThreadPool.SetMinThreads(32, 8); // callers of stores that block have a thread each
 if (args is [Child.Verb, var name, var json]) return await Child.ServeAsync(name, Job.FromJson(json));
 

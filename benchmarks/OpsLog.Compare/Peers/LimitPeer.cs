@@ -133,13 +133,14 @@ internal sealed class LimitPeer : Peer
 
     private static Outcome FindLines(Job job)
     {
+        var start = Stopwatch.GetTimestamp();
         using var file = File.OpenHandle(Directory.GetFiles(Path.Join(job.Folder, "snapshots"))[0]);
         var buffer = new byte[256 << 10];
         long lines = 0;
         int read;
         for (long at = 0; (read = RandomAccess.Read(file, buffer, at)) > 0; at += read) lines += buffer.AsSpan(0, read).Count((byte)'\n');
         if (lines < job.Records) throw new InvalidDataException("There are too few lines.");
-        return new Outcome(Figures.Milliseconds(ProcessStart.Timestamp));
+        return new Outcome(Figures.Milliseconds(start));
     }
 
     private static Outcome Copy(Job job)

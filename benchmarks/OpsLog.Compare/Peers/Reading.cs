@@ -47,12 +47,6 @@ internal static class Reading
     }
 }
 
-/// <summary>When this process began to run code of its own.</summary>
-internal static class ProcessStart
-{
-    public static long Timestamp { get; } = Stopwatch.GetTimestamp();
-}
-
 /// <summary>What the kernel counts for this process.</summary>
 internal static class ProcessFigures
 {

@@ -118,10 +118,11 @@ internal static class StoreJobs
 
     private static async Task<Outcome> OpenAsync(StorePeer peer, Job job)
     {
+        var start = Stopwatch.GetTimestamp();
         await using var store = await peer.OpenAsync(job);
         var lost = 0;
         if (store.Get(job.Id(0)) is null || store.Get(job.Id(job.Records - 1)) is null) lost = -1;
-        var outcome = new Outcome(Figures.Milliseconds(ProcessStart.Timestamp));
+        var outcome = new Outcome(Figures.Milliseconds(start));
         if (lost != 0) lost = Enumerable.Range(0, job.Records).Count(i => store.Get(job.Id(i)) is null);
         outcome.More["lost"] = lost;
         ProcessFigures.AddMemory(outcome);
