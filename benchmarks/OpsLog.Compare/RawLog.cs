@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace OpsLog.Benchmarks;
+namespace OpsLog.Compare;
 
 /// <summary>What any log has to do at least: bytes behind the last ones of a file.</summary>
 internal sealed class RawLog(string path) : IDisposable

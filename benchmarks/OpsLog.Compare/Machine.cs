@@ -1,19 +1,23 @@
 using System.Runtime.InteropServices;
 
-namespace OpsLog.Benchmarks;
+namespace OpsLog.Compare;
 
-/// <summary>What the figures were made on.</summary>
+/// <summary>What the figures were made on, and how.</summary>
 internal static class Machine
 {
-    public static void Print(Settings settings)
+    public static string Describe(Settings settings)
     {
-        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30;
 #if DEBUG
-        Console.WriteLine("This is a debug build: its figures mean nothing. Use -c Release.\n");
+        Console.Error.WriteLine("This is a debug build: its figures mean nothing. Use -c Release.");
 #endif
-        Console.WriteLine(
-            $"{RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}, {Environment.ProcessorCount} cores ({Processor()}), {memory} GiB, " +
-            $"{FileSystem(settings.Folder)}, {RuntimeInformation.FrameworkDescription}; {settings.Rounds} rounds{(settings.Quick ? ", quick" : "")}");
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30;
+        return $"""
+
+            {RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}, {Environment.ProcessorCount} cores ({Processor()}), {memory} GiB, {FileSystem(settings.Folder)}, {RuntimeInformation.FrameworkDescription}.
+            {settings.Rounds} interleaved rounds; the median counts. Command: `dotnet run -c Release --project benchmarks/OpsLog.Compare -- {settings.CommandLine}`
+
+
+            """;
     }
 
     private static string Processor()

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace OpsLog.Benchmarks;
+namespace OpsLog.Documents;
 
 /// <summary>The document of all measurements: eight members, about 240 bytes of JSON.</summary>
 internal sealed record Item(
@@ -37,7 +37,7 @@ internal static class Items
             s_statuses[(number + variant) % s_statuses.Length],
             $"user-{random.Next(5000)}@example.org",
             Word(random),
-            1 + ((number + variant) % 5),
+            1 + ((random.Next(5) + variant) % 5),
             second,
             [Word(random), Word(random)],
             $"Seen in {Word(random)} while the {Word(random)} was busy; {Word(random)} says {random.Next()}.");
