@@ -49,6 +49,27 @@ run_web_api() {
   grep -q "The store 'tasks' is closed" "$work/web.log" || { cat "$work/web.log"; fail "the web API did not close its store."; }
 }
 
+# A Ceph gateway of its own, which ends when its input does; with a bucket.
+run_s3() {
+  local line endpoint="" access="" secret=""
+  coproc server { bash eng/servers/start.sh radosgw; }
+  while IFS= read -r line <&"${server[0]}"; do
+    case $line in
+      OPSLOG_TEST_S3_ENDPOINT=*) endpoint=${line#*=} ;;
+      OPSLOG_TEST_S3_ACCESS_KEY=*) access=${line#*=} ;;
+      OPSLOG_TEST_S3_SECRET_KEY=*) secret=${line#*=} ;;
+      ready) break ;;
+    esac
+  done
+  [ -n "$endpoint" ] || fail "no S3 server could be started."
+  curl -sSf -X PUT --aws-sigv4 "aws:amz:us-east-1:s3" --user "$access:$secret" "$endpoint/opslog-samples" > /dev/null
+  export OPSLOG_S3="s3://opslog-samples/demo?endpoint=$endpoint" AWS_ACCESS_KEY_ID=$access AWS_SECRET_ACCESS_KEY=$secret
+  run "$1"
+  local pid=$server_PID
+  eval "exec ${server[1]}>&-"
+  wait "$pid" || true
+}
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rm -rf .demo
@@ -58,6 +79,7 @@ for sample in "${@:-samples/[0-9]*.cs}"; do
     printf -- '-- %s\n' "$sample"
     case $sample in
       *05-web-api.cs) run_web_api "$sample" ;;
+      *06-s3.cs) run_s3 "$sample" ;;
       *) run "$sample" ;;
     esac
     count=$((count + 1))

@@ -23,6 +23,8 @@ internal static class OpsLogOptionsBinder
                 case "SNAPSHOTFORMAT": store.SnapshotFormat = Value<SnapshotFormat>(entry); break;
                 case "FLUSHINTERVAL": store.FlushInterval = Duration(entry); break;
                 case "SCHEMAVERSION": store.SchemaVersion = (int)Number(entry, int.MaxValue); break;
+                case "DOCUMENTS": store.Documents = Value<DocumentPlacement>(entry); break;
+                case "DOCUMENTCACHEBYTES": store.DocumentCacheBytes = Number(entry, long.MaxValue); break;
                 case "READONLY": store.ReadOnly = Flag(entry); break;
                 case "CREATEIFMISSING": store.CreateIfMissing = Flag(entry); break;
                 case "HISTORYRETENTION": store.HistoryRetention = Retention(entry); break;

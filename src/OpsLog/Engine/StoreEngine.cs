@@ -33,7 +33,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         (_register, _state, _report) = (opened.Register, opened.State, opened.Report);
         Migration = opened.Migration;
         SchemaVersion = opened.SchemaVersion;
-        _changes = new ChangeSignal(settings.Time);
+        _changes = new ChangeSignal(storage, settings.Time);
         _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer, _register, SchemaVersion));
         if (opened.Peers is not null)
         {

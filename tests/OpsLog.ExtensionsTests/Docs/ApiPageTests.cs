@@ -18,7 +18,7 @@ public sealed partial class ApiPageTests
         Assert.NotEmpty(lists);
         var types = lists.SelectMany(list => Repository.Read(list).Split('\n')).Select(line => line.Trim())
             .Where(line => line.Length > 0 && !line.StartsWith('#') && !line.Contains("->", StringComparison.Ordinal))
-            .Select(type => type[(type.LastIndexOf('.') + 1)..]);
+            .Select(type => NameOf().Match(type).Value);
         Assert.Equal(types.Order(StringComparer.Ordinal), s_rows.Select(row => Code(row.Cells[0])).Order(StringComparer.Ordinal));
     }
 
@@ -33,7 +33,7 @@ public sealed partial class ApiPageTests
             var target = Link().Match(row.Cells[3]).Groups[1].Value;
             var file = target.StartsWith('#') ? "docs/api.md" : Path.GetRelativePath(Repository.Root, Path.GetFullPath(Path.Combine(Repository.Root, "docs", target)));
             var text = Repository.Read(file);
-            if (target.StartsWith('#')) text = text[text.IndexOf("### Errors", StringComparison.Ordinal)..];
+            if (target.StartsWith('#')) text = text.Split("### The rest in a few words")[1].Split("\n## ")[0];
             Assert.True(text.Contains(Code(row.Cells[2]), StringComparison.Ordinal), $"{row.Cells[0]}: '{Code(row.Cells[2])}' is not in {file}.");
         });
     }
@@ -42,6 +42,10 @@ public sealed partial class ApiPageTests
 
     [GeneratedRegex("`([^`]+)`")]
     private static partial Regex CodeSpan();
+
+    // Without its namespace: of a nested type, the outer one's name too.
+    [GeneratedRegex(@"\w+(<\w+>\.\w+|<\w+>)?$")]
+    private static partial Regex NameOf();
 
     [GeneratedRegex(@"\]\(([^)]+)\)")]
     private static partial Regex Link();
