@@ -41,7 +41,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     {
         ArgumentException.ThrowIfNullOrEmpty(location);
         options ??= new OpsStoreOptions();
-        return await OpenAsync(StorageLocation.Open(location, options.TimeProvider, options.Random), ownsStorage: true, options, cancellationToken).ConfigureAwait(false);
+        return await OpenAsync(StorageLocation.Open(location, options.TimeProvider, options.Random, mapReads: options.Documents == DocumentPlacement.InMemory), ownsStorage: true, options, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Opens the store in a folder with source-generated serialisation (NativeAOT, trimming).</summary>

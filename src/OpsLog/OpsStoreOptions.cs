@@ -17,6 +17,15 @@ public sealed class OpsStoreOptions
     /// <summary>When checkpoints are made by themselves. Never null.</summary>
     public CheckpointOptions Checkpoint { get; set; } = new();
 
+    /// <summary>Where documents are kept while the store is open. Default <see cref="DocumentPlacement.InMemory"/>.</summary>
+    public DocumentPlacement Documents { get; set; } = DocumentPlacement.InMemory;
+
+    /// <summary>
+    /// How many bytes of stored documents are kept for the next reader, in blocks of 8 KiB. Default 16 MiB; 0 to 64 GiB. Only for
+    /// <see cref="DocumentPlacement.OnDisk"/>.
+    /// </summary>
+    public long DocumentCacheBytes { get; set; } = 16 << 20;
+
     /// <summary>How long operations are kept behind checkpoints, for history, undo and feeds. Default 30 days.</summary>
     public HistoryRetention HistoryRetention { get; set; } = HistoryRetention.ForAge(TimeSpan.FromDays(30));
 
@@ -65,6 +74,23 @@ public sealed class OpsStoreOptions
 
     /// <summary>Where log messages go. Default <see langword="null"/>: nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
+}
+
+/// <summary>Where documents are kept while a store is open.</summary>
+public enum DocumentPlacement
+{
+    /// <summary>
+    /// In memory: as the stored bytes (mapped, where the storage can), and as an object from the first time it is read. The fastest to read.
+    /// </summary>
+    InMemory,
+
+    /// <summary>
+    /// Where they are stored: memory holds the ids and where each document lies, a read fetches the line. For stores larger than memory, in a folder;
+    /// where the storage hands out neither files nor memory, documents are held in memory all the same. A <see cref="Storage.FileStorage"/> of one's own maps snapshots, which is as good to the system's memory but shows
+    /// in the process's, unless its <see cref="Storage.FileStorageOptions.MapReads"/> is off. A document that cannot be read is an
+    /// <see cref="OpsLogException"/> (<see cref="OpsLogError.StorageFailed"/>) of the read.
+    /// </summary>
+    OnDisk,
 }
 
 /// <summary>When checkpoints are made by themselves: when the log has grown, never by time alone.</summary>

@@ -105,7 +105,7 @@ internal sealed class Follower
             var next = index + 1 < manifest.Retired.Count ? manifest.Retired[index + 1] : null;
             var entry = next is null ? manifest.Logs[0] : new LogEntry(next.Name, next.Agent, _place.Clock, next.Schema, 0, 0, false);
             if (entry.Schema != _place.Entry.Schema || entry.Agent.Length > 0) return false; // the documents were migrated, or agents came in between
-            var extent = new Extent(entry.Name, [StampSource.SingleWriter]);
+            var extent = state.LogExtent(entry.Name, StampSource.SingleWriter);
             lock (state.Gate) state.Extents.Add(extent);
             _place = new Place(new StorageKey(entry.Name), extent, entry, Math.Max(0, _place.Position - length), _place.Clock, 0);
         }
@@ -130,6 +130,7 @@ internal sealed class Follower
             {
                 place.Extent.Add(part.Start, bytes);
                 var taken = scanner.Scan(part with { Memory = bytes }, _builder);
+                place.Extent.Spill(part.Start + taken);
                 // What was taken in is never taken in again, should the next read fail. Empty and void lines behind it may be a seal, which no next log begins with.
                 _place = place with { Position = Math.Max(place.Position, scanner.Standing), Clock = scanner.Clock, Operations = place.Operations + scanner.Operations };
                 return taken;

@@ -109,6 +109,7 @@ internal sealed partial class Writer : IGroupCommitter
         {
             _buffer.Close();
             Show(requests, long.MaxValue);
+            _buffer.Stored(Stored);
             return true;
         }
 
@@ -127,6 +128,7 @@ internal sealed partial class Writer : IGroupCommitter
             _buffer.Close();
             Volatile.Write(ref _flushedTo, _buffer.Position);
             Show(requests, long.MaxValue);
+            _buffer.Stored(Stored);
         }
         catch (Exception e)
         {
