@@ -8,6 +8,12 @@ namespace OpsLog;
 /// <summary>How a store is opened. Read once by <c>OpenAsync</c>; later changes have no effect.</summary>
 public sealed class OpsStoreOptions
 {
+    /// <summary>
+    /// What the store is called in logs, traces and metrics (the attribute <c>db.namespace</c>); it is stored nowhere. Choose few names, and none that is secret.
+    /// Default <see langword="null"/>: it has none there, and its numbers are added to those of other stores without one.
+    /// </summary>
+    public string? Name { get; set; }
+
     /// <summary>When a write is acknowledged. Default <see cref="Durability.Disk"/>.</summary>
     public Durability Durability { get; set; } = Durability.Disk;
 
@@ -74,6 +80,10 @@ public sealed class OpsStoreOptions
 
     /// <summary>Where log messages go. Default <see langword="null"/>: nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
+
+    /// <summary>Checks every option, as <c>OpenAsync</c> does first of all.</summary>
+    /// <exception cref="ArgumentException">An option is missing or out of range; the message says what is allowed.</exception>
+    public void Validate() => _ = new Engine.EngineSettings(this);
 }
 
 /// <summary>Where documents are kept while a store is open.</summary>

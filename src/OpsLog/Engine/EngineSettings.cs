@@ -47,6 +47,7 @@ internal sealed class EngineSettings
         Recovery = options.Recovery;
         Time = options.TimeProvider;
         Nonces = new NonceSource(options.Random);
+        Telemetry = new StoreTelemetry(options.Name, options.TimeProvider);
         Logger = options.LoggerFactory?.CreateLogger("OpsLog") ?? NullLogger.Instance;
     }
 
@@ -74,6 +75,7 @@ internal sealed class EngineSettings
     public TimeProvider Time { get; }
     public NonceSource Nonces { get; }
     public ILogger Logger { get; }
+    public StoreTelemetry Telemetry { get; }
 
     /// <summary>The same for an opening as the only writer.</summary>
     public EngineSettings AsSingleWriter()

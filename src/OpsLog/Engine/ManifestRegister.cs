@@ -166,6 +166,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
                 await ReadOursAsync(ct).ConfigureAwait(false);
                 if (isDone?.Invoke(Current) == true) return Current;
                 Conflicts++;
+                settings.Telemetry.Conflicted();
             }
 
             throw new OpsLogException(OpsLogError.Conflict, $"The manifest was changed by others {MostTries} times in a row. Try again.");

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
@@ -76,6 +77,28 @@ internal struct RecordEnumerator
         }
         while (NextWord());
         return false;
+    }
+
+    /// <summary>
+    /// The shortest way to documents: takes the next slot if a document lies there. A document that is there is of a live record, and of its
+    /// newest version. If none does, <see cref="MoveNext"/> goes on from the same slot, or finds the end.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTakeMade([NotNullWhen(true)] out object? made)
+    {
+        while (_occupied == 0)
+        {
+            if (NextWord())
+                continue;
+            made = null;
+            return false;
+        }
+
+        made = _segment.ValueAt((_word * RecordSegment.WordBits) + BitOperations.TrailingZeroCount(_occupied));
+        if (made is null)
+            return false;
+        _occupied &= _occupied - 1;
+        return true;
     }
 
     private bool NextWord()

@@ -44,4 +44,7 @@ public enum StorageFault
 
     /// <summary>The name cannot be used here: too long, a folder in the way, a loop of links.</summary>
     BadName,
+
+    /// <summary>The server lacks what a store needs, such as writes on a condition. Take another server, or a newer version of it.</summary>
+    Unsupported,
 }

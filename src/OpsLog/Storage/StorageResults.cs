@@ -13,7 +13,7 @@ public enum StorageCapabilities
     /// <summary><see cref="IOpsStorage.ListAsync"/> yields names in ordinal order.</summary>
     ListIsOrdered = 2,
 
-    /// <summary>The storage can tell of changes without being asked.</summary>
+    /// <summary>The storage can tell of changes without being asked: <see cref="IOpsStorage.NextChangeAsync"/>.</summary>
     Notify = 4,
 
     /// <summary>A writer's life can be observed: an append to what a living writer holds gives <see cref="PutOutcome.Held"/>.</summary>
@@ -41,6 +41,9 @@ public readonly record struct PutResult(PutOutcome Outcome, StorageVersion Versi
 {
     /// <summary>Whether the bytes are there.</summary>
     public bool IsStored => Outcome == PutOutcome.Stored;
+
+    /// <summary>After an append: the object takes no more than some thousand further ones. Begin another soon.</summary>
+    public bool IsNearlyFull { get; init; }
 }
 
 /// <summary>An object in a listing.</summary>

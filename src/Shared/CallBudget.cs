@@ -1,0 +1,90 @@
+using System.Security.Cryptography;
+
+namespace OpsLog.Storage;
+
+/// <summary>The pauses between the attempts of one call: random, up to 50 ms first and twice as long each time, 5 s at most, until the budget is used up.</summary>
+internal sealed class CallBudget(RetrySettings settings)
+{
+    private const int FirstPause = 50;
+    private const int MostDoublings = 7;
+
+    private readonly long _started = settings.Time.GetTimestamp();
+    private int _attempts;
+
+    /// <summary>Waits before the next attempt; false if there is to be none.</summary>
+    public async ValueTask<bool> PauseAsync(CancellationToken ct)
+    {
+        var longest = Math.Min(FirstPause << Math.Min(_attempts++, MostDoublings), 5000);
+        var pause = TimeSpan.FromMilliseconds((longest / 2) + settings.Next(longest / 2));
+        if (settings.Time.GetElapsedTime(_started) + pause > settings.Budget) return false;
+        await Task.Delay(pause, settings.Time, ct).ConfigureAwait(false);
+        return true;
+    }
+}
+
+/// <summary>How requests are repeated.</summary>
+/// <param name="Time">The clock.</param>
+/// <param name="Budget">How long one call may take with all its attempts, in the end.</param>
+/// <param name="AttemptTimeout">How long one attempt may take.</param>
+/// <param name="Random">Where chance comes from; null: the system.</param>
+internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpan AttemptTimeout, Random? Random)
+{
+    public int Next(int below)
+    {
+        if (Random is null) return RandomNumberGenerator.GetInt32(below);
+        lock (Random) return Random.Next(below);
+    }
+
+    /// <summary>Eight hexadecimal digits.</summary>
+    public string NextNonce()
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        if (Random is null) RandomNumberGenerator.Fill(bytes);
+        else lock (Random) Random.NextBytes(bytes);
+        return Convert.ToHexStringLower(bytes);
+    }
+
+    /// <summary>Does something that can be done twice, until it is done, refused, or the budget is used up.</summary>
+    /// <param name="what">What it is, for the exception: "read 'x'".</param>
+    /// <param name="attempt">One attempt.</param>
+    /// <param name="failureOf">What an exception means; null: it is not the storage's.</param>
+    /// <param name="ct">Cancels the call.</param>
+    /// <param name="writes">Whether it changes something, so that its outcome may be unknown.</param>
+    public async ValueTask<T> RunAsync<T>(
+        string what, Func<CancellationToken, Task<T>> attempt, Func<Exception, CallFailure?> failureOf, CancellationToken ct, bool writes = false)
+    {
+        var budget = new CallBudget(this);
+        var isUnknown = false;
+        while (true)
+        {
+            CallFailure failure;
+            try
+            {
+                return await OnceAsync(attempt, ct).ConfigureAwait(false);
+            }
+            catch (Exception e) when (!ct.IsCancellationRequested && failureOf(e) is { } known)
+            {
+                failure = known;
+                isUnknown |= writes && failure.IsOutcomeUnknown;
+            }
+
+            if (!failure.IsTransient || !await budget.PauseAsync(ct).ConfigureAwait(false)) throw failure.ToException(what, isUnknown);
+        }
+    }
+
+    /// <summary>One attempt, with its time limit.</summary>
+    public async Task<T> OnceAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        using var limit = new CancellationTokenSource(AttemptTimeout, Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        try
+        {
+            return await attempt(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+        {
+            throw new TimeoutException($"No answer within {AttemptTimeout.TotalSeconds:0.#} s.", e);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+namespace OpsLog.Storage;
+
+/// <summary>What a storage's puts ask of its client library.</summary>
+/// <param name="FailureOf">What an exception means; null: it is none of the storage's.</param>
+/// <param name="IsRefused">The condition was checked by the server and did not hold.</param>
+/// <param name="Look">One look at an object: null if it is absent.</param>
+internal sealed record PutCalls(
+    Func<Exception, CallFailure?> FailureOf, Func<Exception, PutConditionKind, bool> IsRefused, Func<string, CancellationToken, Task<ObjectBytes?>> Look);
+
+/// <summary>
+/// One put from its first attempt to its end. After an attempt without a clear answer the object is read back: its marks tell whether this put made it,
+/// before it is sent again or given up. A put without a condition is simply sent again.
+/// </summary>
+internal sealed class GuardedPut
+{
+    private readonly PutCalls _calls;
+    private readonly RetrySettings _settings;
+    private readonly StorageKey _key;
+    private readonly PutCondition _condition;
+    private readonly string _mark;
+    private readonly (string EntityTag, PutMarks Marks)? _replaced;
+
+    public GuardedPut(PutCalls calls, RetrySettings settings, StorageKey key, string name, PutCondition condition)
+    {
+        (_calls, _settings, _key, Name, _condition) = (calls, settings, key, name, condition);
+        _mark = settings.NextNonce();
+        _replaced = condition.Kind == PutConditionKind.IfVersion ? PutMarks.Of(condition.Version) : null;
+        Marks = condition.Kind == PutConditionKind.Always ? PutMarks.Over(_mark) : (_replaced?.Marks ?? default).Add(_mark);
+    }
+
+    public string Name { get; }
+
+    /// <summary>The metadata to send along.</summary>
+    public PutMarks Marks { get; }
+
+    /// <summary>The entity tag the object must have; null: any.</summary>
+    public string? EntityTag => _replaced?.EntityTag;
+
+    public bool IfAbsent => _condition.Kind == PutConditionKind.IfAbsent;
+
+    private string What => $"write '{_key}'";
+
+    /// <summary>Sends it until its outcome is known or the budget is used up.</summary>
+    /// <param name="send">One attempt; gives the new entity tag.</param>
+    /// <param name="readsBackAlways">Also without a condition: it cannot be sent again once it has been carried out.</param>
+    /// <param name="ct">Cancels it; the object is then wholly written or untouched.</param>
+    public async ValueTask<PutResult> SendAsync(Func<CancellationToken, Task<string>> send, bool readsBackAlways, CancellationToken ct)
+    {
+        var budget = new CallBudget(_settings);
+        var isUnknown = false;
+        while (true)
+        {
+            CallFailure failure;
+            try
+            {
+                var tag = await _settings.OnceAsync(send, ct).ConfigureAwait(false);
+                return new PutResult(PutOutcome.Stored, Marks.ToVersion(tag));
+            }
+            catch (Exception e) when (_calls.IsRefused(e, _condition.Kind))
+            {
+                if (!isUnknown) return new PutResult(PutOutcome.Conflict, Detail: IfAbsent ? "The object exists." : "The object has another version, or is gone.");
+                failure = new CallFailure(StorageFault.Unavailable, "it is not known which of several attempts was carried out.");
+            }
+            catch (Exception e) when (!ct.IsCancellationRequested && _calls.FailureOf(e) is { } known)
+            {
+                failure = known;
+                isUnknown |= known.IsOutcomeUnknown;
+            }
+
+            if (isUnknown && (readsBackAlways || _condition.Kind != PutConditionKind.Always) && await ReadBackAsync(ct).ConfigureAwait(false) is { } result) return result;
+            if (!failure.IsTransient || !await budget.PauseAsync(ct).ConfigureAwait(false)) throw failure.ToException(What, isUnknown);
+        }
+    }
+
+    // Null: it has not happened (yet).
+    private async ValueTask<PutResult?> ReadBackAsync(CancellationToken ct)
+    {
+        ObjectBytes? found;
+        try
+        {
+            found = await _settings.RunAsync(What, token => _calls.Look(Name, token), _calls.FailureOf, ct).ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            throw new StorageException(e.Fault, e.Message, e) { OutcomeUnknown = true };
+        }
+
+        if (found is not { } there || PutMarks.Of(there.Version) is not { } now) return IfAbsent || _condition.Kind == PutConditionKind.Always ? null : throw Unknown("it is gone");
+        if (_replaced is { } old && string.Equals(old.EntityTag, now.EntityTag, StringComparison.Ordinal) && !now.Marks.EndsWith(_mark)) return null; // as it was
+        return now.Marks.Tell(_mark, _replaced?.Marks) switch
+        {
+            true => new PutResult(PutOutcome.Stored, now.Marks.EndsWith(_mark) ? there.Version : default),
+            false when _condition.Kind == PutConditionKind.Always => null,
+            false => new PutResult(PutOutcome.Conflict, Detail: "Another writer was first."),
+            null when _condition.Kind == PutConditionKind.Always => null,
+            null => throw Unknown("others have replaced it many times since"),
+        };
+    }
+
+    private StorageException Unknown(string why) =>
+        new(StorageFault.Unavailable, $"'{_key}' was written to, but the answer was lost, and {why}. Read it before you go on.") { OutcomeUnknown = true };
+}
