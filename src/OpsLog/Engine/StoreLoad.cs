@@ -79,7 +79,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         var snapshot = await loader.LoadAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, header =>
         {
             ChooseSchema(header.SchemaVersion);
-            return _builder = new StateBuilder(State, Migration, plan.Merges);
+            return _builder = new StateBuilder(State, Migration, plan.Merges) { Gathers = true };
         }, ct).ConfigureAwait(false);
         _skipped.AddRange(loader.Skipped);
         SnapshotRecords = _builder.SnapshotRecords;
@@ -115,7 +115,9 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         var length = await LogReader.ReadAsync(storage, key, skip.Length, null, part =>
         {
             if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
-            return scanner.Scan(part, times);
+            var taken = scanner.Scan(part, times);
+            _builder.Flush();
+            return taken;
         }, ct, skip: numbered ? skip : default).ConfigureAwait(false);
         if (length is null && plan.IsMany && covered == 0)
         {
