@@ -1,3 +1,4 @@
+using OpsLog.AzureBlobs;
 using OpsLog.PostgreSql;
 using OpsLog.S3;
 using OpsLog.Storage;
@@ -11,6 +12,7 @@ internal static class StoreLocation
     {
         // A client library is loaded by the first location that needs it, not by the tool's start.
         StorageSchemes.Register("s3", (location, time, random) => S3Storage.FromUri(location, new S3StorageOptions { TimeProvider = time, Random = random }));
+        StorageSchemes.Register("azblob", (location, time, random) => AzureBlobStorage.FromUri(location, new AzureBlobStorageOptions { TimeProvider = time, Random = random }));
         StorageSchemes.Register("postgres", PostgreSql);
         StorageSchemes.Register("postgresql", PostgreSql);
     }

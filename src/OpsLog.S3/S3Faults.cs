@@ -18,6 +18,10 @@ internal static class S3Faults
     /// <summary>The condition was checked and did not hold.</summary>
     public static bool IsRefused(Exception e) => e is AmazonS3Exception { StatusCode: HttpStatusCode.PreconditionFailed };
 
+    /// <summary>The condition of a put of that kind was checked and did not hold.</summary>
+    public static bool IsRefused(Exception e, PutConditionKind kind) =>
+        IsRefused(e) || (kind == PutConditionKind.IfVersion && IsAbsent(e) && !IsUploadGone((AmazonS3Exception)e));
+
     /// <summary>The range lies behind the object's end.</summary>
     public static bool IsBehindEnd(Exception e) => e is AmazonS3Exception { StatusCode: HttpStatusCode.RequestedRangeNotSatisfiable };
 

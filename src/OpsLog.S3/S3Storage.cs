@@ -28,6 +28,7 @@ public sealed class S3Storage : IOpsStorage
     private readonly AmazonS3Client _client;
     private readonly S3Requests _requests;
     private readonly S3Probe _probe;
+    private readonly PutCalls _calls;
     private readonly KeyMap _names;
     private readonly RetrySettings _settings;
     private readonly PartReader _reader;
@@ -55,6 +56,7 @@ public sealed class S3Storage : IOpsStorage
         _settings = new RetrySettings(options.TimeProvider, options.RetryBudget, options.RequestTimeout, options.Random);
         _client = ClientOf(options);
         _requests = new S3Requests(_client, bucket);
+        _calls = new PutCalls(S3Faults.Of, S3Faults.IsRefused, _requests.HeadAsync);
         _probe = new S3Probe(_requests, _settings, _names.Prefix);
         _reader = new PartReader(ReadPartAsync, _partSize, _parallel);
     }
@@ -124,13 +126,14 @@ public sealed class S3Storage : IOpsStorage
             return new PutResult(PutOutcome.Conflict, Detail: "No object has such a version.");
         var isConditional = condition.Kind != PutConditionKind.Always;
         var form = isConditional ? await _probe.FormAsync(cancellationToken).ConfigureAwait(false) : EntityTagForm.Quoted;
-        var put = new S3Put(_requests, _settings, key, name, condition, form);
+        var put = new GuardedPut(_calls, _settings, key, name, condition);
+        var ifMatch = form == EntityTagForm.Quoted && put.EntityTag is { } tag ? $"\"{tag}\"" : put.EntityTag;
         var source = new PartSource(content, _partSize);
         var first = await source.NextAsync(cancellationToken).ConfigureAwait(false);
-        if (source.IsAtEnd) return await PutWholeAsync(put, new ReadOnlyMemoryStream(first), cancellationToken).ConfigureAwait(false);
+        if (source.IsAtEnd) return await PutWholeAsync(put, ifMatch, new ReadOnlyMemoryStream(first), cancellationToken).ConfigureAwait(false);
         if (!isConditional || await _probe.UploadsHonourAsync(cancellationToken).ConfigureAwait(false))
-            return await new S3Upload(_requests, _settings, put, key, _parallel).SendAsync(first, source, cancellationToken).ConfigureAwait(false);
-        return await PutWholeAsync(put, await PartsStream.CollectAsync(first, source, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            return await new S3Upload(_requests, _settings, put, ifMatch, key, _parallel).SendAsync(first, source, cancellationToken).ConfigureAwait(false);
+        return await PutWholeAsync(put, ifMatch, await PartsStream.CollectAsync(first, source, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Object storage has no append.</summary>
@@ -228,8 +231,8 @@ public sealed class S3Storage : IOpsStorage
         }
     }
 
-    private ValueTask<PutResult> PutWholeAsync(S3Put put, Stream content, CancellationToken ct) =>
-        put.SendAsync(token => _requests.PutAsync(put.Name, content, put.Marks, put.IfMatch, put.IfAbsent, token), isUpload: false, ct);
+    private ValueTask<PutResult> PutWholeAsync(GuardedPut put, string? ifMatch, Stream content, CancellationToken ct) =>
+        put.SendAsync(token => _requests.PutAsync(put.Name, content, put.Marks, ifMatch, put.IfAbsent, token), readsBackAlways: false, ct);
 
     private ValueTask<ObjectBytes?> ReadPartAsync(StorageKey key, long offset, long count, CancellationToken ct)
     {

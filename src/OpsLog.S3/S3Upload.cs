@@ -4,7 +4,7 @@ using OpsLog.Storage;
 namespace OpsLog.S3;
 
 /// <summary>A large object as a multipart upload: a few parts on their way at once, nothing visible before the end.</summary>
-internal sealed class S3Upload(S3Requests requests, RetrySettings settings, S3Put put, StorageKey key, int parallel)
+internal sealed class S3Upload(S3Requests requests, RetrySettings settings, GuardedPut put, string? ifMatch, StorageKey key, int parallel)
 {
     private const int MostParts = 10_000;
 
@@ -28,7 +28,7 @@ internal sealed class S3Upload(S3Requests requests, RetrySettings settings, S3Pu
             }
 
             var tags = await Task.WhenAll(parts).ConfigureAwait(false);
-            result = await put.SendAsync(token => requests.CompleteUploadAsync(put.Name, upload, [.. tags], put.IfMatch, put.IfAbsent, token), isUpload: true, ct).ConfigureAwait(false);
+            result = await put.SendAsync(token => requests.CompleteUploadAsync(put.Name, upload, [.. tags], ifMatch, put.IfAbsent, token), readsBackAlways: true, ct).ConfigureAwait(false);
             return result.Value;
         }
         catch (StorageException e)

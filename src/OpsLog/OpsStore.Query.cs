@@ -118,7 +118,7 @@ public sealed partial class OpsStore<T>
 
             var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
             revision = record.Revision;
-            made ??= state.Records.TryCache(handle, location, Documents.Wrap(_documents.Decode(id, record.Document)));
+            made ??= state.TryCache(handle, location, Documents.Wrap(_documents.Decode(id, record.Document)));
             GC.KeepAlive(extent);
             value = Documents.Unwrap<T>(made)!;
             return true;

@@ -41,7 +41,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     {
         ArgumentException.ThrowIfNullOrEmpty(location);
         options ??= new OpsStoreOptions();
-        return await OpenAsync(StorageSchemes.Open(location, options.TimeProvider, options.Random), ownsStorage: true, options, cancellationToken).ConfigureAwait(false);
+        return await OpenAsync(StorageSchemes.Open(location, options.TimeProvider, options.Random, mapReads: options.Documents == DocumentPlacement.InMemory), ownsStorage: true, options, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Opens the store in a folder or another place with source-generated serialisation (NativeAOT, trimming).</summary>
@@ -75,7 +75,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
         {
             var settings = new EngineSettings(options);
             var documents = new DocumentCodec<T>(options);
-            var engine = await StoreEngine.OpenAsync(storage, ownsStorage, settings, ct).ConfigureAwait(false);
+            var engine = await settings.Telemetry.MeasureAsync(StoreTelemetry.Open, () => StoreEngine.OpenAsync(storage, ownsStorage, settings, ct)).ConfigureAwait(false);
             return new OpsStore<T>(engine, documents);
         }
         catch when (ownsStorage)
@@ -189,7 +189,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
 
     /// <summary>Makes everything acknowledged so far survive a power loss, whatever the store's <see cref="Durability"/>.</summary>
     /// <exception cref="OpsLogException">The flush failed; the store is read-only from then on.</exception>
-    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.FlushAsync(cancellationToken);
+    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.Telemetry.MeasureAsync(StoreTelemetry.Flush, () => _engine.FlushAsync(cancellationToken));
 
     /// <summary>
     /// Ends all background work, makes a checkpoint if one is due, and gives the store free. Everything acknowledged is kept, also when this fails.

@@ -8,8 +8,12 @@ internal sealed class KeyMap
 
     private const int MostBytes = 1024; // of a name, in UTF-8, on S3 and on Azure
 
-    public KeyMap(string prefix, string parameter)
+    private readonly bool _dotsMayEndParts;
+
+    /// <exception cref="ArgumentException">The prefix cannot be one.</exception>
+    public KeyMap(string prefix, string parameter, bool dotsMayEndParts = true)
     {
+        _dotsMayEndParts = dotsMayEndParts;
         prefix = (prefix ?? "").Trim('/');
         if (!StorageKey.IsValid(prefix))
             throw new ArgumentException("A prefix has parts joined by '/', none of them empty, '.' or '..', without control characters and '\\'.", parameter);
@@ -20,26 +24,26 @@ internal sealed class KeyMap
     public string Prefix { get; }
 
     /// <exception cref="StorageException">The name cannot be had here.</exception>
-    public string NameOf(StorageKey key)
-    {
-        if (key.Value.StartsWith(Own, StringComparison.Ordinal))
-            throw new StorageException(StorageFault.BadName, $"'{key}' can't be an object: names that begin with '{Own}' are the storage's own.");
-        var name = Prefix + key.Value;
-        if (System.Text.Encoding.UTF8.GetByteCount(name) > MostBytes)
-            throw new StorageException(StorageFault.BadName, $"'{key}' can't be an object: with the prefix its name has more than {MostBytes} bytes.");
-        return name;
-    }
+    public string NameOf(StorageKey key) => Obstacle(key) is { } obstacle
+        ? throw new StorageException(StorageFault.BadName, $"'{key}' can't be an object: {obstacle}.")
+        : Prefix + key.Value;
 
     /// <summary>Whether an object may have that name; no object has another.</summary>
-    public bool CanName(StorageKey key) =>
-        !key.Value.StartsWith(Own, StringComparison.Ordinal) && System.Text.Encoding.UTF8.GetByteCount(Prefix + key.Value) <= MostBytes;
+    public bool CanName(StorageKey key) => Obstacle(key) is null;
 
     /// <summary>The key of a listed name; null if it is none.</summary>
     public StorageKey? KeyOf(string name)
     {
         if (!name.StartsWith(Prefix, StringComparison.Ordinal)) return null;
         var rest = name[Prefix.Length..];
-        return rest.Length == 0 || rest.StartsWith(Own, StringComparison.Ordinal) || !StorageKey.IsValid(rest) ? null : new StorageKey(rest);
+        return rest.Length > 0 && StorageKey.IsValid(rest) && CanName(new StorageKey(rest)) ? new StorageKey(rest) : null;
+    }
+
+    private string? Obstacle(StorageKey key)
+    {
+        if (key.Value.StartsWith(Own, StringComparison.Ordinal)) return $"names that begin with '{Own}' are the storage's own";
+        if (!_dotsMayEndParts && (key.Value.EndsWith('.') || key.Value.Contains("./", StringComparison.Ordinal))) return "no part of a name may end with a dot";
+        return System.Text.Encoding.UTF8.GetByteCount(Prefix + key.Value) > MostBytes ? $"with the prefix its name has more than {MostBytes} bytes" : null;
     }
 
     /// <summary>Whether a server that orders names by their UTF-8 bytes has everything behind a key where the key's own order has it.</summary>

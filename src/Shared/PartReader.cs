@@ -4,7 +4,11 @@ namespace OpsLog.Storage;
 /// <param name="Bytes">The bytes of the range, cut at the object's end.</param>
 /// <param name="Length">The object's whole length.</param>
 /// <param name="Version">Its version.</param>
-internal readonly record struct ObjectBytes(ReadOnlyMemory<byte> Bytes, long Length, StorageVersion Version);
+internal readonly record struct ObjectBytes(ReadOnlyMemory<byte> Bytes, long Length, StorageVersion Version)
+{
+    /// <summary>What stays while bytes that were once there stay: the version, or less for an object that is appended to.</summary>
+    public string Identity { get; init; } = Version.Tag ?? "";
+}
 
 /// <summary>Reads ranges of objects in parts, a few at a time, all of one version.</summary>
 /// <param name="read">One request: null if there is no such object.</param>
@@ -39,7 +43,7 @@ internal sealed class PartReader(Func<StorageKey, long, long, CancellationToken,
         {
             var start = first.Bytes.Length + (i * partSize);
             var count = Math.Min(partSize, bytes.Length - start);
-            var part = await PartAsync(key, offset + start, count, first.Version, token).ConfigureAwait(false);
+            var part = await PartAsync(key, offset + start, count, first.Identity, token).ConfigureAwait(false);
             if (part is { } found) found.CopyTo(bytes.AsMemory(start));
             else same = false;
         }).ConfigureAwait(false);
@@ -47,10 +51,10 @@ internal sealed class PartReader(Func<StorageKey, long, long, CancellationToken,
     }
 
     // Null: the object is no longer the one that was begun with.
-    private async ValueTask<ReadOnlyMemory<byte>?> PartAsync(StorageKey key, long offset, int count, StorageVersion version, CancellationToken ct)
+    private async ValueTask<ReadOnlyMemory<byte>?> PartAsync(StorageKey key, long offset, int count, string identity, CancellationToken ct)
     {
         var part = await read(key, offset, count, ct).ConfigureAwait(false);
-        return part is { } found && found.Version == version && found.Bytes.Length == count ? found.Bytes : null;
+        return part is { } found && string.Equals(found.Identity, identity, StringComparison.Ordinal) && found.Bytes.Length == count ? found.Bytes : null;
     }
 
     private static StorageException Replaced(StorageKey key) =>
@@ -61,7 +65,7 @@ internal sealed class PartReader(Func<StorageKey, long, long, CancellationToken,
     {
         private readonly PartReader _reader;
         private readonly StorageKey _key;
-        private readonly StorageVersion _version;
+        private readonly string _identity;
         private readonly long _end;
         private readonly CancellationTokenSource _stopped = new();
         private readonly Queue<Task<ReadOnlyMemory<byte>?>> _coming = new();
@@ -70,7 +74,7 @@ internal sealed class PartReader(Func<StorageKey, long, long, CancellationToken,
 
         public PartStream(PartReader reader, StorageKey key, long offset, long count, ObjectBytes first)
         {
-            (_reader, _key, _version, _current) = (reader, key, first.Version, first.Bytes);
+            (_reader, _key, _identity, _current) = (reader, key, first.Identity, first.Bytes);
             (_next, _end) = (offset + first.Bytes.Length, offset + count);
         }
 
@@ -91,7 +95,7 @@ internal sealed class PartReader(Func<StorageKey, long, long, CancellationToken,
             if (_current.IsEmpty)
             {
                 for (; _coming.Count < _reader.Parallel && _next < _end; _next += _reader.PartSize)
-                    _coming.Enqueue(_reader.PartAsync(_key, _next, (int)Math.Min(_reader.PartSize, _end - _next), _version, _stopped.Token).AsTask());
+                    _coming.Enqueue(_reader.PartAsync(_key, _next, (int)Math.Min(_reader.PartSize, _end - _next), _identity, _stopped.Token).AsTask());
                 if (!_coming.TryDequeue(out var part)) return 0;
                 _current = await part.WaitAsync(cancellationToken).ConfigureAwait(false) ?? throw Replaced(_key);
             }

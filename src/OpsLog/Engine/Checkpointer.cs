@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging;
+using System.Diagnostics;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -174,6 +174,7 @@ internal sealed class Checkpointer : IDisposable
     {
         try
         {
+            Activity.Current = null; // no part of the write that happened to make it due
             await RunAsync(CancellationToken.None).ConfigureAwait(false);
             Failure = null;
         }
@@ -190,7 +191,9 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
-    private async ValueTask CheckpointAsync(CancellationToken ct)
+    private ValueTask CheckpointAsync(CancellationToken ct) => _settings.Telemetry.MeasureAsync(StoreTelemetry.Checkpoint, () => MakeCheckpointAsync(ct));
+
+    private async ValueTask MakeCheckpointAsync(CancellationToken ct)
     {
         var before = _register.Current;
         await MakeRoomAsync(before, ct).ConfigureAwait(false);
@@ -226,6 +229,7 @@ internal sealed class Checkpointer : IDisposable
         _nextTry = 0;
         Checkpoints++;
         Volatile.Write(ref _snapshotBytes, snapshot.Length);
+        EngineLog.Checkpoint(_settings.Logger, _settings.Telemetry.Name, snapshot.Count, snapshot.Length, snapshot.Name);
         await TidyUpAsync(roll, view, stream, snapshot, ct).ConfigureAwait(false);
     }
 

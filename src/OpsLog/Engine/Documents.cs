@@ -35,7 +35,7 @@ internal static class Documents
             if (extent is not null)
             {
                 var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
-                made = state.Records.TryCache(handle, location, Wrap(codec.Decode(id, record.Document)));
+                made = state.TryCache(handle, location, Wrap(codec.Decode(id, record.Document)));
                 GC.KeepAlive(extent);
             }
             else if (!state.Records.TryGet(id, out location, out made, out handle) || location.IsTombstone)

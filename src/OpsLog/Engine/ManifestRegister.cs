@@ -13,6 +13,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
     private const int MostTries = 100;
     private const int AtOnce = 4;
     private const int LongestPause = 128;
+    private const int MostSeals = 256; // the package's lines are longer, and begin with something else
     private static readonly TimeSpan s_heldPatience = TimeSpan.FromMinutes(1);
     private readonly SemaphoreSlim _gate = new(1, 1);
     private StorageVersion _version; // of Current
@@ -42,13 +43,15 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         return result with { Bytes = manifest.Bytes };
     }
 
-    // Where all logs are agents', activeOps names an empty one that is nobody's of ours: what lies in it the package wrote, and no manifest tells. A lone byte is the
-    // seal on the log of a single writer that gave up its opening.
+    // Where all logs are agents', activeOps names an empty one that is nobody's of ours: what lies in it the package wrote, and no manifest tells. Newlines alone
+    // are seals on the log of a single writer that gave up its opening.
     private async ValueTask<bool> HasPackageLinesAsync(Manifest manifest, CancellationToken ct)
     {
         var name = manifest.Package.ActiveOps;
         if ((storage.Capabilities & StorageCapabilities.Append) == 0 || !StorageKey.IsValid(name) || manifest.Logs.Any(l => string.Equals(l.Name, name, StringComparison.Ordinal))) return false;
-        return await ObjectReader.StatAsync(storage, new StorageKey(name), ct).ConfigureAwait(false) is { Length: > 1 };
+        var found = await storage.ReadAsync(new StorageKey(name), new ByteRange(0, MostSeals), ct).ConfigureAwait(false);
+        if (found is null) return false;
+        await using (found.ConfigureAwait(false)) return (await found.ReadToEndAsync(ct).ConfigureAwait(false)).Span.ContainsAnyExcept((byte)'\n');
     }
 
     /// <summary>Takes a manifest as the base of the next swap: the one just read, in our form.</summary>
@@ -163,6 +166,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
                 await ReadOursAsync(ct).ConfigureAwait(false);
                 if (isDone?.Invoke(Current) == true) return Current;
                 Conflicts++;
+                settings.Telemetry.Conflicted();
             }
 
             throw new OpsLogException(OpsLogError.Conflict, $"The manifest was changed by others {MostTries} times in a row. Try again.");

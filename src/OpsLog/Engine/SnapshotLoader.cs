@@ -78,12 +78,12 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
     private async ValueTask<LoadedSnapshot> LoadLinesAsync(StorageKey key, SnapshotEntry? expected, Func<SnapshotHeader, StateBuilder> builderFor, CancellationToken ct)
     {
         Extent extent;
-        lock (state.Gate) extent = state.Extents.Add(new Extent(key.Value, []));
+        lock (state.Gate) extent = state.Extents.Add(new Extent(key.Value, []) { Disk = state.Disk?.Open(key.Value) });
         var lines = new Lines(this, key, extent, builderFor);
         await ObjectReader.ReadAsync(storage, key, 0, null, 0, part =>
         {
             lock (state.Gate) return lines.Take(part);
-        }, Window, ct).ConfigureAwait(false);
+        }, state.Disk is null ? Window : Math.Min(Window, DiskDocuments.LoadWindow), ct).ConfigureAwait(false);
         lines.Finish(expected);
         var header = lines.Header!;
         if (header.Format is null)
@@ -137,6 +137,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             }
 
             Bytes = part.Start + position;
+            extent.Spill(Bytes);
             return position;
         }
 

@@ -35,6 +35,12 @@ internal sealed partial class Writer
         SwitchTo(LogTarget.None, new LogBuffer(new Extent("", []), 0), 0);
     }
 
+    private void Fenced()
+    {
+        Fencings++;
+        _telemetry.Fenced();
+    }
+
     private ValueTask LeaveLogAsync()
     {
         var left = _target;

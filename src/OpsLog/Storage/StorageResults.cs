@@ -41,6 +41,9 @@ public readonly record struct PutResult(PutOutcome Outcome, StorageVersion Versi
 {
     /// <summary>Whether the bytes are there.</summary>
     public bool IsStored => Outcome == PutOutcome.Stored;
+
+    /// <summary>After an append: the object takes no more than some thousand further ones. Begin another soon.</summary>
+    public bool IsNearlyFull { get; init; }
 }
 
 /// <summary>An object in a listing.</summary>

@@ -38,14 +38,21 @@ public static class StorageSchemes
     /// <param name="timeProvider">The clock the storage waits on. Default: the system's.</param>
     /// <param name="random">The storage's random source. Default: the system's.</param>
     /// <exception cref="ArgumentException">The location is malformed or of a kind that is not registered. The message holds no secret.</exception>
-    public static IOpsStorage Open(string location, TimeProvider? timeProvider = null, Random? random = null)
+    public static IOpsStorage Open(string location, TimeProvider? timeProvider = null, Random? random = null) =>
+        Open(location, timeProvider ?? TimeProvider.System, random, mapReads: true);
+
+    /// <summary>The same.</summary>
+    /// <param name="location">As there.</param>
+    /// <param name="timeProvider">As there.</param>
+    /// <param name="random">As there.</param>
+    /// <param name="mapReads">Of a folder: <see cref="FileStorageOptions.MapReads"/>.</param>
+    internal static IOpsStorage Open(string location, TimeProvider timeProvider, Random? random, bool mapReads)
     {
         ArgumentException.ThrowIfNullOrEmpty(location);
-        timeProvider ??= TimeProvider.System;
-        if (SchemeOf(location) is not { } scheme) return Folder(location, timeProvider, random);
+        if (SchemeOf(location) is not { } scheme) return Folder(location, timeProvider, random, mapReads);
         if (scheme.Equals("file", StringComparison.OrdinalIgnoreCase))
         {
-            if (Uri.TryCreate(location, UriKind.Absolute, out var uri)) return Folder(uri.LocalPath, timeProvider, random);
+            if (Uri.TryCreate(location, UriKind.Absolute, out var uri)) return Folder(uri.LocalPath, timeProvider, random, mapReads);
             throw new ArgumentException("The file URI is malformed: write file:///path/to/folder.", nameof(location));
         }
 
@@ -75,8 +82,8 @@ public static class StorageSchemes
         return end > 0 && Uri.CheckSchemeName(location[..end]) ? location[..end] : null;
     }
 
-    private static FileStorage Folder(string path, TimeProvider timeProvider, Random? random) =>
-        new(path, new FileStorageOptions { TimeProvider = timeProvider, Random = random });
+    private static FileStorage Folder(string path, TimeProvider timeProvider, Random? random, bool mapReads) =>
+        new(path, new FileStorageOptions { TimeProvider = timeProvider, Random = random, MapReads = mapReads });
 
     private static string Member(string member)
     {

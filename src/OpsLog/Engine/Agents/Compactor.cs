@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging;
+using System.Diagnostics;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -115,6 +115,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
 
     private async Task RunInBackgroundAsync()
     {
+        Activity.Current = null; // no part of the write that happened to make it due
         await _one.WaitAsync().ConfigureAwait(false);
         try
         {
@@ -149,7 +150,10 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         }
     }
 
-    private async ValueTask CheckpointAsync(bool isDemanded, CancellationToken ct)
+    private ValueTask CheckpointAsync(bool isDemanded, CancellationToken ct) =>
+        settings.Telemetry.MeasureAsync(StoreTelemetry.Checkpoint, () => MakeCheckpointAsync(isDemanded, ct));
+
+    private async ValueTask MakeCheckpointAsync(bool isDemanded, CancellationToken ct)
     {
         for (var tries = 0; tries < MostTries; tries++)
         {
@@ -220,6 +224,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         if (committed is null) return false;
         _collected = [];
         Checkpoints++;
+        EngineLog.Checkpoint(settings.Logger, settings.Telemetry.Name, snapshot.Count, snapshot.Length, snapshot.Name);
         await TidyUpAsync(plan.Floor, ct).ConfigureAwait(false);
         return true;
     }

@@ -222,7 +222,7 @@ internal sealed class Merger : IDisposable
                 var skips = merged is not null && (!_logs.TryGetValue(entry.Name, out var log) || (!log.IsOwn && log.Position(_numbered) < entry.Covered));
                 if (!_logs.TryGetValue(entry.Name, out log) || (skips && _numbered))
                 {
-                    var extent = State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+                    var extent = State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
                     log = new PeerLog(entry with { Clock = entry.Start }, extent) { MovedAt = _settings.Time.GetTimestamp() };
                     _logs[entry.Name] = log;
                 }
@@ -272,7 +272,7 @@ internal sealed class Merger : IDisposable
             var start = Math.Max(0, retired.Clock - LogSource.LongestStep);
             var entry = new LogEntry(retired.Name, retired.Agent, start, retired.Schema, 0, start, false);
             Extent extent;
-            lock (State.Gate) extent = State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+            lock (State.Gate) extent = State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
             log = new PeerLog(entry, extent);
         }
 
@@ -301,6 +301,7 @@ internal sealed class Merger : IDisposable
                 log.Extent.Add(part.Start, bytes);
                 _builder.EnterLog(log.Extent, log.Source, log.Entry.Schema);
                 var taken = scanner.Scan(part with { Memory = bytes }, sink);
+                log.Extent.Spill(part.Start + taken);
                 if (scanner.Standing >= 0) log.Standing = scanner.Standing;
                 log.Clock = scanner.Clock;
                 if (!_numbered) log.Read = new LogExtent(Math.Max(log.Read.Length, scanner.Position), 0);

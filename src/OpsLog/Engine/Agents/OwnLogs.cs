@@ -81,7 +81,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         {
             log.IsActive = false;
             if (!merger.Logs.Contains(log)) return; // it has been retired
-            var extent = merger.State.Extents.Add(new Extent(log.Entry.Name, [log.Source]));
+            var extent = merger.State.Extents.Add(merger.State.LogExtent(log.Entry.Name, log.Source));
             merger.Add(new PeerLog(log.Entry with { Clock = log.Clock }, extent)
             {
                 Entry = log.Entry,
@@ -156,7 +156,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
 
         lock (merger.State.Gate)
         {
-            var extent = merger.State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+            var extent = merger.State.Extents.Add(merger.State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
             var log = new PeerLog(entry, extent) { Target = target, IsActive = true, IsWritten = true, Exists = true, MovedAt = settings.Time.GetTimestamp() };
             merger.State.Clock = Math.Max(merger.State.Clock, entry.Start);
             merger.Add(log);

@@ -1,35 +1,40 @@
-using Amazon.S3;
-using OpsLog.Storage;
+namespace OpsLog.Storage;
 
-namespace OpsLog.S3;
+/// <summary>What a storage's puts ask of its client library.</summary>
+/// <param name="FailureOf">What an exception means; null: it is none of the storage's.</param>
+/// <param name="IsRefused">The condition was checked by the server and did not hold.</param>
+/// <param name="Look">One look at an object: null if it is absent.</param>
+internal sealed record PutCalls(
+    Func<Exception, CallFailure?> FailureOf, Func<Exception, PutConditionKind, bool> IsRefused, Func<string, CancellationToken, Task<ObjectBytes?>> Look);
 
 /// <summary>
 /// One put from its first attempt to its end. After an attempt without a clear answer the object is read back: its marks tell whether this put made it,
 /// before it is sent again or given up. A put without a condition is simply sent again.
 /// </summary>
-internal sealed class S3Put
+internal sealed class GuardedPut
 {
-    private readonly S3Requests _requests;
+    private readonly PutCalls _calls;
     private readonly RetrySettings _settings;
     private readonly StorageKey _key;
     private readonly PutCondition _condition;
     private readonly string _mark;
     private readonly (string EntityTag, PutMarks Marks)? _replaced;
 
-    public S3Put(S3Requests requests, RetrySettings settings, StorageKey key, string name, PutCondition condition, EntityTagForm form)
+    public GuardedPut(PutCalls calls, RetrySettings settings, StorageKey key, string name, PutCondition condition)
     {
-        (_requests, _settings, _key, Name, _condition) = (requests, settings, key, name, condition);
+        (_calls, _settings, _key, Name, _condition) = (calls, settings, key, name, condition);
         _mark = settings.NextNonce();
         _replaced = condition.Kind == PutConditionKind.IfVersion ? PutMarks.Of(condition.Version) : null;
         Marks = condition.Kind == PutConditionKind.Always ? PutMarks.Over(_mark) : (_replaced?.Marks ?? default).Add(_mark);
-        if (_replaced is { } old) IfMatch = form == EntityTagForm.Quoted ? $"\"{old.EntityTag}\"" : old.EntityTag;
     }
 
     public string Name { get; }
 
+    /// <summary>The metadata to send along.</summary>
     public PutMarks Marks { get; }
 
-    public string? IfMatch { get; }
+    /// <summary>The entity tag the object must have; null: any.</summary>
+    public string? EntityTag => _replaced?.EntityTag;
 
     public bool IfAbsent => _condition.Kind == PutConditionKind.IfAbsent;
 
@@ -37,9 +42,9 @@ internal sealed class S3Put
 
     /// <summary>Sends it until its outcome is known or the budget is used up.</summary>
     /// <param name="send">One attempt; gives the new entity tag.</param>
-    /// <param name="isUpload">It completes an upload: a second attempt finds no upload if the first one succeeded.</param>
+    /// <param name="readsBackAlways">Also without a condition: it cannot be sent again once it has been carried out.</param>
     /// <param name="ct">Cancels it; the object is then wholly written or untouched.</param>
-    public async ValueTask<PutResult> SendAsync(Func<CancellationToken, Task<string>> send, bool isUpload, CancellationToken ct)
+    public async ValueTask<PutResult> SendAsync(Func<CancellationToken, Task<string>> send, bool readsBackAlways, CancellationToken ct)
     {
         var budget = new CallBudget(_settings);
         var isUnknown = false;
@@ -51,24 +56,21 @@ internal sealed class S3Put
                 var tag = await _settings.OnceAsync(send, ct).ConfigureAwait(false);
                 return new PutResult(PutOutcome.Stored, Marks.ToVersion(tag));
             }
-            catch (AmazonS3Exception e) when (IsRefused(e))
+            catch (Exception e) when (_calls.IsRefused(e, _condition.Kind))
             {
                 if (!isUnknown) return new PutResult(PutOutcome.Conflict, Detail: IfAbsent ? "The object exists." : "The object has another version, or is gone.");
                 failure = new CallFailure(StorageFault.Unavailable, "it is not known which of several attempts was carried out.");
             }
-            catch (Exception e) when (!ct.IsCancellationRequested && S3Faults.Of(e) is { } known)
+            catch (Exception e) when (!ct.IsCancellationRequested && _calls.FailureOf(e) is { } known)
             {
                 failure = known;
                 isUnknown |= known.IsOutcomeUnknown;
             }
 
-            if (isUnknown && (isUpload || _condition.Kind != PutConditionKind.Always) && await ReadBackAsync(ct).ConfigureAwait(false) is { } result) return result;
+            if (isUnknown && (readsBackAlways || _condition.Kind != PutConditionKind.Always) && await ReadBackAsync(ct).ConfigureAwait(false) is { } result) return result;
             if (!failure.IsTransient || !await budget.PauseAsync(ct).ConfigureAwait(false)) throw failure.ToException(What, isUnknown);
         }
     }
-
-    private bool IsRefused(AmazonS3Exception e) =>
-        S3Faults.IsRefused(e) || (_condition.Kind == PutConditionKind.IfVersion && S3Faults.IsAbsent(e) && !S3Faults.IsUploadGone(e));
 
     // Null: it has not happened (yet).
     private async ValueTask<PutResult?> ReadBackAsync(CancellationToken ct)
@@ -76,7 +78,7 @@ internal sealed class S3Put
         ObjectBytes? found;
         try
         {
-            found = await _settings.RunAsync(What, token => _requests.HeadAsync(Name, token), S3Faults.Of, ct).ConfigureAwait(false);
+            found = await _settings.RunAsync(What, token => _calls.Look(Name, token), _calls.FailureOf, ct).ConfigureAwait(false);
         }
         catch (StorageException e)
         {
