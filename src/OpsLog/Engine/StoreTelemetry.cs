@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 
 namespace OpsLog.Engine;
@@ -11,7 +12,8 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time)
     public const string Open = "open", Set = "set", Delete = "delete", Batch = "batch", Undo = "undo", Redo = "redo", Flush = "flush",
         Refresh = "refresh", Checkpoint = "checkpoint", Archive = "archive", LoadArchive = "load_archive", Backup = "backup";
 
-    private readonly TagList _tags = TagsOf(name);
+    private readonly KeyValuePair<string, object?>[] _tags = TagsOf(name);
+    private readonly ConcurrentDictionary<string, (string SpanName, KeyValuePair<string, object?>[] Tags)> _operations = new(StringComparer.Ordinal);
 
     public string? Name { get; } = name;
 
@@ -23,10 +25,9 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time)
         var isTraced = OpsLogInstruments.Source.HasListeners();
         if (!isTraced && !OpsLogInstruments.Duration.Enabled) return default;
         Activity? activity = null;
-        if (isTraced && (activity = OpsLogInstruments.Source.StartActivity(Name is null ? operation : $"{operation} {Name}", ActivityKind.Client)) is { IsAllDataRequested: true })
+        if (isTraced && (activity = OpsLogInstruments.Source.StartActivity(Of(operation).SpanName, ActivityKind.Client)) is { IsAllDataRequested: true })
         {
-            foreach (var tag in _tags) activity.SetTag(tag.Key, tag.Value);
-            activity.SetTag("db.operation.name", operation);
+            foreach (var tag in Of(operation).Tags) activity.SetTag(tag.Key, tag.Value);
             if (batchSize > 1) activity.SetTag("db.operation.batch.size", batchSize);
         }
 
@@ -77,17 +78,21 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time)
     internal void Ended(string operation, long started, string? error)
     {
         if (!OpsLogInstruments.Duration.Enabled) return;
-        var tags = _tags;
-        tags.Add("db.operation.name", operation);
-        if (error is not null) tags.Add("error.type", error);
+        var tags = Of(operation).Tags;
+        if (error is not null) tags = [.. tags, new("error.type", error)];
         OpsLogInstruments.Duration.Record(time.GetElapsedTime(started).TotalSeconds, tags);
     }
 
-    private static TagList TagsOf(string? name)
+    // Made once for each operation: this is on the way of every write.
+    private (string SpanName, KeyValuePair<string, object?>[] Tags) Of(string operation) => _operations.GetOrAdd(
+        operation,
+        static (operation, of) => (of.Name is null ? operation : $"{operation} {of.Name}", [.. of._tags, new("db.operation.name", operation)]),
+        this);
+
+    private static KeyValuePair<string, object?>[] TagsOf(string? name)
     {
-        TagList tags = [new("db.system.name", OpsLogInstruments.SystemName)];
-        if (name is not null) tags.Add("db.namespace", name);
-        return tags;
+        KeyValuePair<string, object?> system = new("db.system.name", OpsLogInstruments.SystemName);
+        return name is null ? [system] : [system, new("db.namespace", name)];
     }
 }
 
