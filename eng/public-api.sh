@@ -1,9 +1,10 @@
 #!/bin/sh
-# Brings the lists of the public surface (PublicAPI.Unshipped.txt) up to date with the code. Read the difference before you commit it.
+# public-api.sh [PROJECT]... - brings the lists of the public surface (PublicAPI.Unshipped.txt) up to date with the code. Read the difference before you commit it.
 set -eu
 cd "$(dirname "$0")/.."
 
-for project in OpsLog OpsLog.Testing OpsLog.S3 OpsLog.AzureBlobs; do
+[ $# -gt 0 ] || set -- OpsLog OpsLog.Extensions OpsLog.Testing OpsLog.S3 OpsLog.AzureBlobs OpsLog.PostgreSql
+for project; do
   list=src/$project/PublicAPI.Unshipped.txt
   printf '#nullable enable\n' > "$list"
   dotnet build "src/$project" --no-incremental --no-dependencies -p:TreatWarningsAsErrors=false -v:q -clp:NoSummary |

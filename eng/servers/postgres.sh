@@ -7,3 +7,4 @@ as_owner "$bin/initdb" -D "$data/cluster" -U opslog -A trust -E UTF8 --locale=C 
 stop_server() { as_owner "$bin/pg_ctl" -D "$data/cluster" -m immediate -w stop; }
 as_owner "$bin/pg_ctl" -D "$data/cluster" -l "$data/cluster.out" -w -o "-p $port -c listen_addresses=127.0.0.1 -c max_connections=300 -k $data" start > /dev/null
 echo "OPSLOG_TEST_POSTGRES=Host=127.0.0.1;Port=$port;Username=opslog;Database=postgres"
+echo "OPSLOG_TEST_POSTGRES_CLUSTER=$data/cluster"

@@ -135,6 +135,9 @@ public sealed class FaultyStorage : IOpsStorage
     }
 
     /// <inheritdoc/>
+    public Task NextChangeAsync() => _inner.NextChangeAsync();
+
+    /// <inheritdoc/>
     public ValueTask DisposeAsync() => _inner.DisposeAsync();
 
     private async ValueTask<PutResult> AppendOrFailAsync(

@@ -152,6 +152,30 @@ public abstract partial class StorageContract
         Assert.Empty(await NamesAsync(other));
     }
 
+    /// <summary>The declared capability: what another client writes is told of. Who declares nothing never says anything.</summary>
+    [Fact]
+    public async Task A_change_by_another_client_is_told_if_declared()
+    {
+        if (!Storage.Capabilities.HasFlag(StorageCapabilities.Notify))
+        {
+            var silent = Storage.NextChangeAsync();
+            await StoreAsync(Storage, "ops/x.jsonl", [1]);
+            Assert.False(silent.IsCompleted);
+            return;
+        }
+
+        var other = await AnotherClientAsync();
+        await StoreAsync(other, "ops/x.jsonl", []);
+        await Storage.NextChangeAsync().WaitAsync(Patience, Token); // by now the storage listens
+        for (var round = 0; round < 5; round++)
+        {
+            var next = Storage.NextChangeAsync();
+            if (CanAppend && round % 2 == 0) Assert.True((await AppendAsync(other, "ops/x.jsonl", [1], round / 2)).IsStored);
+            else await StoreAsync(other, $"ops/{round}.jsonl", [1]);
+            await next.WaitAsync(Patience, Token);
+        }
+    }
+
     /// <summary>K6: whoever reads while an object is replaced gets one content or the other, whole.</summary>
     [Fact]
     public async Task K06_Readers_see_an_object_whole_while_it_is_replaced()

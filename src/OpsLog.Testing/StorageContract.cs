@@ -15,6 +15,8 @@ namespace OpsLog.Testing;
 /// </remarks>
 public abstract partial class StorageContract : IAsyncLifetime
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly List<IOpsStorage> _opened = [];
     private IOpsStorage? _storage;
 

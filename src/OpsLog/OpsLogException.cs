@@ -12,7 +12,7 @@ public enum OpsLogError
     /// <summary>The expected revision is not the record's. Read again and decide.</summary>
     Conflict,
 
-    /// <summary>Another living writer has the store open. Close it, or open read-only.</summary>
+    /// <summary>Another living writer has the store open, or has been stopped in the middle of changing the manifest. Close it, or open read-only.</summary>
     Locked,
 
     /// <summary>Another writer took over this store's log. Reopen.</summary>

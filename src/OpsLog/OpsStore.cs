@@ -31,8 +31,8 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <summary>The store in numbers, now.</summary>
     public StoreStatistics Statistics => _engine.Statistics;
 
-    /// <summary>Opens the store in a folder, and makes it if there is none.</summary>
-    /// <param name="location">The folder's path, or a <c>file://</c> URI.</param>
+    /// <summary>Opens the store in a folder or another place, and makes it if there is none.</summary>
+    /// <param name="location">The folder's path, or a URI whose scheme is registered (<see cref="StorageSchemes"/>): <c>file://</c> always is.</param>
     /// <param name="options">How to open it; <see langword="null"/> for the defaults.</param>
     /// <param name="cancellationToken">Cancels opening; the store is left as it was.</param>
     /// <exception cref="OpsLogException">The store is locked, damaged, too new, or (read-only) not there.</exception>
@@ -41,11 +41,11 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     {
         ArgumentException.ThrowIfNullOrEmpty(location);
         options ??= new OpsStoreOptions();
-        return await OpenAsync(StorageLocation.Open(location, options.TimeProvider, options.Random), ownsStorage: true, options, cancellationToken).ConfigureAwait(false);
+        return await OpenAsync(StorageSchemes.Open(location, options.TimeProvider, options.Random, mapReads: options.Documents == DocumentPlacement.InMemory), ownsStorage: true, options, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Opens the store in a folder with source-generated serialisation (NativeAOT, trimming).</summary>
-    /// <param name="location">The folder's path, or a <c>file://</c> URI.</param>
+    /// <summary>Opens the store in a folder or another place with source-generated serialisation (NativeAOT, trimming).</summary>
+    /// <param name="location">The folder's path, or a URI whose scheme is registered (<see cref="StorageSchemes"/>).</param>
     /// <param name="typeInfo">How documents are written and read.</param>
     /// <param name="options">How to open it; <see langword="null"/> for the defaults. Its <see cref="OpsStoreOptions.JsonTypeInfo"/> is set.</param>
     /// <param name="cancellationToken">Cancels opening; the store is left as it was.</param>
@@ -75,7 +75,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
         {
             var settings = new EngineSettings(options);
             var documents = new DocumentCodec<T>(options);
-            var engine = await StoreEngine.OpenAsync(storage, ownsStorage, settings, ct).ConfigureAwait(false);
+            var engine = await settings.Telemetry.MeasureAsync(StoreTelemetry.Open, () => StoreEngine.OpenAsync(storage, ownsStorage, settings, ct)).ConfigureAwait(false);
             return new OpsStore<T>(engine, documents);
         }
         catch when (ownsStorage)
@@ -189,7 +189,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
 
     /// <summary>Makes everything acknowledged so far survive a power loss, whatever the store's <see cref="Durability"/>.</summary>
     /// <exception cref="OpsLogException">The flush failed; the store is read-only from then on.</exception>
-    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.FlushAsync(cancellationToken);
+    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.Telemetry.MeasureAsync(StoreTelemetry.Flush, () => _engine.FlushAsync(cancellationToken));
 
     /// <summary>
     /// Ends all background work, makes a checkpoint if one is due, and gives the store free. Everything acknowledged is kept, also when this fails.

@@ -8,6 +8,12 @@ namespace OpsLog;
 /// <summary>How a store is opened. Read once by <c>OpenAsync</c>; later changes have no effect.</summary>
 public sealed class OpsStoreOptions
 {
+    /// <summary>
+    /// What the store is called in logs, traces and metrics (the attribute <c>db.namespace</c>); it is stored nowhere. Choose few names, and none that is secret.
+    /// Default <see langword="null"/>: it has none there, and its numbers are added to those of other stores without one.
+    /// </summary>
+    public string? Name { get; set; }
+
     /// <summary>When a write is acknowledged. Default <see cref="Durability.Disk"/>.</summary>
     public Durability Durability { get; set; } = Durability.Disk;
 
@@ -16,6 +22,15 @@ public sealed class OpsStoreOptions
 
     /// <summary>When checkpoints are made by themselves. Never null.</summary>
     public CheckpointOptions Checkpoint { get; set; } = new();
+
+    /// <summary>Where documents are kept while the store is open. Default <see cref="DocumentPlacement.InMemory"/>.</summary>
+    public DocumentPlacement Documents { get; set; } = DocumentPlacement.InMemory;
+
+    /// <summary>
+    /// How many bytes of stored documents are kept for the next reader, in blocks of 8 KiB. Default 16 MiB; 0 to 64 GiB. Only for
+    /// <see cref="DocumentPlacement.OnDisk"/>.
+    /// </summary>
+    public long DocumentCacheBytes { get; set; } = 16 << 20;
 
     /// <summary>How long operations are kept behind checkpoints, for history, undo and feeds. Default 30 days.</summary>
     public HistoryRetention HistoryRetention { get; set; } = HistoryRetention.ForAge(TimeSpan.FromDays(30));
@@ -65,6 +80,27 @@ public sealed class OpsStoreOptions
 
     /// <summary>Where log messages go. Default <see langword="null"/>: nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
+
+    /// <summary>Checks every option, as <c>OpenAsync</c> does first of all.</summary>
+    /// <exception cref="ArgumentException">An option is missing or out of range; the message says what is allowed.</exception>
+    public void Validate() => _ = new Engine.EngineSettings(this);
+}
+
+/// <summary>Where documents are kept while a store is open.</summary>
+public enum DocumentPlacement
+{
+    /// <summary>
+    /// In memory: as the stored bytes (mapped, where the storage can), and as an object from the first time it is read. The fastest to read.
+    /// </summary>
+    InMemory,
+
+    /// <summary>
+    /// Where they are stored: memory holds the ids and where each document lies, a read fetches the line. For stores larger than memory, in a folder;
+    /// where the storage hands out neither files nor memory, documents are held in memory all the same. A <see cref="Storage.FileStorage"/> of one's own maps snapshots, which is as good to the system's memory but shows
+    /// in the process's, unless its <see cref="Storage.FileStorageOptions.MapReads"/> is off. A document that cannot be read is an
+    /// <see cref="OpsLogException"/> (<see cref="OpsLogError.StorageFailed"/>) of the read.
+    /// </summary>
+    OnDisk,
 }
 
 /// <summary>When checkpoints are made by themselves: when the log has grown, never by time alone.</summary>

@@ -45,6 +45,30 @@ public sealed class AgentInteropTests
         Assert.Null(JsonTree.Difference(expected.State, StoreReading.StateOf(last)));
     }
 
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public async Task Agents_and_the_package_take_turns_and_show_the_same(int seed)
+    {
+        await PeerPackage.RequireAsync();
+        var program = new ProgramGenerator(seed);
+        var trace = new List<string>();
+        using var folder = new TempFolder();
+        for (var turn = program.Next(1, 4); turn > 0; turn--)
+        {
+            var ours = await OurTurn(program, folder.Path, trace);
+            InteropTests.AssertSame(seed, trace, "The package reads what agents wrote", ours, await PeerPackage.RunAsync(folder.Path, """{"readOnly":true}""", []));
+
+            var closes = program.Chance(50) ? "true" : "false";
+            var agent = program.Chance(50) ? ",\"agentId\":\"agent-1\"" : "";
+            var steps = program.Theirs(program.Next(1, 25)).Where(s => s.Op is not ("archive" or "undo")).ToList();
+            trace.Add($"the package opens ({agent}, checkpointOnClose {closes})");
+            trace.AddRange(steps.Select(s => s.ToString()));
+            var theirs = await PeerPackage.RunAsync(folder.Path, $"{{\"checkpointOnClose\":{closes}{agent}}}", steps);
+            await using var next = await OpenAsync(folder.Path, "agent-2", new OpsStoreOptions { Durability = Durability.Os });
+            InteropTests.AssertSame(seed, trace, "An agent opens what the package wrote", theirs, Report(next));
+        }
+    }
+
     private static async Task<PeerReport> OurTurn(ProgramGenerator program, string directory, List<string> trace)
     {
         var agents = new List<OpsStore<JsonElement>>();

@@ -8,7 +8,9 @@ namespace OpsLog.Cli.Apply;
 /// </summary>
 /// <param name="first">The store; disposed with this.</param>
 /// <param name="reopen">Opens it again; <see langword="null"/>: being fenced ends the run, as it must for an only writer.</param>
-internal sealed class ApplyStore(OpenedStore first, Func<ValueTask<OpenedStore>>? reopen) : IAsyncDisposable
+/// <param name="report">Told what is being waited for: another agent that was stopped while it changed the manifest.</param>
+/// <param name="cancellationToken">Ends the waiting.</param>
+internal sealed class ApplyStore(OpenedStore first, Func<ValueTask<OpenedStore>>? reopen, Action<string> report, CancellationToken cancellationToken) : IAsyncDisposable
 {
     /// <summary>How often it is opened anew for one operation: who is fenced more often than this has no place here.</summary>
     private const int MostAttempts = 10;
@@ -34,6 +36,11 @@ internal sealed class ApplyStore(OpenedStore first, Func<ValueTask<OpenedStore>>
             try
             {
                 return await call(opened.Store, argument).ConfigureAwait(false);
+            }
+            catch (OpsLogException exception) when (reopen is not null && exception is { Error: OpsLogError.Locked, IsTransient: true } && !cancellationToken.IsCancellationRequested)
+            {
+                report(exception.Message);
+                attempt--;
             }
             catch (Exception exception) when (attempt < MostAttempts && GoesOn(opened, exception))
             {

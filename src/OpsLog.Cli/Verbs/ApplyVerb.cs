@@ -61,7 +61,7 @@ internal sealed class ApplyVerb : WritingVerb
         var opened = await OpenForWritingAsync(arguments, new OpsStoreOptions { Durability = durability }, cancellationToken).ConfigureAwait(false);
         // What is buffered is acknowledged and not stored: it must not be left behind with a fenced store.
         var goesOn = Agent(arguments) is not null && durability != Durability.Buffered;
-        var stores = new ApplyStore(opened, goesOn ? ReopenAsync : null);
+        var stores = new ApplyStore(opened, goesOn ? ReopenAsync : null, message => Streams.Error.WriteLine($"opslog: waiting: {message}"), cancellationToken);
         await using var ownStores = stores.ConfigureAwait(false);
         var acknowledgements = new AckWriter(arguments.GetValue(_ack) ? Streams.Output : null, atOnce: durability == Durability.Disk);
         var target = new ApplyTarget(stores, acknowledgements);

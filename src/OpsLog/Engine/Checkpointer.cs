@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging;
+using System.Diagnostics;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -10,7 +10,6 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class Checkpointer : IDisposable
 {
-    private const int MostRetired = 64;
     private readonly IOpsStorage _storage;
     private readonly EngineSettings _settings;
     private readonly StoreState _state;
@@ -176,6 +175,7 @@ internal sealed class Checkpointer : IDisposable
     {
         try
         {
+            Activity.Current = null; // no part of the write that happened to make it due
             await RunAsync(CancellationToken.None).ConfigureAwait(false);
             Failure = null;
             Volatile.Write(ref _running, 0);
@@ -191,7 +191,9 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
-    private async ValueTask CheckpointAsync(CancellationToken ct)
+    private ValueTask CheckpointAsync(CancellationToken ct) => _settings.Telemetry.MeasureAsync(StoreTelemetry.Checkpoint, () => MakeCheckpointAsync(ct));
+
+    private async ValueTask MakeCheckpointAsync(CancellationToken ct)
     {
         var before = _register.Current;
         await MakeRoomAsync(before, ct).ConfigureAwait(false);
@@ -227,6 +229,7 @@ internal sealed class Checkpointer : IDisposable
         _nextTry = 0;
         Checkpoints++;
         Volatile.Write(ref _snapshotBytes, snapshot.Length);
+        EngineLog.Checkpoint(_settings.Logger, _settings.Telemetry.Name, snapshot.Count, snapshot.Length, snapshot.Name);
         await TidyUpAsync(roll, view, stream, snapshot, ct).ConfigureAwait(false);
     }
 
@@ -294,7 +297,7 @@ internal sealed class Checkpointer : IDisposable
             Numbered = _writer.Target.IsNumbered,
             Snapshot = snapshot,
             Logs = [new LogEntry(roll.Key.Value, "", view.Clock, _schemaVersion, 0, view.Clock, false)],
-            Retired = [.. manifest.Retired.Concat(manifest.Logs.Select(l => new RetiredLog(l.Name, l.Agent, _finalLengths.GetValueOrDefault(l.Name, view.LogPosition), l.Schema, view.Clock))).TakeLast(MostRetired)],
+            Retired = [.. manifest.Retired.Concat(manifest.Logs.Select(l => new RetiredLog(l.Name, l.Agent, _finalLengths.GetValueOrDefault(l.Name, view.LogPosition), l.Schema, view.Clock))).TakeLast(Agents.Compactor.MostRetired)],
             History = history,
             Exclusive = roll.Key.Value,
             Garbage = [.. manifest.Garbage, .. Superseded(manifest, retired.Dropped)],

@@ -27,15 +27,15 @@ internal static class Documents
     public static bool TryMaterialise<T>(StoreState state, Extent?[] extents, in RecordEntry entry, DocumentCodec<T> codec, out T? document)
     {
         var (handle, location, made) = (entry.Handle, entry.Location, entry.Value);
-        var id = handle.IdText();
         while (made is null)
         {
+            var id = handle.IdText();
             var current = state.Extents.Current;
             var extent = (location.Extent < extents.Length ? extents[location.Extent] : null) ?? (location.Extent < current.Length ? current[location.Extent] : null);
             if (extent is not null)
             {
                 var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
-                made = state.Records.TryCache(handle, location, Wrap(codec.Decode(id, record.Document)));
+                made = state.TryCache(handle, location, Wrap(codec.Decode(id, record.Document)));
                 GC.KeepAlive(extent);
             }
             else if (!state.Records.TryGet(id, out location, out made, out handle) || location.IsTombstone)

@@ -16,6 +16,8 @@ internal sealed class EngineSettings
         Defined(options.Recovery, nameof(options.Recovery));
         Defined(options.SnapshotFormat, nameof(options.SnapshotFormat));
         Within(options.FlushInterval >= TimeSpan.FromMilliseconds(1) && options.FlushInterval <= TimeSpan.FromHours(1), nameof(options.FlushInterval), options.FlushInterval, "1 ms to 1 hour");
+        Defined(options.Documents, nameof(options.Documents));
+        Within(options.DocumentCacheBytes is >= 0 and <= 1L << 36, nameof(options.DocumentCacheBytes), options.DocumentCacheBytes, "0 to 64 GiB");
         Within(options.SchemaVersion is null or >= 1, nameof(options.SchemaVersion), options.SchemaVersion, "1 or more");
         Within(options.Checkpoint.Growth > 0 && double.IsFinite(options.Checkpoint.Growth), "Checkpoint.Growth", options.Checkpoint.Growth, "above 0");
         Within(options.Checkpoint.MinimumBytes >= 0, "Checkpoint.MinimumBytes", options.Checkpoint.MinimumBytes, "0 or more");
@@ -38,12 +40,14 @@ internal sealed class EngineSettings
         Retention = options.HistoryRetention;
         SnapshotFormat = options.SnapshotFormat;
         SchemaVersion = options.SchemaVersion;
+        DocumentCacheBytes = options.Documents == DocumentPlacement.OnDisk ? options.DocumentCacheBytes : null;
         Migrate = options.Migrate;
         ReadOnly = options.ReadOnly;
         CreateIfMissing = options.CreateIfMissing && !options.ReadOnly;
         Recovery = options.Recovery;
         Time = options.TimeProvider;
         Nonces = new NonceSource(options.Random);
+        Telemetry = new StoreTelemetry(options.Name, options.TimeProvider);
         Logger = options.LoggerFactory?.CreateLogger("OpsLog") ?? NullLogger.Instance;
     }
 
@@ -61,6 +65,9 @@ internal sealed class EngineSettings
     public HistoryRetention Retention { get; }
     public SnapshotFormat SnapshotFormat { get; }
     public int? SchemaVersion { get; }
+
+    /// <summary>How much of documents that stay on disk is kept; null: documents are held in memory.</summary>
+    public long? DocumentCacheBytes { get; }
     public Func<JsonNode?, int, JsonNode?>? Migrate { get; }
     public bool ReadOnly { get; }
     public bool CreateIfMissing { get; }
@@ -68,6 +75,7 @@ internal sealed class EngineSettings
     public TimeProvider Time { get; }
     public NonceSource Nonces { get; }
     public ILogger Logger { get; }
+    public StoreTelemetry Telemetry { get; }
 
     /// <summary>The same for an opening as the only writer.</summary>
     public EngineSettings AsSingleWriter()

@@ -4,13 +4,12 @@ namespace OpsLog.Engine;
 
 /// <summary>
 /// The bytes of one stored object as the store holds them: whole lines, in one or more chunks of memory (read, mapped, or written by this
-/// process). A record's location is an extent and an offset in it, so "where the bytes lie" and "what is on disk" are the same number.
+/// process), or left in the object itself. A record's location is an extent and an offset in it, so "where the bytes lie" and "what is on disk" are the same number.
 /// Chunks are added by one writer and never change below the published length; readers need no lock.
 /// </summary>
 internal sealed class Extent(string name, StampSource[] sources)
 {
-    private Chunk[] _chunks = [];
-    private int _count;
+    private Chunks _chunks = new([], 0);
 
     /// <summary>The stored object's name; empty for bytes that lie in memory only (another program's records, brought into our form).</summary>
     public string Name { get; } = name;
@@ -20,38 +19,60 @@ internal sealed class Extent(string name, StampSource[] sources)
 
     public int Index { get; set; }
 
+    /// <summary>How many bytes are held in memory, or mapped.</summary>
     public long Bytes { get; private set; }
+
+    /// <summary>Where bytes can be left; null: all are held.</summary>
+    public DiskObject? Disk { get; init; }
 
     /// <summary>Adds a chunk behind the ones there are.</summary>
     public void Add(long start, ReadOnlyMemory<byte> memory, object? owner = null)
     {
-        var chunks = _chunks;
-        if (_count > 0 && chunks[_count - 1].Start == start)
+        var (items, count) = _chunks;
+        if (count > 0 && items[count - 1].Start == start)
         {
             // The same place read again, or written anew: what lay there before is not referred to.
-            chunks = (Chunk[])chunks.Clone();
-            Bytes += memory.Length - chunks[_count - 1].Memory.Length;
-            chunks[_count - 1] = new Chunk(start, memory, owner);
-            Volatile.Write(ref _chunks, chunks);
-            return;
+            items = (Chunk[])items.Clone();
+            Bytes -= items[--count].Memory.Length;
         }
-
-        if (_count == chunks.Length)
+        else if (count == items.Length)
         {
-            chunks = new Chunk[Math.Max(4, _count * 2)];
-            Array.Copy(_chunks, chunks, _count);
+            Array.Resize(ref items, Math.Max(4, count * 2));
         }
 
-        chunks[_count] = new Chunk(start, memory, owner);
-        Volatile.Write(ref _chunks, chunks);
-        Volatile.Write(ref _count, _count + 1);
+        items[count] = new Chunk(start, memory, owner);
+        Volatile.Write(ref _chunks, new Chunks(items, count + 1));
         Bytes += memory.Length;
+    }
+
+    /// <summary>
+    /// Leaves what is stored below an offset to the object, where it can be: what was mapped stays so. Bytes handed out before stay valid.
+    /// </summary>
+    public void Spill(long below)
+    {
+        if (Disk is null || Bytes <= Disk.Few || !Disk.TryHold(below)) return;
+        var (items, count) = _chunks;
+        var kept = new List<Chunk>(count);
+        long bytes = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var chunk = items[i];
+            var end = i + 1 < count ? items[i + 1].Start : chunk.Start + chunk.Memory.Length;
+            if (!chunk.IsOnDisk && (chunk.Owner is not null || end > below)) bytes += chunk.Memory.Length;
+            else if (kept.Count > 0 && kept[^1].IsOnDisk) continue; // one goes on where the other ends
+            else chunk = new Chunk(chunk.Start, default, null);
+            kept.Add(chunk);
+        }
+
+        (_chunks, Bytes) = (new Chunks([.. kept], kept.Count), bytes);
     }
 
     /// <summary>The bytes from an offset to the end of the line it lies in, without the newline.</summary>
     public ReadOnlySpan<byte> LineFrom(long offset)
     {
-        var rest = From(offset);
+        var (items, index, count) = Find(offset);
+        if (items[index].IsOnDisk) return Disk!.LineFrom(offset);
+        var rest = From(items, index, count, offset);
         var end = rest.IndexOf((byte)'\n');
         return end < 0 ? rest : rest[..end];
     }
@@ -62,47 +83,56 @@ internal sealed class Extent(string name, StampSource[] sources)
         line = default;
         if (Sources.Length != 1 || Name.Length == 0) return false;
         var before = offset == 0 ? [] : Before(offset, out _);
-        var start = before.LastIndexOf((byte)'\n') + 1;
-        line = LineFrom(offset - before.Length + start);
+        line = LineFrom(offset - before.Length + before.LastIndexOf((byte)'\n') + 1);
         return true;
     }
 
-    /// <summary>The bytes from an offset on that lie in one piece: to the end of its chunk, or to where the next one takes over.</summary>
+    /// <summary>The bytes held from an offset on that lie in one piece: to the end of its chunk, or to where the next one takes over.</summary>
     public ReadOnlySpan<byte> From(long offset)
     {
-        var (chunks, index, count) = Find(offset);
-        var bytes = chunks[index].Memory.Span[(int)(offset - chunks[index].Start)..];
+        var (items, index, count) = Find(offset);
+        return From(items, index, count, offset);
+    }
+
+    /// <summary>What lies before an offset, from the start of a line on: for walking backwards.</summary>
+    public ReadOnlySpan<byte> Before(long offset, out long start)
+    {
+        var (items, index, _) = Find(offset - 1);
+        start = items[index].Start;
+        return items[index].IsOnDisk ? Disk!.LinesBefore(start, offset, out start) : items[index].Memory.Span[..(int)(offset - start)];
+    }
+
+    private static ReadOnlySpan<byte> From(Chunk[] items, int index, int count, long offset)
+    {
+        var bytes = items[index].Memory.Span[(int)(offset - items[index].Start)..];
         if (index + 1 == count) return bytes;
-        var length = chunks[index + 1].Start - offset;
+        var length = items[index + 1].Start - offset;
         return length < bytes.Length ? bytes[..(int)length] : bytes;
     }
 
-    /// <summary>The chunk that holds the byte before an offset, cut at that offset: for walking backwards.</summary>
-    public ReadOnlySpan<byte> Before(long offset, out long start)
-    {
-        var (chunks, index, _) = Find(offset - 1);
-        start = chunks[index].Start;
-        return chunks[index].Memory.Span[..(int)(offset - start)];
-    }
-
     // A later chunk takes over from an earlier one where they overlap (a group that was moved, an end that was voided).
-    private (Chunk[] Chunks, int Index, int Count) Find(long offset)
+    private (Chunk[] Items, int Index, int Count) Find(long offset)
     {
-        var count = Volatile.Read(ref _count);
-        var chunks = Volatile.Read(ref _chunks);
+        var (items, count) = Volatile.Read(ref _chunks);
         int low = 0, high = count - 1;
-        if (chunks[high].Start <= offset) return (chunks, high, count);
+        if (items[high].Start <= offset) return (items, high, count);
         while (low < high)
         {
             var middle = (low + high + 1) >> 1;
-            if (chunks[middle].Start <= offset) low = middle;
+            if (items[middle].Start <= offset) low = middle;
             else high = middle - 1;
         }
 
-        return (chunks, low, count);
+        return (items, low, count);
     }
 
-    private readonly record struct Chunk(long Start, ReadOnlyMemory<byte> Memory, object? Owner);
+    // Without memory: it lies in the object.
+    private readonly record struct Chunk(long Start, ReadOnlyMemory<byte> Memory, object? Owner)
+    {
+        public bool IsOnDisk => Memory.IsEmpty;
+    }
+
+    private sealed record Chunks(Chunk[] Items, int Count);
 }
 
 /// <summary>Who wrote the lines of a log: the part of a stamp that is the same for all of them.</summary>

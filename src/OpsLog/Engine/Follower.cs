@@ -1,3 +1,4 @@
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -16,6 +17,7 @@ internal sealed class Follower
     private StateBuilder _builder;
     private Place? _place;
     private IReadOnlyList<PlannedLog> _logs;
+    private bool _isBehind; // a newer manifest was read, but not yet what it names
 
     public Follower(IOpsStorage storage, EngineSettings settings, OpenedStore opened)
     {
@@ -49,12 +51,14 @@ internal sealed class Follower
         try
         {
             var taken = 0;
-            if (!await _register.IsCurrentAsync(ct).ConfigureAwait(false))
+            if (_isBehind || !await _register.IsCurrentAsync(ct).ConfigureAwait(false))
             {
+                _isBehind = true;
                 var read = await _register.ReadAsync(ct).ConfigureAwait(false)
                     ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
-                if (read.Verdict != ManifestVerdict.Ours || _place is null) return await StartOverAsync(ct).ConfigureAwait(false);
+                if (read.Verdict != ManifestVerdict.Ours || _place is null || HadAgents(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
                 _register.Adopt(read.Manifest!);
+                _isBehind = false;
             }
 
             if (_place is null) return (0, null);
@@ -73,6 +77,13 @@ internal sealed class Follower
         if (opened.LogExtent is not { } extent || opened.Register.Current.Logs is not [var log] || !string.Equals(log.Name, extent.Name, StringComparison.Ordinal)) return null;
         var taken = opened.LogEnd == LogEnd.MissingNewline ? opened.LogLength : opened.LogTaken;
         return new Place(new StorageKey(log.Name), extent, log, taken, opened.LogClock, opened.LogOperations);
+    }
+
+    // Agents came and went in between: what they wrote lies in logs that were folded, beside the single writer's.
+    private static bool HadAgents(Manifest known, Manifest now)
+    {
+        var retired = now.Retired.Where(r => !known.Retired.Contains(r)).ToList();
+        return retired.Exists(r => r.Agent.Length > 0) || (retired.Count == now.Retired.Count && retired.Count >= Compactor.MostRetired);
     }
 
     // The manifest names another log: the rest of the old one first, then on in the one that took its place.
@@ -94,7 +105,7 @@ internal sealed class Follower
             var next = index + 1 < manifest.Retired.Count ? manifest.Retired[index + 1] : null;
             var entry = next is null ? manifest.Logs[0] : new LogEntry(next.Name, next.Agent, _place.Clock, next.Schema, 0, 0, false);
             if (entry.Schema != _place.Entry.Schema || entry.Agent.Length > 0) return false; // the documents were migrated, or agents came in between
-            var extent = new Extent(entry.Name, [StampSource.SingleWriter]);
+            var extent = state.LogExtent(entry.Name, StampSource.SingleWriter);
             lock (state.Gate) state.Extents.Add(extent);
             _place = new Place(new StorageKey(entry.Name), extent, entry, Math.Max(0, _place.Position - length), _place.Clock, 0);
         }
@@ -119,6 +130,7 @@ internal sealed class Follower
             {
                 place.Extent.Add(part.Start, bytes);
                 var taken = scanner.Scan(part with { Memory = bytes }, _builder);
+                place.Extent.Spill(part.Start + taken);
                 // What was taken in is never taken in again, should the next read fail. Empty and void lines behind it may be a seal, which no next log begins with.
                 _place = place with { Position = Math.Max(place.Position, scanner.Standing), Clock = scanner.Clock, Operations = place.Operations + scanner.Operations };
                 return taken;
@@ -133,6 +145,7 @@ internal sealed class Follower
     {
         var opened = await new StoreOpener(_storage, _settings).OpenAsync(_settings.Time.GetTimestamp(), ct).ConfigureAwait(false);
         _register.AdoptFrom(opened.Register);
+        _isBehind = false;
         opened.Register.Dispose();
         if (opened.Peers is not null) OpenedAsMany = opened with { Register = _register };
         _builder = new StateBuilder(opened.State, opened.Migration, merges: false);

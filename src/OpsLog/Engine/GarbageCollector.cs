@@ -18,6 +18,7 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
     /// <param name="manifest">The manifest that lists the garbage.</param>
     /// <param name="allowed">Garbage up to that many bytes may wait out the grace period.</param>
     /// <param name="ct">Cancels between two deletes.</param>
+    /// <remarks>What cannot be deleted stays on the list (on Windows: a file that another process reads), and keeps nothing else from going.</remarks>
     public async ValueTask<List<string>> CollectAsync(Manifest manifest, long allowed, CancellationToken ct)
     {
         var gone = new List<string>();
@@ -28,8 +29,7 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
         {
             if (now - entry.Since < settings.GracePeriod && waiting <= allowed) continue;
             waiting -= entry.Bytes;
-            await DeleteAsync(new StorageKey(entry.Name), ct).ConfigureAwait(false);
-            gone.Add(entry.Name);
+            if (await TryDeleteAsync(new StorageKey(entry.Name), ct).ConfigureAwait(false)) gone.Add(entry.Name);
         }
 
         return gone;
@@ -50,7 +50,7 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
             if (!named.Contains(name.LogKey.Value) && !(name.Kind == StoredKind.Piece && entry.Length <= SealLength)) orphans.Add(entry.Key);
         }
 
-        foreach (var orphan in orphans) await storage.DeleteAsync(orphan, ct).ConfigureAwait(false);
+        foreach (var orphan in orphans) await TryAsync(() => storage.DeleteAsync(orphan, ct)).ConfigureAwait(false);
     }
 
     private static HashSet<string> Named(Manifest manifest, IReadOnlyList<HistoryLog> history)
@@ -65,9 +65,25 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
         return named;
     }
 
+    private async ValueTask<bool> TryDeleteAsync(StorageKey key, CancellationToken ct) =>
+        !StoreKeys.IsOurs(key) || await TryAsync(() => DeleteAsync(key, ct)).ConfigureAwait(false);
+
+    private async ValueTask<bool> TryAsync(Func<ValueTask> delete)
+    {
+        try
+        {
+            await delete().ConfigureAwait(false);
+            return true;
+        }
+        catch (StorageException e)
+        {
+            EngineLog.CollectFailed(settings.Logger, e);
+            return false;
+        }
+    }
+
     private async ValueTask DeleteAsync(StorageKey key, CancellationToken ct)
     {
-        if (!StoreKeys.IsOurs(key)) return;
         await storage.DeleteAsync(key, ct).ConfigureAwait(false);
         if (StoreKeys.IsLog(key) && (storage.Capabilities & StorageCapabilities.Append) == 0)
         {

@@ -12,6 +12,9 @@ internal sealed record FoundHistory(IReadOnlyList<HistoryLog> Logs, Damage? Dama
 /// <summary>Which logs behind the snapshot are kept, by the retention setting, and the index object that lists them.</summary>
 internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings)
 {
+    // An index never changes under its name, and whoever waits for operations asks for it again and again.
+    private (string Name, IReadOnlyList<HistoryLog> Logs) _last = ("", []);
+
     /// <summary>The logs kept for history; without their index, if that is damaged or gone, as far as the manifest remembers them.</summary>
     /// <exception cref="OpsLogException">The index is damaged or gone, and recovery is strict.</exception>
     public async ValueTask<FoundHistory> FindAsync(Manifest manifest, CancellationToken ct) => (await FindAsync(manifest, () => new(true), ct).ConfigureAwait(false))!;
@@ -45,6 +48,7 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
     public async ValueTask<IReadOnlyList<HistoryLog>> ReadAsync(Manifest manifest, CancellationToken ct)
     {
         if (manifest.History is not { } reference) return [];
+        if (string.Equals(_last.Name, reference.Name, StringComparison.Ordinal)) return _last.Logs;
         (byte[] Bytes, StorageVersion Version)? found;
         try
         {
@@ -58,6 +62,7 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
         if (found is not { } index) throw LogScanner.Refused(new Damage(DamageKind.Missing, reference.Name, 0, 0, 0, "the manifest names this history index, but it is not there"));
         if (!HistoryIndexCodec.TryRead(index.Bytes, out var logs, out var fault))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, reference.Name, 1, 0, index.Bytes.Length, fault));
+        _last = (reference.Name, logs);
         return logs;
     }
 

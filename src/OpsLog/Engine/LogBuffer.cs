@@ -15,6 +15,8 @@ internal sealed class LogBuffer(Extent extent, long position)
     private int _group;      // where the open group begins in _slab
     private int _used;
 
+    private bool _isFull;
+
     public Extent Extent { get; } = extent;
 
     /// <summary>The log offset behind the last line of the open group.</summary>
@@ -58,6 +60,14 @@ internal sealed class LogBuffer(Extent extent, long position)
     /// <summary>The group is in the log: the next one begins.</summary>
     public void Close() => _group = _used;
 
+    /// <summary>The log in the storage holds everything below an offset: memory that was filled since need not, where documents stay on disk.</summary>
+    public void Stored(long below)
+    {
+        if (!_isFull) return;
+        _isFull = false;
+        Extent.Spill(below);
+    }
+
     /// <summary>Forgets the open group from an offset on: what of it is in the log was voided there.</summary>
     /// <param name="standing">Up to where the group counts.</param>
     /// <param name="end">Where the next line will lie in the log.</param>
@@ -94,6 +104,7 @@ internal sealed class LogBuffer(Extent extent, long position)
         var slab = GC.AllocateUninitializedArray<byte>(size);
         open.CopyTo(slab);
         var used = open.Length;
+        _isFull = _slab.Length > 0 && Extent.Disk is not null;
         (_slab, _slabStart, _group, _used) = (slab, start, 0, used);
         Extent.Add(start, slab);
     }

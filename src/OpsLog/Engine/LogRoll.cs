@@ -15,7 +15,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 
     private readonly LogTarget _old = writer.Target;
     private readonly LogBuffer _oldBuffer = writer.Buffer;
-    private readonly Extent _extent = new("", [StampSource.SingleWriter]);
+    private Extent _extent = new("", [StampSource.SingleWriter]);
     private LogTarget _new = null!;
     private LogBuffer _buffer = null!;
     private readonly long _from = position;
@@ -36,7 +36,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         _new = new LogTarget(storage, Key, 0, 0);
         var claim = await _new.ClaimAsync(ct).ConfigureAwait(false);
         if (!claim.IsStored) throw new OpsLogException(OpsLogError.Locked, $"The new log '{Key}' cannot be claimed: {claim.Detail}");
-        lock (state.Gate) state.Extents.Add(_extent);
+        lock (state.Gate) _extent = state.Extents.Add(state.LogExtent(Key.Value, StampSource.SingleWriter));
         _buffer = new LogBuffer(_extent, 0);
         for (var round = 0; round < MostRounds && writer.Acknowledged - _copied > SmallEnough; round++)
             await CopyAsync(writer.Acknowledged).ConfigureAwait(false);

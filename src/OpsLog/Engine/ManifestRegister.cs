@@ -12,7 +12,9 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
 {
     private const int MostTries = 100;
     private const int AtOnce = 4;
-    private const int LongestPause = 256;
+    private const int LongestPause = 128;
+    private const int MostSeals = 256; // the package's lines are longer, and begin with something else
+    private static readonly TimeSpan s_heldPatience = TimeSpan.FromMinutes(1);
     private readonly SemaphoreSlim _gate = new(1, 1);
     private StorageVersion _version; // of Current
     private StorageVersion _seen;    // of what was read last
@@ -20,9 +22,15 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
     /// <summary>The manifest as it was last read or written here.</summary>
     public Manifest Current { get; private set; } = null!;
 
-    /// <summary>Reads what is there; null if there is no manifest.</summary>
+    /// <summary>Reads what is there; null if there is no manifest. Whether the package wrote since is told by its log, too.</summary>
     /// <exception cref="OpsLogException">It is damaged or too new.</exception>
     public async ValueTask<ManifestReadResult?> ReadAsync(CancellationToken ct)
+    {
+        var read = await ReadManifestAsync(ct).ConfigureAwait(false);
+        return read is { Verdict: ManifestVerdict.Ours } && await HasPackageLinesAsync(read.Manifest!, ct).ConfigureAwait(false) ? read with { Verdict = ManifestVerdict.PeerWroteSince } : read;
+    }
+
+    private async ValueTask<ManifestReadResult?> ReadManifestAsync(CancellationToken ct)
     {
         var found = await ObjectReader.ReadAllAsync(storage, StoreKeys.Manifest, ct).ConfigureAwait(false);
         if (found is not { } manifest) return null;
@@ -32,7 +40,18 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         if (result.Verdict == ManifestVerdict.TooNew)
             throw new OpsLogException(OpsLogError.TooNew, $"The store was written by a newer version of OpsLog: {result.Fault}. Update the program.");
         _seen = manifest.Version;
-        return result;
+        return result with { Bytes = manifest.Bytes };
+    }
+
+    // Where all logs are agents', activeOps names an empty one that is nobody's of ours: what lies in it the package wrote, and no manifest tells. Newlines alone
+    // are seals on the log of a single writer that gave up its opening.
+    private async ValueTask<bool> HasPackageLinesAsync(Manifest manifest, CancellationToken ct)
+    {
+        var name = manifest.Package.ActiveOps;
+        if ((storage.Capabilities & StorageCapabilities.Append) == 0 || !StorageKey.IsValid(name) || manifest.Logs.Any(l => string.Equals(l.Name, name, StringComparison.Ordinal))) return false;
+        var found = await storage.ReadAsync(new StorageKey(name), new ByteRange(0, MostSeals), ct).ConfigureAwait(false);
+        if (found is null) return false;
+        await using (found.ConfigureAwait(false)) return (await found.ReadToEndAsync(ct).ConfigureAwait(false)).Span.ContainsAnyExcept((byte)'\n');
     }
 
     /// <summary>Takes a manifest as the base of the next swap: the one just read, in our form.</summary>
@@ -43,6 +62,9 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
 
     /// <summary>How often somebody else was first.</summary>
     public long Conflicts { get; private set; }
+
+    /// <summary>A version that only the manifest ever has.</summary>
+    public StorageVersion Version => _version;
 
     /// <summary>Reads the manifest if it is another than the one that was read last.</summary>
     /// <exception cref="OpsLogException">It is gone, or no longer ours.</exception>
@@ -72,13 +94,9 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
     {
         var bytes = ManifestCodec.Write(manifest);
         var result = await PutAsync(bytes, PutCondition.IfAbsent, readBackByCaller: false, ct).ConfigureAwait(false);
-        if (result is { } stored)
-        {
-            (Current, _version, _seen) = (manifest, stored, stored);
-            return true;
-        }
-
-        return false;
+        if (!result.IsStored) return false;
+        (Current, _version, _seen) = (manifest, result.Version, result.Version);
+        return true;
     }
 
     /// <summary>Swaps the manifest. The change is made again if somebody else swapped meanwhile, at longer and longer intervals.</summary>
@@ -87,7 +105,9 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
     /// <param name="isDone">
     /// Tells by what was to be changed whether a manifest has the change: an answer may be lost, and others may have swapped since. Null: only the very manifest that was to be written has.
     /// </param>
-    /// <exception cref="OpsLogException">Others keep swapping (<see cref="OpsLogError.Conflict"/>), or what <paramref name="change"/> throws.</exception>
+    /// <exception cref="OpsLogException">
+    /// Others keep swapping (<see cref="OpsLogError.Conflict"/>), one of them has been in the middle of a swap for a minute (<see cref="OpsLogError.Locked"/>), or what <paramref name="change"/> throws.
+    /// </exception>
     public async ValueTask<Manifest> UpdateAsync(Func<Manifest, Manifest> change, CancellationToken ct, Func<Manifest, bool>? isDone = null) =>
         (await TryUpdateAsync(change, ct, isDone).ConfigureAwait(false))!;
 
@@ -102,9 +122,10 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         await _gate.WaitAsync(ct).ConfigureAwait(false);
         try
         {
+            long? heldSince = null;
             for (var tries = 0; tries < MostTries; tries++)
             {
-                if (tries >= AtOnce)
+                if (tries >= AtOnce || heldSince is not null)
                 {
                     await PauseAsync(tries, ct).ConfigureAwait(false);
                     if (!isAlone)
@@ -118,15 +139,26 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
                 if (change(Current) is not { } changed) return null;
                 var next = changed with { Revision = Current.Revision + 1, Nonce = settings!.Nonces.Next() };
                 var bytes = ManifestCodec.Write(next);
-                if (await PutAsync(bytes, PutCondition.IfVersion(_version), isDone is not null, ct).ConfigureAwait(false) is { } stored)
+                var result = await PutAsync(bytes, PutCondition.IfVersion(_version), isDone is not null, ct).ConfigureAwait(false);
+                if (result.IsStored)
                 {
-                    (Current, _version, _seen) = (next, stored, stored);
+                    (Current, _version, _seen) = (next, result.Version, result.Version);
                     return next;
                 }
 
+                if (result.Outcome == PutOutcome.Held)
+                {
+                    // Nobody was first: another is in the middle of its own swap, and may have been stopped there.
+                    heldSince ??= settings.Time.GetTimestamp();
+                    if (settings.Time.GetElapsedTime(heldSince.Value) >= s_heldPatience) throw Held(result.Detail);
+                    tries--;
+                    continue;
+                }
+
+                heldSince = null;
                 if (isAlone)
                 {
-                    await ReadAsync(ct).ConfigureAwait(false);
+                    await ReadManifestAsync(ct).ConfigureAwait(false);
                     if (_seen != _version) return null;
                     continue; // refused for no reason
                 }
@@ -134,6 +166,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
                 await ReadOursAsync(ct).ConfigureAwait(false);
                 if (isDone?.Invoke(Current) == true) return Current;
                 Conflicts++;
+                settings.Telemetry.Conflicted();
             }
 
             throw new OpsLogException(OpsLogError.Conflict, $"The manifest was changed by others {MostTries} times in a row. Try again.");
@@ -148,7 +181,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
 
     private async ValueTask ReadOursAsync(CancellationToken ct)
     {
-        var now = await ReadAsync(ct).ConfigureAwait(false);
+        var now = await ReadManifestAsync(ct).ConfigureAwait(false);
         if (now?.Verdict != ManifestVerdict.Ours)
             throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
         Adopt(now.Manifest!);
@@ -156,23 +189,29 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
 
     private Task PauseAsync(int tries, CancellationToken ct)
     {
-        var longest = Math.Min(LongestPause, 1 << Math.Min(tries - AtOnce + 1, 10));
+        var longest = Math.Min(LongestPause, 1 << Math.Clamp(tries - AtOnce + 1, 0, 10));
         return Task.Delay(TimeSpan.FromMilliseconds(1 + (long)(settings!.Nonces.NextSeed() % (ulong)longest)), settings.Time, ct);
     }
 
-    // Null if the condition did not hold. An answer that was lost is read back: by what was written, for a manifest is never written twice, or by the caller's test of what it was to change.
-    private async ValueTask<StorageVersion?> PutAsync(byte[] bytes, PutCondition condition, bool readBackByCaller, CancellationToken ct)
+    private static OpsLogException Held(string? holder) => new(
+        OpsLogError.Locked,
+        $"Another process has been changing the store's manifest for {s_heldPatience.TotalSeconds:0} seconds; it may have been stopped. {holder} Let it go on, or end it, and try again: nothing was written.",
+        new StorageException(StorageFault.Unavailable, $"The manifest is held. {holder}"));
+
+    // An answer that was lost is read back: by what was written, for a manifest is never written twice, or by the caller's test of what it was to change.
+    private async ValueTask<PutResult> PutAsync(byte[] bytes, PutCondition condition, bool readBackByCaller, CancellationToken ct)
     {
         try
         {
             var result = await storage.PutAsync(StoreKeys.Manifest, new ReadOnlyMemoryStream(bytes), condition, ct).ConfigureAwait(false);
-            return result.IsStored ? result.Version : await ReadBackAsync(bytes).ConfigureAwait(false); // a conflict may be with a try of one's own whose answer was lost
+            if (result.Outcome != PutOutcome.Conflict || await ReadBackAsync(bytes).ConfigureAwait(false) is not { } version) return result;
+            return new PutResult(PutOutcome.Stored, version); // the conflict was with a try of its own whose answer was lost
         }
         catch (StorageException e) when (e.OutcomeUnknown && e.Fault != StorageFault.Broken)
         {
-            if (await TryReadBackAsync(bytes).ConfigureAwait(false) is { } version) return version;
+            if (await TryReadBackAsync(bytes).ConfigureAwait(false) is { } version) return new PutResult(PutOutcome.Stored, version);
             if (!readBackByCaller) throw;
-            return null;
+            return new PutResult(PutOutcome.Conflict);
         }
     }
 

@@ -93,13 +93,14 @@ internal sealed class SnapshotStream : Stream
             return new MovedRecords(_records, _locations, kept, 0);
         }
 
-        var extent = new Extent(snapshot.Name, [.. _sources.OrderBy(s => s.Value).Select(s => s.Key)]);
+        var extent = new Extent(snapshot.Name, [.. _sources.OrderBy(s => s.Value).Select(s => s.Key)]) { Disk = state.Disk?.Open(snapshot.Name) };
         var length = await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), 0, null, 0, part =>
         {
             var taken = part.IsLast ? part.Memory.Length : part.Memory.Span.LastIndexOf((byte)'\n') + 1;
             if (taken > 0) extent.Add(part.Start, part.Memory[..taken], part.Owner);
+            extent.Spill(part.Start + taken);
             return taken;
-        }, ObjectReader.DefaultWindow, CancellationToken.None).ConfigureAwait(false);
+        }, state.Disk is null ? ObjectReader.DefaultWindow : DiskDocuments.LoadWindow, CancellationToken.None).ConfigureAwait(false);
         if (length is null) return null;
         lock (state.Gate) state.Extents.Add(extent);
         return new MovedRecords(_records, _locations, _written, extent.Index);

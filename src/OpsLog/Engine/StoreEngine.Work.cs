@@ -127,6 +127,7 @@ internal sealed partial class StoreEngine
             if (_agents is not null)
             {
                 var merged = await _agents.RefreshAsync(ct).ConfigureAwait(false);
+                Telemetry.TookIn(merged);
                 if (merged > 0) _changes.Raise();
                 return merged;
             }
@@ -135,6 +136,7 @@ internal sealed partial class StoreEngine
             if (replaced is not null) Volatile.Write(ref _state, replaced);
             if (_follower.OpenedAsMany is { } many) _agents ??= new AgentSession(_storage, _settings, many, OnCommitted);
             if (operations > 0 || replaced is not null) _changes.Raise();
+            Telemetry.TookIn(operations);
             return operations;
         }
         catch (StorageException e)
@@ -193,6 +195,7 @@ internal sealed partial class StoreEngine
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        OpsLogInstruments.Closed(this);
         try
         {
             if (_agents is not null) await _agents.CloseAsync().ConfigureAwait(false);

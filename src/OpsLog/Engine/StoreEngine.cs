@@ -33,7 +33,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         (_register, _state, _report) = (opened.Register, opened.State, opened.Report);
         Migration = opened.Migration;
         SchemaVersion = opened.SchemaVersion;
-        _changes = new ChangeSignal(settings.Time);
+        _changes = new ChangeSignal(storage, settings.Time);
         _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer, _register, SchemaVersion));
         if (opened.Peers is not null)
         {
@@ -61,6 +61,8 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     /// <summary>What opening found; of a store of many writers also what refreshes have met since.</summary>
     public RecoveryReport RecoveryReport => _agents?.Merger.Notes is { Count: > 0 } notes ? _report.With(notes) : _report;
 
+    public StoreTelemetry Telemetry => _settings.Telemetry;
+
     public Migration Migration { get; }
 
     public int SchemaVersion { get; }
@@ -76,7 +78,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         {
             try
             {
-                return await TryOpenAsync(storage, ownsStorage, settings, ct).ConfigureAwait(false);
+                return Announced(await TryOpenAsync(storage, ownsStorage, settings, ct).ConfigureAwait(false));
             }
             catch (OpsLogException e) when (e.Error is OpsLogError.Fenced or OpsLogError.Conflict && tries < MostTries)
             {
@@ -87,6 +89,15 @@ internal sealed partial class StoreEngine : IAsyncDisposable
                 throw new OpsLogException(OpsLogError.StorageFailed, $"The store cannot be opened{(settings.ReadOnly ? "" : " for writing")}: {e.Message}", e);
             }
         }
+    }
+
+    private static StoreEngine Announced(StoreEngine engine)
+    {
+        OpsLogInstruments.Opened(engine);
+        var (logger, report) = (engine._settings.Logger, engine.RecoveryReport);
+        EngineLog.Opened(logger, engine.Telemetry.Name, engine.State.Records.Count, report.ReplayedOperations, report.Notes.Count, report.Skipped.Count, report.Duration.TotalMilliseconds);
+        foreach (var damage in report.Notes.Concat(report.Skipped)) EngineLog.Found(logger, damage);
+        return engine;
     }
 
     private static async ValueTask<StoreEngine> TryOpenAsync(IOpsStorage storage, bool ownsStorage, EngineSettings settings, CancellationToken ct)
@@ -118,10 +129,16 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     private async ValueTask<Revision> SetAsync(SetRequest request, byte[] pooled, CancellationToken ct)
     {
+        var measurement = Telemetry.Start(StoreTelemetry.Set);
         try
         {
             await Submit(request, ct).ConfigureAwait(false);
+            measurement.Succeeded();
             return request.Revision;
+        }
+        catch (Exception e) when (measurement.Failed(e))
+        {
+            throw;
         }
         finally
         {
@@ -132,15 +149,33 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     public async ValueTask<bool> DeleteAsync(string id, Revision? expected, CancellationToken ct)
     {
         var request = new DeleteRequest(id, expected);
-        await Submit(request, ct).ConfigureAwait(false);
-        return request.Existed;
+        var measurement = Telemetry.Start(StoreTelemetry.Delete);
+        try
+        {
+            await Submit(request, ct).ConfigureAwait(false);
+            measurement.Succeeded();
+            return request.Existed;
+        }
+        catch (Exception e) when (measurement.Failed(e))
+        {
+            throw;
+        }
     }
 
     public async ValueTask<int> BatchAsync(List<BatchItem> items, CancellationToken ct)
     {
         var request = new BatchRequest(items);
-        await Submit(request, ct).ConfigureAwait(false);
-        return request.Written;
+        var measurement = Telemetry.Start(StoreTelemetry.Batch, items.Count);
+        try
+        {
+            await Submit(request, ct).ConfigureAwait(false);
+            measurement.Succeeded();
+            return request.Written;
+        }
+        catch (Exception e) when (measurement.Failed(e))
+        {
+            throw;
+        }
     }
 
     /// <summary>The stored bytes of a record, copied, and the revision they belong to.</summary>

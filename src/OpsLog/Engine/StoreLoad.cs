@@ -74,12 +74,13 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         {
             Clock = plan.Base.Snapshot.Clock,
             KeepsTombstones = plan.IsMany && (settings.ReadOnly || settings.AgentId is not null),
+            Disk = settings.DocumentCacheBytes is { } cache ? new DiskDocuments(storage, cache) : null,
         };
         var loader = new SnapshotLoader(storage, State, settings.Recovery);
         var snapshot = await loader.LoadAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, header =>
         {
             ChooseSchema(header.SchemaVersion);
-            return _builder = new StateBuilder(State, Migration, plan.Merges);
+            return _builder = new StateBuilder(State, Migration, plan.Merges) { Gathers = true };
         }, ct).ConfigureAwait(false);
         _skipped.AddRange(loader.Skipped);
         SnapshotRecords = _builder.SnapshotRecords;
@@ -95,7 +96,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         if (!StorageKey.IsValid(log.Entry.Name))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
         var key = new StorageKey(log.Entry.Name);
-        var extent = State.Extents.Add(new Extent(key.Value, [log.Source]));
+        var extent = State.Extents.Add(State.LogExtent(key.Value, log.Source));
         _builder.EnterLog(extent, log.Source, log.Entry.Schema);
         var numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
         // What the snapshot covers need not be read again; and must not be, where it has forgotten deletes.
@@ -115,7 +116,10 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         var length = await LogReader.ReadAsync(storage, key, skip.Length, null, part =>
         {
             if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
-            return scanner.Scan(part, times);
+            var taken = scanner.Scan(part, times);
+            _builder.Flush();
+            extent.Spill(part.Start + taken);
+            return taken;
         }, ct, skip: numbered ? skip : default).ConfigureAwait(false);
         if (length is null && plan.IsMany && covered == 0)
         {

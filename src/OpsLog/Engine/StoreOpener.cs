@@ -112,6 +112,8 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
                 // Nobody else appends from here on; but what was claimed may no longer be what the manifest names.
                 if (claimed is not null && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) continue;
                 if (await LoadAsync(register, plan, started, ct).ConfigureAwait(false) is not { } opened) continue;
+                // A log without an operation may be one that was folded and deleted, and made again by an agent that went by the same old manifest.
+                if (claimed is null && opened.LogOperations == 0 && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) continue;
                 claimed = null;
                 return opened;
             }

@@ -15,6 +15,15 @@ internal sealed class StoreState(ulong hashSeed)
 
     public ExtentTable Extents { get; } = new();
 
+    /// <summary>Reads documents that stay where they are stored; null: they are held in memory.</summary>
+    public DiskDocuments? Disk { get; init; }
+
+    /// <summary>Keeps a document that was made for the next reader, unless documents stay on disk; returns the one that is there.</summary>
+    public object TryCache(RecordHandle handle, RecordLocation seen, object value) => Disk is null ? Records.TryCache(handle, seen, value) : value;
+
+    /// <summary>An extent for a log's lines.</summary>
+    public Extent LogExtent(string name, StampSource source) => new(name, [source]) { Disk = Disk?.Open(name, isLog: true) };
+
     /// <summary>What was overwritten unseen, if it is found out.</summary>
     public Agents.ConflictLog? Conflicts { get; set; }
 

@@ -35,6 +35,19 @@ internal sealed partial class Writer
         SwitchTo(LogTarget.None, new LogBuffer(new Extent("", []), 0), 0);
     }
 
+    private void Fenced()
+    {
+        Fencings++;
+        _telemetry.Fenced();
+    }
+
+    private ValueTask LeaveLogAsync()
+    {
+        var left = _target;
+        LeaveLog();
+        return left.ReleaseAsync();
+    }
+
     // An agent's log is registered when there is something to write to it.
     private async ValueTask<bool> TryHaveLogAsync(List<CommitRequest> requests)
     {
@@ -76,7 +89,7 @@ internal sealed partial class Writer
             await SyncOrPoisonAsync().ConfigureAwait(false);
         }
 
-        LeaveLog();
+        await LeaveLogAsync().ConfigureAwait(false);
     }
 
     // Others' operations may have been merged since the line was made; and a delete that archives ranks by what it moves.
@@ -107,6 +120,6 @@ internal sealed partial class Writer
 
         Show(requests, standing);
         lock (_state.Gate) _state.Clock = Math.Max(_state.Clock, _group.Clock); // clocks that may have been seen are not used again
-        LeaveLog();
+        await LeaveLogAsync().ConfigureAwait(false);
     }
 }

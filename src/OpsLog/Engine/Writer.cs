@@ -15,6 +15,7 @@ internal sealed partial class Writer : IGroupCommitter
     private readonly Durability _durability;
     private readonly CommitGroup _group;
     private readonly Action _committed;
+    private readonly StoreTelemetry _telemetry;
     private readonly SemaphoreSlim _flushing = new(1, 1);
     private LogTarget _target;
     private LogBuffer _buffer;
@@ -25,7 +26,7 @@ internal sealed partial class Writer : IGroupCommitter
 
     public Writer(StoreState state, LogTarget target, LogBuffer buffer, EngineSettings settings, Action committed)
     {
-        (_state, _target, _buffer, _durability, _committed) = (state, target, buffer, settings.Durability, committed);
+        (_state, _target, _buffer, _durability, _committed, _telemetry) = (state, target, buffer, settings.Durability, committed, settings.Telemetry);
         _group = new CommitGroup(state, settings.Time) { Buffer = buffer };
         _flushedTo = _stored = Acknowledged = buffer.Position;
         Queue = new CommitQueue(this, settings.Time, gathers: settings.Durability == Durability.Disk);
@@ -95,7 +96,7 @@ internal sealed partial class Writer : IGroupCommitter
     {
         if (_ownLogs is null) await TryCommitAsync(requests).ConfigureAwait(false);
         else
-            while (await TryHaveLogAsync(requests).ConfigureAwait(false) && !await TryCommitAsync(requests).ConfigureAwait(false)) Fencings++;
+            while (await TryHaveLogAsync(requests).ConfigureAwait(false) && !await TryCommitAsync(requests).ConfigureAwait(false)) Fenced();
     }
 
     // False: another writer ended the agent's log, and nothing was written. It goes on in another one.
@@ -109,17 +110,18 @@ internal sealed partial class Writer : IGroupCommitter
         {
             _buffer.Close();
             Show(requests, long.MaxValue);
+            _buffer.Stored(Stored);
             return true;
         }
 
         var bytes = _buffer.Group;
         try
         {
-            var result = await _target.AppendAsync(bytes, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
+            var result = await AppendAsync(bytes, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
             if (!result.IsStored && _log is not null)
             {
                 _ownLogs!.Abandon(_log); // a seal lies there, or what a double of this process wrote: it is read on like another's
-                LeaveLog();
+                await LeaveLogAsync().ConfigureAwait(false);
                 return false;
             }
 
@@ -127,6 +129,7 @@ internal sealed partial class Writer : IGroupCommitter
             _buffer.Close();
             Volatile.Write(ref _flushedTo, _buffer.Position);
             Show(requests, long.MaxValue);
+            _buffer.Stored(Stored);
         }
         catch (Exception e)
         {
@@ -219,7 +222,7 @@ internal sealed partial class Writer : IGroupCommitter
 
         try
         {
-            var result = await _target.AppendAsync(bytes, flush).ConfigureAwait(false);
+            var result = await AppendAsync(bytes, flush).ConfigureAwait(false);
             Appends++;
             if (!result.IsStored) throw Fenced(result);
             Stored = to;
@@ -229,6 +232,14 @@ internal sealed partial class Writer : IGroupCommitter
             // It was acknowledged already and memory shows it: nothing may be built on it any more.
             throw Poison(e as OpsLogException ?? Failed(e));
         }
+    }
+
+    private async ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
+    {
+        var started = _telemetry.AppendStarts();
+        var result = await _target.AppendAsync(bytes, flush).ConfigureAwait(false);
+        if (result.IsStored) _telemetry.Appended(started, bytes.Length);
+        return result;
     }
 
     private void Prepare(CommitRequest request)
@@ -254,9 +265,11 @@ internal sealed partial class Writer : IGroupCommitter
     // Lets memory show the lines that end at or before an offset; the requests whose lines do not are failed by the caller.
     private void Show(List<CommitRequest> requests, long standing)
     {
+        long before;
         lock (_state.Gate)
         {
             var clock = _log?.Clock ?? 0;
+            before = Operations;
             var lines = _group.Lines;
             foreach (var request in requests)
             {
@@ -272,6 +285,7 @@ internal sealed partial class Writer : IGroupCommitter
         }
 
         Appends++;
+        _telemetry.Acknowledged((int)(Operations - before));
         _committed();
     }
 

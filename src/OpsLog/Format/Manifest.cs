@@ -156,6 +156,9 @@ internal sealed record ManifestReadResult(ManifestVerdict Verdict)
     /// <summary>Our manifest, with the package's members as we wrote them: for <see cref="ManifestVerdict.Ours"/> and <see cref="ManifestVerdict.PeerWroteSince"/>.</summary>
     public Manifest? Manifest { get; init; }
 
+    /// <summary>The manifest as it is stored.</summary>
+    public byte[] Bytes { get; init; } = [];
+
     /// <summary>What is wrong and where, for <see cref="ManifestVerdict.Corrupt"/> and <see cref="ManifestVerdict.TooNew"/>; else empty.</summary>
     public string Fault { get; init; } = "";
 

@@ -32,6 +32,25 @@ internal sealed class FileRangeStream(SafeFileHandle handle, string path, long s
         }
     }
 
+    /// <summary>Fills a buffer from an offset of this range, wherever the stream stands. Safe for concurrent calls.</summary>
+    public void ReadAt(long offset, Span<byte> buffer)
+    {
+        try
+        {
+            while (buffer.Length > 0)
+            {
+                var count = RandomAccess.Read(handle, buffer, start + offset);
+                if (count == 0) throw FileFaults.EndsEarly(path, start + offset, start + length);
+                buffer = buffer[count..];
+                offset += count;
+            }
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            throw FileFaults.Translate(e, "read", path);
+        }
+    }
+
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var wanted = Wanted(buffer.Length);

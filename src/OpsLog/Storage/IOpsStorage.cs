@@ -66,4 +66,10 @@ public interface IOpsStorage : IAsyncDisposable
     /// <param name="key">The object's name.</param>
     /// <param name="cancellationToken">Cancels the wait, not the release.</param>
     ValueTask ReleaseAsync(StorageKey key, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    /// <summary>
+    /// A task that completes when an object may have changed after this call, whoever changed it. It may complete without a change, and a notice may be
+    /// lost: whoever waits looks for itself, now and then unasked. It never fails. Only storages with <see cref="StorageCapabilities.Notify"/> need implement it.
+    /// </summary>
+    Task NextChangeAsync() => StorageChanges.None;
 }

@@ -13,7 +13,7 @@ public enum StorageCapabilities
     /// <summary><see cref="IOpsStorage.ListAsync"/> yields names in ordinal order.</summary>
     ListIsOrdered = 2,
 
-    /// <summary>The storage can tell of changes without being asked.</summary>
+    /// <summary>The storage can tell of changes without being asked: <see cref="IOpsStorage.NextChangeAsync"/>.</summary>
     Notify = 4,
 
     /// <summary>A writer's life can be observed: an append to what a living writer holds gives <see cref="PutOutcome.Held"/>.</summary>

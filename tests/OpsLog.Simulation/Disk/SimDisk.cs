@@ -94,7 +94,9 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
 
     public void Release(SimStorage storage, string key)
     {
-        if (_holders.TryGetValue(key, out var holder) && ReferenceEquals(holder, storage)) _holders.Remove(key);
+        if (!_holders.TryGetValue(key, out var holder) || !ReferenceEquals(holder, storage)) return;
+        _holders.Remove(key);
+        if (IsSingleWriterLog(key) && !_holders.Any(h => ReferenceEquals(h.Value, storage) && IsSingleWriterLog(h.Key))) _holders.Remove(StoreLock);
     }
 
     /// <summary>The locks of a process that died are free.</summary>
@@ -127,7 +129,8 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
     }
 
     /// <summary>All of the disk as one number, for telling states apart.</summary>
-    public ulong Fingerprint()
+    /// <param name="without">Whose locks do not count.</param>
+    public ulong Fingerprint(SimStorage? without = null)
     {
         ulong sum = 0;
         foreach (var stored in _objects.Values)
@@ -137,7 +140,8 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
             sum += Hashing.Of(stored.Span, hash);
         }
 
-        foreach (var (key, holder) in _holders) sum += Hashing.Add(Hashing.Of(key), (ulong)holder.Opening);
+        foreach (var (key, holder) in _holders)
+            if (!ReferenceEquals(holder, without)) sum += Hashing.Add(Hashing.Of(key), (ulong)holder.Opening);
         return sum;
     }
 

@@ -38,6 +38,12 @@ internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKe
     /// <summary>Answers the caller, whose code runs on until it waits for something else.</summary>
     public abstract void Answer();
 
+    /// <summary>Answers that somebody else is in the middle of changing the object.</summary>
+    public abstract void Refuse();
+
+    /// <summary>Whether it was refused because somebody else was first.</summary>
+    public abstract bool IsConflict { get; }
+
     /// <summary>Fails towards the caller.</summary>
     public abstract void Throw(StorageException failure);
 
@@ -87,6 +93,13 @@ internal sealed class StorageCall<T>(
         Storage.Process.Observe(this, failed: false);
         _completion.SetResult(_result);
     }
+
+    public override void Refuse()
+    {
+        if (this is StorageCall<PutResult> put) put._result = new PutResult(PutOutcome.Held, Detail: "Another process is replacing the object.");
+    }
+
+    public override bool IsConflict => _result is PutResult { Outcome: PutOutcome.Conflict };
 
     public override void Throw(StorageException failure)
     {

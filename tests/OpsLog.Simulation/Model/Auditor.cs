@@ -26,11 +26,15 @@ internal sealed class Auditor : IDiskWatcher
 
     public IReadOnlyDictionary<string, LogModel> Logs => _logs;
 
+    /// <summary>Changes of stored objects so far.</summary>
+    public int Changes { get; private set; }
+
     /// <summary>Compactions and other swaps so far.</summary>
     public int Swaps { get; private set; }
 
     public void Created(SimObject stored, StorageCall call)
     {
+        Note(call);
         switch (ObjectNames.KindOf(stored.Key))
         {
             case ObjectKind.Manifest:
@@ -62,6 +66,7 @@ internal sealed class Auditor : IDiskWatcher
 
     public void Replaced(SimObject stored, SimObject before, StorageCall call)
     {
+        Note(call);
         switch (ObjectNames.KindOf(stored.Key))
         {
             case ObjectKind.Manifest:
@@ -78,6 +83,7 @@ internal sealed class Auditor : IDiskWatcher
 
     public void Appended(SimObject stored, int from, StorageCall call)
     {
+        Note(call);
         if (ObjectNames.KindOf(stored.Key) != ObjectKind.Log) throw new InvariantViolation(Invariant.I8OneWriter, $"{call.Storage.Process.Name} appended to {stored.Key}");
         var log = LogOf(stored.Key);
         RequireNoData(log, call, stored.Span[from..]);
@@ -89,6 +95,7 @@ internal sealed class Auditor : IDiskWatcher
 
     public void Deleted(SimObject stored, StorageCall call)
     {
+        Note(call);
         var kind = ObjectNames.KindOf(stored.Key);
         var name = kind == ObjectKind.Piece ? ObjectNames.OfPiece(stored.Key).Log : stored.Key;
         if (kind is ObjectKind.Manifest or ObjectKind.Other || (Manifest?.Names(name) ?? false) || _historyLogs.Contains(name))
@@ -102,7 +109,7 @@ internal sealed class Auditor : IDiskWatcher
     {
         foreach (var stored in cut)
             if (_logs.TryGetValue(stored.Key, out var log)) log.Cut(stored.Length);
-        History.Forget(operation => !operation.Places.Exists(place => Survives(operation, place.Log, place.End)));
+        History.Forget(operation => !operation.IsInSnapshotOnly && !operation.Places.Exists(place => Survives(operation, place.Log, place.End)));
         foreach (var operation in History.Operations)
             operation.IsInSnapshotOnly |= !Disk().IsNumbered && operation.Places.TrueForAll(place => place.End > place.Log.Length);
         Reload();
@@ -112,6 +119,12 @@ internal sealed class Auditor : IDiskWatcher
     /// <summary>Whether an operation is on stable storage.</summary>
     public bool IsDurable(LoggedOperation operation) =>
         Disk().IsNumbered || operation.Places.Exists(p => Disk().Find(p.Log.Name) is not { } stored || stored.Durable >= p.End);
+
+    private void Note(StorageCall call)
+    {
+        Changes++;
+        if (call.Step is { } step) step.Changes++;
+    }
 
     private bool Survives(LoggedOperation operation, LogModel log, long end)
     {
@@ -123,6 +136,7 @@ internal sealed class Auditor : IDiskWatcher
     {
         var (name, number) = ObjectNames.OfPiece(stored.Key);
         var log = LogOf(name);
+        if (number <= log.Pieces && !log.IsRegistered && Disk().Find(name) is null) log.IsReborn = true; // its pieces are collected; only a seal may come back
         RequireNoData(log, call, stored.Span);
         if (log.IsReborn && number != log.Pieces + 1) return;
         RequireWriter(log, call, stored.Span);
@@ -201,6 +215,7 @@ internal sealed class Auditor : IDiskWatcher
                 throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} was retired with length {entry.Length}, but it ends at {end}");
         }
 
+        if (before is not null && next.Snapshot.Name != before.Snapshot.Name) RequireFloor(next);
         Reload();
         foreach (var entry in next.Logs) Count(LogOf(entry.Name), call);
         RequireAgreement($"after {call.Storage.Process.Name} wrote revision {next.Revision}");
@@ -221,6 +236,18 @@ internal sealed class Auditor : IDiskWatcher
         if (before is null || !log.IsAgents || before.Logs.Exists(l => l.Name == entry.Name)) return;
         if (entry.Start < before.Snapshot.Floor) throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} is registered to start at clock {entry.Start}, below the floor {before.Snapshot.Floor}");
         if (log.Length > 0 || log.Pieces > 0 || Disk().Find(entry.Name) is not null) throw new InvariantViolation(Invariant.I8OneWriter, $"{entry.Name} was made before it was registered");
+    }
+
+    // Whatever a log may still bring is above the floor, or a deleted record could return.
+    private void RequireFloor(ManifestModel manifest)
+    {
+        foreach (var entry in manifest.Logs)
+        {
+            var log = LogOf(entry.Name);
+            var least = Math.Max(entry.Start, log.LastClock);
+            if (least < manifest.Snapshot.Floor && log.SealedAt is null && !log.WasCut)
+                throw new InvariantViolation(Invariant.I3Deleted, $"the floor of {manifest.Snapshot.Name} is {manifest.Snapshot.Floor}, but {entry.Name} has only got to clock {least}");
+        }
     }
 
     private void Reload()

@@ -45,6 +45,9 @@ internal static class Invariant
     /// <summary>Collection deletes nothing that is named.</summary>
     public const string V11Collected = "V11 nothing named is deleted";
 
+    /// <summary>Undo takes back an agent's own newest unit, and lets show what shows without it; redo brings it back.</summary>
+    public const string V13Undo = "V13 undo shows what shows without";
+
     /// <summary>A store that nothing has damaged is never called damaged, and no call fails in a way that it does not say.</summary>
     public const string L1Fails = "L1 fails only as it says";
 
@@ -59,7 +62,10 @@ internal static class Invariant
 }
 
 /// <summary>Something that must hold does not.</summary>
-internal sealed class InvariantViolation(string invariant, string message) : Exception($"{invariant}: {message}")
+internal sealed class InvariantViolation(string invariant, string message, string manner = "") : Exception($"{invariant}: {message}")
 {
     public string Invariant { get; } = invariant;
+
+    /// <summary>In what manner, if an invariant has several: a shorter run must fail in the same.</summary>
+    public string Signature { get; } = $"{invariant} {manner}";
 }

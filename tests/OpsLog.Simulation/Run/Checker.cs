@@ -15,7 +15,7 @@ internal sealed class Checker(Simulator simulator)
 
     public void Begins(StepRun run)
     {
-        run.OperationsBefore = History.Operations.Count;
+        (run.OperationsBefore, run.ChangesBefore) = (History.Operations.Count, simulator.Auditor.Changes);
         if (TakesInEverything(run)) run.Before = new Dictionary<string, LoggedOperation>(History.Winners, StringComparer.Ordinal);
     }
 
@@ -35,13 +35,14 @@ internal sealed class Checker(Simulator simulator)
         if (process.Store is null) return;
         foreach (var (id, operation) in run.Before) Saw(process, id, operation);
         Show(process, $"after {run}");
+        if (run.Step.Kind is StepKind.Undo or StepKind.Redo) UndoCheck.Require(run, simulator);
     }
 
     public void Failed(StepRun run, OpsLogException failure)
     {
         RequireShape(run, acknowledged: false);
         RequireClocks(run);
-        if (!IsExpected(run, failure.Error)) throw new InvariantViolation(Invariant.L1Fails, $"{run} failed without a reason: {failure.Error}: {failure.Message}");
+        if (!IsExpected(run, failure.Error)) throw new InvariantViolation(Invariant.L1Fails, $"{run} failed without a reason: {failure.Error}: {failure.Message}", $"{run.Step.Kind} {failure.Error}");
         if (run.Step.Kind == StepKind.Feed)
         {
             TakeFeed(run, complete: false);

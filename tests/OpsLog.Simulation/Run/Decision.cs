@@ -11,6 +11,9 @@ internal enum DecisionKind : byte
     /// <summary>The call fails; nothing has happened.</summary>
     Fail,
 
+    /// <summary>Somebody else is in the middle of replacing the object (in a folder); nothing has happened.</summary>
+    Hold,
+
     /// <summary>The call happens; its answer is lost.</summary>
     LoseAnswer,
 

@@ -13,7 +13,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private int _failedOpenings;
     private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
     private ulong _failures;
-    private int _calls;
 
     public int Index { get; } = index;
 
@@ -52,7 +51,11 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>What this process has read from its feed so far.</summary>
     public FeedReading Feed { get; } = new();
 
-    public bool Observes { get; init; }
+    /// <summary>The storage calls that its step has been answered.</summary>
+    public int CallsOfStep { get; private set; }
+
+    /// <summary>It has died for good.</summary>
+    public bool HasGivenUp { get; private set; }
 
     public bool HasWork => Running is not null || NextStep < plan.Steps.Count;
 
@@ -73,7 +76,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     public void Begin(Step step, Simulator simulator)
     {
         if (step.Kind == StepKind.Open) NewOpening(simulator);
-        _calls = 0;
+        CallsOfStep = 0;
         var run = new StepRun(step, this, Storage?.Opening ?? -1);
         Running = run;
         Runs.Add(run);
@@ -115,13 +118,14 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     }
 
     /// <summary>It does nothing more.</summary>
-    public void GiveUp() => NextStep = plan.Steps.Count;
+    public void GiveUp() => (NextStep, HasGivenUp) = (plan.Steps.Count, true);
 
     /// <summary>It is told the end of a storage call.</summary>
     public void Observe(StorageCall call, bool failed)
     {
-        if (!Observes) return;
-        _calls++;
+        if (program.Prelude is null) return;
+        CallsOfStep++;
+        Draws = 0;
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
         else _met[call.Key.Value] = call.Found();
     }
@@ -132,14 +136,30 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// </summary>
     public ulong Fingerprint()
     {
+        if (HasGivenUp) return FingerprintOfDead(Acknowledged);
         var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
-        var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + _calls));
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + CallsOfStep));
+        hash = Hashing.Add(hash, Met());
+        if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
+        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.Conflicts : 0));
+    }
+
+    /// <summary>Of the dead only what is asked of them at the end: which of their steps were acknowledged.</summary>
+    public ulong FingerprintOfDead(int acknowledged) => Hashing.Add((ulong)Index, (ulong)acknowledged);
+
+    /// <summary>How many of its steps were.</summary>
+    public int Acknowledged => Runs.Count(r => r.End == StepEnd.Done);
+
+    /// <summary>How far it has read or written each object, as one number.</summary>
+    public ulong Met()
+    {
         ulong met = 0;
         foreach (var (key, found) in _met) met += Hashing.Of(key, found);
-        hash = Hashing.Add(hash, met);
-        if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
-        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) : 0));
+        return Hashing.Add(met, (ulong)Index);
     }
+
+    /// <summary>Random numbers drawn since the last storage call.</summary>
+    public ulong Draws { get; set; }
 
     private static ulong Sum(Dictionary<string, LoggedOperation> operations)
     {
@@ -185,7 +205,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
             Durability = settings.Durability,
             HistoryRetention = settings.HistoryRetention,
             TimeProvider = Clock!,
-            Random = new Random((int)seed),
+            Random = program.Prelude is null ? new Random((int)seed) : new PlaceRandom(this),
             Checkpoint = new CheckpointOptions { Automatic = false, GracePeriod = settings.GracePeriod, SilentAfter = settings.SilentAfter },
         };
     }
@@ -244,6 +264,19 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
             if (step.Parts[i].Deletes) batch.Delete(step.Parts[i].Id);
             else batch.Set(step.Parts[i].Id, step.Element(i));
         }
+    }
+}
+
+/// <summary>
+/// Random numbers that follow from what a process has read and written, not from how often it tried: in the exhaustive search ways that lead to the same place must
+/// lead to the same names.
+/// </summary>
+internal sealed class PlaceRandom(SimProcess process) : Random(0)
+{
+    public override void NextBytes(byte[] buffer)
+    {
+        var random = new SimRandom(Hashing.Add(process.Met(), process.Draws++));
+        for (var i = 0; i < buffer.Length; i++) buffer[i] = (byte)random.NextBits();
     }
 }
 

@@ -13,9 +13,6 @@ internal sealed record SimOptions
 
     /// <summary>How the storage breaks its contract.</summary>
     public DiskDefect Defect { get; init; }
-
-    /// <summary>Whether states are told apart (<see cref="Simulator.Fingerprint"/>).</summary>
-    public bool Observes { get; init; }
 }
 
 /// <summary>
@@ -37,7 +34,7 @@ internal sealed class Simulator
         Auditor = new Auditor { Disk = () => Disk! };
         Disk = new SimDisk(program.Settings.Append, program.Settings.HoldsWriters, options.Defect) { Watcher = Auditor, Now = SimTime.Start };
         Checker = new Checker(this);
-        for (var i = 0; i < program.Processes.Count; i++) Processes.Add(new SimProcess(i, program.Processes[i], program, _time) { Observes = options.Observes });
+        for (var i = 0; i < program.Processes.Count; i++) Processes.Add(new SimProcess(i, program.Processes[i], program, _time));
     }
 
     public SimProgram Program { get; }
@@ -104,8 +101,18 @@ internal sealed class Simulator
     /// <summary>Lets a process run a step that is not in its plan, to its end.</summary>
     public void Drive(SimProcess process, Step step)
     {
-        Begin(process, step);
+        Start(process, step);
         while (process.Running is not null) Advance(process);
+    }
+
+    /// <summary>Lets a process begin a step that is not in its plan.</summary>
+    public void Start(SimProcess process, Step step) => Begin(process, step);
+
+    /// <summary>The call or timer that a process waits for happens.</summary>
+    public void Advance(SimProcess process)
+    {
+        if (!TryApply(new Decision(DecisionKind.Go, process.Index)) && !TryFire(process))
+            throw new InvariantViolation(Invariant.L2Ends, $"{process.Running} waits for nothing");
     }
 
     /// <summary>Another process, for looking at what is there.</summary>
@@ -117,22 +124,23 @@ internal sealed class Simulator
     }
 
     /// <summary>The whole state as one number: equal ones go on alike.</summary>
-    public ulong Fingerprint()
+    public ulong Fingerprint() => Fingerprint(null, 0);
+
+    /// <summary>The same, if a process had died for good just before its last call was answered.</summary>
+    /// <param name="dead">Which.</param>
+    /// <param name="acknowledged">How many of its steps had been acknowledged then.</param>
+    public ulong FingerprintIfDead(SimProcess dead, int acknowledged) => Fingerprint(dead, acknowledged);
+
+    private ulong Fingerprint(SimProcess? dead, int acknowledged)
     {
-        var hash = Hashing.Add(Disk.Fingerprint(), (ulong)_time.Now.Ticks);
-        foreach (var process in Processes) hash = Hashing.Add(hash, process.Fingerprint());
+        var hash = Hashing.Add(Disk.Fingerprint(dead?.Storage), (ulong)_time.Now.Ticks);
+        foreach (var process in Processes) hash = Hashing.Add(hash, process == dead ? dead.FingerprintOfDead(acknowledged) : process.Fingerprint());
         ulong operations = 0;
         foreach (var operation in Auditor.History.Operations) operations += Hashing.Of(operation.Stamp.Log, (ulong)operation.Stamp.Clock);
         return Hashing.Add(hash, operations);
     }
 
     public void Trace(string text) => _options.Trace?.Invoke(text);
-
-    private void Advance(SimProcess process)
-    {
-        if (!TryApply(new Decision(DecisionKind.Go, process.Index)) && !TryFire(process))
-            throw new InvariantViolation(Invariant.L2Ends, $"{process.Running} waits for nothing");
-    }
 
     private void Begin(SimProcess process, Step? step)
     {
@@ -146,6 +154,7 @@ internal sealed class Simulator
     private bool TryFire(SimProcess process)
     {
         if (process.Clock?.Next is null || process.Storage!.Pending.Count > 0) return false;
+        RequireProgress(process);
         process.Clock.Fire();
         Disk.Now = _time.Now;
         if (IsTracing) Trace($"{process.Name} has waited until {_time.Now:HH:mm:ss.fff}");
@@ -159,7 +168,7 @@ internal sealed class Simulator
         if (!Fits(decision, call)) return false;
         storage.Pending.RemoveAt(0);
         Calls++;
-        if (++_callsOfStep > MostCallsOfAStep * Processes.Count) throw new InvariantViolation(Invariant.L2Ends, $"{process.Running} has made {MostCallsOfAStep} storage calls and does not end");
+        RequireProgress(process);
         if (decision.IsFault) (process.WasHit, process.Running!.WasHit) = (true, true);
         try
         {
@@ -172,7 +181,12 @@ internal sealed class Simulator
 
         switch (decision.Kind)
         {
+            case DecisionKind.Hold:
+                call.Refuse();
+                call.Answer();
+                break;
             case DecisionKind.Go:
+                if (call.IsConflict) process.Running!.Conflicts++;
                 call.Answer();
                 break;
             case DecisionKind.Fail:
@@ -193,11 +207,17 @@ internal sealed class Simulator
         return true;
     }
 
+    private void RequireProgress(SimProcess process)
+    {
+        if (++_callsOfStep > MostCallsOfAStep * Processes.Count) throw new InvariantViolation(Invariant.L2Ends, $"{process.Running} has made thousands of storage calls, or waited as often, and does not end");
+    }
+
     private bool Fits(Decision decision, StorageCall call) => decision.Kind switch
     {
         DecisionKind.Tear or DecisionKind.CrashTorn => call.Kind == CallKind.Append && call.Size > 0,
         DecisionKind.LoseAnswer or DecisionKind.CrashAfter => call.Changes,
         DecisionKind.Delay or DecisionKind.CrashDelayed => call.Changes && !Program.Settings.HoldsWriters,
+        DecisionKind.Hold => call.Kind == CallKind.Put && call.Key.Value == "manifest.json" && Program.Settings.HoldsWriters,
         DecisionKind.Go or DecisionKind.Fail or DecisionKind.Break or DecisionKind.Crash => true,
         _ => false,
     };

@@ -48,6 +48,14 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
     /// <summary>How many operations there were when it began.</summary>
     public int OperationsBefore { get; set; }
 
+    /// <summary>How many changes of stored objects there had been when it began, and how many it has made.</summary>
+    public int ChangesBefore { get; set; }
+
+    public int Changes { get; set; }
+
+    /// <summary>How often somebody else was first.</summary>
+    public int Conflicts { get; set; }
+
     /// <summary>A call of it was made to fail.</summary>
     public bool WasHit { get; set; }
 

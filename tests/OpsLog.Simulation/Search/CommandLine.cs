@@ -8,11 +8,13 @@ namespace OpsLog.Simulation.Search;
 internal static class CommandLine
 {
     private const string Usage = """
-        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N]   run seeds; print seeds a second; a failing one is shrunk
+        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N] [--no-shrink]
+                                                                    run seeds; print seeds a second; a failing one is shrunk
         seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
-        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--switches N] [--seals] [--first N] [--count N]
+        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--races N] [--switches N] [--seals] [--compacted] [--first N] [--count N] [--workers N] [--each] [--go-on]
                                                                     all interleavings of every program of 2 agents with 2 steps
-        exhaustive --agents N --steps N --switches N [--crashes N] [--count N]  of longer programs, with few switches
+        exhaustive --plans "Set Compact | Delete" [--compacted] [--seals] …   of one program
+        exhaustive --agents N --steps N --switches N [--crashes N] [--programs N] [--seed N] …   of longer programs, drawn by a seed, with few switches
         """;
 
     public static int Run(string[] args, TextWriter output)
@@ -49,7 +51,7 @@ internal static class CommandLine
         output.WriteLine(report);
         if (report.Failures.Count == 0) return 0;
         foreach (var failure in report.Failures.Skip(1)) output.WriteLine($"seed {failure.Program.Seed}: {failure.Violation!.Message}");
-        output.WriteLine(FailureReport.Of(report.Failures[0], shrinks: true));
+        output.WriteLine(FailureReport.Of(report.Failures[0], !args.Contains("--no-shrink")));
         return 1;
     }
 
@@ -70,27 +72,26 @@ internal static class CommandLine
 
     private static int Exhaustive(string[] args, TextWriter output)
     {
-        var limits = new ExploreLimits(Number(args, "--crashes", 1), Number(args, "--switches", int.MaxValue), Number(args, "--lost", 0), Number(args, "--states", 2_000_000));
-        StorageForm[] forms = Text(args, "--form") is { } form ? [Enum.Parse<StorageForm>(form, ignoreCase: true)] : Enum.GetValues<StorageForm>();
-        bool[] compacted = [false, true];
-        var programs = Text(args, "--steps") is null
-            ? forms.SelectMany(f => compacted.SelectMany(c => SmallPrograms.TwoByTwo(f, c, args.Contains("--seals"))))
-            : forms.SelectMany(f => SmallPrograms.FewSwitches(Number(args, "--agents", 2), Number(args, "--steps", 4), Number(args, "--count", 10), f, seed: 1));
-        long states = 0, runs = 0, endings = 0, cut = 0, done = 0;
-        var watch = System.Diagnostics.Stopwatch.StartNew();
-        foreach (var program in programs.Skip(Number(args, "--first", 0)).Take(Number(args, "--count", int.MaxValue)))
+        var limits = new ExploreLimits(
+            Number(args, "--crashes", 1), Number(args, "--switches", int.MaxValue), Number(args, "--lost", 0), Number(args, "--races", int.MaxValue), Number(args, "--states", int.MaxValue));
+        var runner = new ExhaustiveRunner(limits, args.Contains("--go-on"), (program, explorer) =>
         {
-            var explorer = new Explorer(program, limits);
-            explorer.Run();
-            (states, runs, endings, cut, done) = (states + explorer.States, runs + explorer.Runs, endings + explorer.Endings, cut + (explorer.IsComplete || explorer.Failure is not null ? 0 : 1), done + 1);
-            if (args.Contains("--each")) output.WriteLine($"{explorer.States:N0} states, {explorer.Runs:N0} runs, {explorer.Elapsed.TotalSeconds:N1} s: {string.Join(" | ", program.Processes.Select(p => string.Join(' ', p.Steps.Select(s => s.Kind))))}");
-            if (explorer.Failure is not { } failure) continue;
-            output.WriteLine(FailureReport.Of(failure, shrinks: true));
-            if (!args.Contains("--go-on")) break;
-        }
+            if (args.Contains("--each"))
+                output.WriteLine($"{explorer.States:N0} states, {explorer.Runs:N0} schedules, {explorer.Elapsed.TotalSeconds:N1} s: {string.Join(" | ", program.Processes.Select(p => string.Join(' ', p.Steps.Select(s => s.Kind))))}");
+            if (explorer.Failure is { } failure) output.WriteLine(FailureReport.Of(failure, !args.Contains("--no-shrink")));
+        });
+        runner.Run(Programs(args).Skip(Number(args, "--first", 0)).Take(Number(args, "--count", int.MaxValue)), Number(args, "--workers", 1));
+        output.WriteLine(runner);
+        return runner.IsClean ? 0 : 1;
+    }
 
-        output.WriteLine($"{done:N0} programs: {states:N0} states, {endings:N0} ends, {runs:N0} runs, {cut} cut off, {watch.Elapsed.TotalSeconds:N1} s");
-        return 0;
+    private static IEnumerable<SimProgram> Programs(string[] args)
+    {
+        StorageForm[] forms = Text(args, "--form") is { } form ? [Enum.Parse<StorageForm>(form, ignoreCase: true)] : Enum.GetValues<StorageForm>();
+        var (compacted, seals) = (args.Contains("--compacted"), args.Contains("--seals"));
+        if (Text(args, "--plans") is { } plans) return forms.Select(f => SmallPrograms.Parse(plans, f, compacted, seals));
+        if (Text(args, "--steps") is null) return forms.SelectMany(f => SmallPrograms.TwoByTwo(f, compacted, seals));
+        return forms.SelectMany(f => SmallPrograms.FewSwitches(Number(args, "--agents", 2), Number(args, "--steps", 4), Number(args, "--programs", 10), f, (ulong)Number(args, "--seed", 1)));
     }
 
     private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "core" => Mix.Core, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };

@@ -21,7 +21,7 @@ internal static class Shrinker
 
     private sealed class Search(SimResult failure, SimOptions options)
     {
-        private readonly string _invariant = failure.Violation!.Invariant;
+        private readonly string _signature = failure.Violation!.Signature;
         private int _runs;
 
         public SimResult Best { get; private set; } = failure;
@@ -76,7 +76,7 @@ internal static class Shrinker
         {
             _runs++;
             var result = SimResult.Of(program, new Replay(decisions), options);
-            if (result.Violation?.Invariant != _invariant) return;
+            if (result.Violation?.Signature != _signature) return;
             if (program.StepCount < Best.Program.StepCount || result.Decisions.Count < Best.Decisions.Count || Faults(result) < Faults(Best)) Best = result;
         }
 

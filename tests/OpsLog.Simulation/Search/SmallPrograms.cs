@@ -44,6 +44,10 @@ internal static class SmallPrograms
         }
     }
 
+    /// <summary>The program of a text such as <c>Set Compact | Delete</c>: the steps of each agent.</summary>
+    public static SimProgram Parse(string plans, StorageForm form, bool compacted, bool seals) => Make(
+        [.. plans.Split('|').Select(plan => plan.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Enum.Parse<StepKind>).ToArray())], form, compacted, seals);
+
     public static SimProgram Make(IReadOnlyList<StepKind[]> plans, StorageForm form, bool compacted, bool seals)
     {
         var number = 100;

@@ -100,7 +100,7 @@ public sealed class HarnessTests
 
     private static ulong After(SimProgram program, params int[] processes)
     {
-        var simulator = new Simulator(program, new SimOptions { Observes = true });
+        var simulator = new Simulator(program, new SimOptions());
         Prelude.Run(simulator);
         foreach (var process in processes) Assert.True(simulator.TryApply(new Decision(DecisionKind.Go, process)));
         return simulator.Fingerprint();

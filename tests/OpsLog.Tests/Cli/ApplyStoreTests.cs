@@ -26,7 +26,7 @@ public sealed class ApplyStoreTests
         {
             reopened++;
             return await OpenAsync(disk);
-        });
+        }, _ => { }, default);
         using var acknowledged = new MemoryStream();
         for (var round = 1; round <= 3; round++)
         {
@@ -54,7 +54,7 @@ public sealed class ApplyStoreTests
     public async Task An_only_writer_that_is_fenced_ends_with_its_line()
     {
         var disk = new MemoryStorage();
-        await using var stores = new ApplyStore(await OpenAsync(disk), reopen: null);
+        await using var stores = new ApplyStore(await OpenAsync(disk), reopen: null, _ => { }, default);
         await using (var other = await Lab.OpenAsync(disk)) await other.SetAsync("other", Lab.Doc(1));
         var acknowledgements = new AckWriter(null, atOnce: true);
         var run = new ApplyRun(
@@ -72,7 +72,7 @@ public sealed class ApplyStoreTests
         {
             opened++;
             return await OpenAsync(disk);
-        });
+        }, _ => { }, default);
         var refusal = await Lab.RefusedAsync(OpsLogError.Fenced, async Task () => await stores.CallAsync<int, int>(
             (_, _) => throw new OpsLogException(OpsLogError.Fenced, "Fenced again."), 0));
         Assert.Equal("Fenced again.", refusal.Message);

@@ -179,6 +179,22 @@ public sealed class AgentRaceTests
         Assert.True((await OpsStore.VerifyAsync(disk)).IsSound);
     }
 
+    /// <summary>Nothing could fence anybody there: many writers are refused before the first line.</summary>
+    [Theory]
+    [InlineData(PutConditionKind.IfAbsent)]
+    [InlineData(PutConditionKind.IfVersion)]
+    public async Task F30_a_storage_that_ignores_conditions_is_refused_to_agents(PutConditionKind ignored)
+    {
+        var disk = new MemoryStorage();
+        await using (var single = await Lab.OpenAsync(disk)) await single.SetAsync("k", Lab.Doc(1));
+        var failure = await Record.ExceptionAsync(async () =>
+        {
+            await using var a = await Lab.OpenAsync(new CarelessStorage(disk, ignored), Agent("A"));
+            await a.SetAsync("a", Lab.Doc(1));
+        });
+        Assert.IsType<OpsLogException>(failure);
+    }
+
     [Fact]
     public async Task F31_an_agent_never_writes_to_what_became_newer_than_itself()
     {
@@ -258,5 +274,27 @@ public sealed class AgentRaceTests
         var line = await Lab.ReadAsync(copy, log);
         JsonLines.Reseal(line.AsSpan(0, line.Length - 1), offset);
         return line;
+    }
+
+    /// <summary>A storage that takes every put of one condition as if there were none.</summary>
+    private sealed class CarelessStorage(IOpsStorage inner, PutConditionKind ignored) : IOpsStorage
+    {
+        public StorageCapabilities Capabilities => inner.Capabilities;
+
+        public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken) => inner.ReadAsync(key, range, cancellationToken);
+
+        public ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken) =>
+            inner.PutAsync(key, content, condition.Kind == ignored ? PutCondition.Always : condition, cancellationToken);
+
+        public ValueTask<PutResult> AppendAsync(StorageKey key, ReadOnlyMemory<byte> bytes, long expectedLength, Flush flush, CancellationToken cancellationToken) =>
+            inner.AppendAsync(key, bytes, expectedLength, flush, cancellationToken);
+
+        public IAsyncEnumerable<StorageEntry> ListAsync(StorageKey prefix, StorageKey? after, CancellationToken cancellationToken) => inner.ListAsync(prefix, after, cancellationToken);
+
+        public ValueTask DeleteAsync(StorageKey key, CancellationToken cancellationToken) => inner.DeleteAsync(key, cancellationToken);
+
+        public ValueTask ReleaseAsync(StorageKey key, CancellationToken cancellationToken) => inner.ReleaseAsync(key, cancellationToken);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }

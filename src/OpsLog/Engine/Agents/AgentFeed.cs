@@ -137,7 +137,7 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
         {
             if (there.Contains(name)) continue;
             var retired = manifest.Retired.FirstOrDefault(r => string.Equals(r.Name, name, StringComparison.Ordinal));
-            var length = merger.LeftAt(name) ?? (_numbered ? null : retired?.Length);
+            var length = merger.LeftAt(name) ?? (_numbered && retired?.Length > 0 ? null : retired?.Length); // objects, of which a position counts the bytes
             if (length is not { } end || end > offset) throw Lost(name);
         }
 

@@ -14,18 +14,11 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
     /// <summary>The lines that take back the newest own unit that stands; null if there is none as far as history is retained.</summary>
     public async ValueTask<List<BatchItem>?> NextUndoAsync()
     {
-        var (logs, own) = await LogsAsync().ConfigureAwait(false);
-        var units = new OwnUnits(storage, own);
-        var marks = new Dictionary<Stamp, UndoMark>();
+        var (logs, units, marks) = await BeginAsync().ConfigureAwait(false);
         while (await units.NextAsync().ConfigureAwait(false) is { } unit)
         {
-            if (unit[0].Mark != UndoMark.None)
-            {
-                foreach (var mark in unit) marks.TryAdd(mark.Of, mark.Mark);
-                continue;
-            }
-
-            if (marks.TryGetValue(unit[0].Stamp, out var newest) && newest == UndoMark.Undo) continue;
+            if (unit[0].Mark != UndoMark.None) marks.Add(unit);
+            if (unit[0].Mark != UndoMark.None || marks.IsUndone(unit[0].Stamp)) continue;
             return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Stamp)), UndoMark.Undo).ConfigureAwait(false);
         }
 
@@ -35,26 +28,26 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
     /// <summary>The lines that bring back what the newest own undo took, if nothing of its own was written since; else null.</summary>
     public async ValueTask<List<BatchItem>?> NextRedoAsync()
     {
-        var (logs, own) = await LogsAsync().ConfigureAwait(false);
-        var units = new OwnUnits(storage, own);
-        var marks = new HashSet<Stamp>();
+        var (logs, units, marks) = await BeginAsync().ConfigureAwait(false);
         while (await units.NextAsync().ConfigureAwait(false) is { } unit)
         {
             if (unit[0].Mark == UndoMark.None) return null;
-            var isNewest = false;
-            foreach (var mark in unit) isNewest |= marks.Add(mark.Of);
-            if (isNewest && unit[0].Mark == UndoMark.Undo) return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Of)), UndoMark.Redo).ConfigureAwait(false);
+            if (marks.Add(unit) && unit[0].Mark == UndoMark.Undo) return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Of)), UndoMark.Redo).ConfigureAwait(false);
         }
 
         return null;
     }
 
-    private async ValueTask<(List<FeedLog> All, List<FeedLog> Own)> LogsAsync()
+    // Logs of its id that have not ended may be another process's: what they took back is taken back, what they wrote is not this one's to take back.
+    private async ValueTask<(List<FeedLog> Logs, OwnUnits Own, NewestMarks Marks)> BeginAsync()
     {
-        var (manifest, logs) = await feed.LogsAsync(CancellationToken.None).ConfigureAwait(false);
+        var (_, logs) = await feed.LogsAsync(CancellationToken.None).ConfigureAwait(false);
         var others = merger.Logs.Where(l => !l.IsOwn && !l.IsSealed).Select(l => l.Key).ToHashSet();
-        var own = logs.Where(l => string.Equals(l.Source.Agent, settings.AgentId, StringComparison.Ordinal) && !others.Contains(l.Key));
-        return (logs, [.. own.OrderBy(l => l.Key.Value, StringComparer.Ordinal)]);
+        var ofId = logs.Where(l => string.Equals(l.Source.Agent, settings.AgentId, StringComparison.Ordinal)).OrderBy(l => l.Key.Value, StringComparer.Ordinal).ToLookup(l => others.Contains(l.Key));
+        var marks = new NewestMarks();
+        var living = new OwnUnits(storage, [.. ofId[true]]);
+        while (await living.NextAsync().ConfigureAwait(false) is { } unit) marks.Add(unit);
+        return (logs, new OwnUnits(storage, [.. ofId[false]]), marks);
     }
 
     private async ValueTask<List<BatchItem>> InverseAsync(List<FeedLog> logs, List<(string Id, Stamp Of)> unit, UndoMark mark)
@@ -66,31 +59,51 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
         for (var i = unit.Count - 1; i >= 0; i--)
         {
             var (id, of) = unit[i];
-            var with = known.Winner(id, s_none, stamps);
-            var without = known.Winner(id, stamps, s_none);
-            var (shown, wanted) = mark == UndoMark.Undo ? (with, without) : (without, with);
-            // A batch may have written a record several times: it shows what it shows after the first of its lines.
-            var isMark = !settled.Add(id) || ReferenceEquals(shown, wanted) || Shows(id, wanted?.Data);
-            var value = isMark ? Shown(id) : wanted?.Data;
+            var wanted = mark == UndoMark.Undo ? known.Winner(id, stamps, s_none) : known.Winner(id, s_none, stamps);
+            // A batch may have written a record several times: it shows what it shows after the first of its lines. What shows though no retained operation wrote it is newer than they are.
+            var (value, stamp) = Shown(id);
+            var isMark = !settled.Add(id) || IsSame(value, wanted?.Data) || (stamp is { } by && !known.Knows(id, by));
+            if (!isMark) value = wanted?.Data;
             items.Add(new BatchItem(id, value, new BatchOrigin(mark, of) { MarkTo = wanted is null || wanted.Stamp == default ? null : wanted.Stamp, Noop = isMark }));
         }
 
         return items;
     }
 
-    private byte[]? Shown(string id)
+    private (byte[]? Value, Stamp? By) Shown(string id)
     {
         lock (merger.State.Gate)
         {
-            if (!merger.State.Records.TryGet(id, out var location, out _, out _) || location.IsTombstone) return null;
-            return merger.State.Read(location).Document.ToArray();
+            if (!merger.State.Records.TryGet(id, out var location, out _, out _)) return default;
+            var record = merger.State.Read(location);
+            return (location.IsTombstone ? null : record.Document.ToArray(), record.Stamp);
         }
     }
 
-    private bool Shows(string id, byte[]? value)
+    private static bool IsSame(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
+}
+
+/// <summary>The newest mark on each operation.</summary>
+internal sealed class NewestMarks
+{
+    private readonly Dictionary<Stamp, (long Clock, UndoMark Mark)> _marks = [];
+
+    public bool IsUndone(Stamp stamp) => _marks.TryGetValue(stamp, out var mark) && mark.Mark == UndoMark.Undo;
+
+    /// <summary>Notes a mark; whether it is the newest on its operation so far.</summary>
+    public bool Add(Stamp of, long clock, UndoMark mark)
     {
-        var shown = Shown(id);
-        return shown is null ? value is null : value is not null && shown.AsSpan().SequenceEqual(value);
+        if (_marks.TryGetValue(of, out var known) && known.Clock >= clock) return false;
+        _marks[of] = (clock, mark);
+        return true;
+    }
+
+    /// <summary>Notes a unit's marks; whether one of them is.</summary>
+    public bool Add(List<OwnOperation> unit)
+    {
+        var isNewest = false;
+        foreach (var operation in unit) isNewest |= operation.Mark != UndoMark.None && Add(operation.Of, operation.Stamp.Clock, operation.Mark);
+        return isNewest;
     }
 }
 

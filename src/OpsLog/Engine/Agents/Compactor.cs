@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging;
+using System.Diagnostics;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -14,9 +14,12 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     public const int MostRetired = 64;
 
     private const int MostTries = 40;
-    private const int LongestPause = 512;
+    private const int LongestPause = 128;
     private const int OperationsBetweenLooks = 64;
     private const int SpreadOut = 5; // a checkpoint is due for all agents at once: some 30 ms apart, the first makes it for all
+    private const long BytesASecond = 50_000_000; // of somebody else's snapshot, on a slow disk
+    private static readonly TimeSpan s_leastWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(50);
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly LogSealer _sealer = new(storage);
     private readonly GarbageCollector _garbage = new(storage, settings);
@@ -24,6 +27,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     private readonly bool _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
     private readonly bool _locks = (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0;
     private List<string> _collected = [];
+    private string? _waitedFor;
     private long _nextTry;
     private long _nextLook;
     private int _running;
@@ -77,7 +81,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             _closed = true;
             if (writer.Failure is not null) return;
-            if (settings.CheckpointOnClose && settings.AutomaticCheckpoints && IsDue()) await CheckpointAsync(isDemanded: false, CancellationToken.None).ConfigureAwait(false);
+            if (settings.CheckpointOnClose && settings.AutomaticCheckpoints && IsDue()) await TryCheckpointOnCloseAsync().ConfigureAwait(false);
             await ownLogs.SealAllAsync().ConfigureAwait(false);
         }
         finally
@@ -90,20 +94,28 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
 
     private bool IsDue()
     {
+        var (bytes, operations) = Pending();
+        var snapshot = merger.Manifest.Snapshot.Length;
+        return operations >= settings.MinimumOperations && bytes + snapshot >= settings.MinimumBytes && bytes >= settings.Growth * snapshot && bytes >= Volatile.Read(ref _nextTry);
+    }
+
+    // What no snapshot covers yet.
+    private (long Bytes, long Operations) Pending()
+    {
         long bytes = 0, operations = 0;
         foreach (var log in merger.Logs)
         {
             operations += log.Operations;
             if (!_numbered) bytes += Math.Max(0, log.Standing - log.Entry.Covered);
-            else bytes += log.Extent.Bytes;
+            else if (log.Read.Pieces > log.Entry.Covered) bytes += log.Extent.Bytes * (log.Read.Pieces - log.Entry.Covered) / (log.Read.Pieces - log.SkippedPieces); // positions count objects: by their average size
         }
 
-        var snapshot = merger.Manifest.Snapshot.Length;
-        return operations >= settings.MinimumOperations && bytes + snapshot >= settings.MinimumBytes && bytes >= settings.Growth * snapshot && bytes >= Volatile.Read(ref _nextTry);
+        return (bytes, operations);
     }
 
     private async Task RunInBackgroundAsync()
     {
+        Activity.Current = null; // no part of the write that happened to make it due
         await _one.WaitAsync().ConfigureAwait(false);
         try
         {
@@ -114,7 +126,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         catch (Exception e)
         {
             Failure = e.Message;
-            Volatile.Write(ref _nextTry, merger.Logs.Sum(l => l.Standing - l.Entry.Covered) * 5 / 4);
+            Volatile.Write(ref _nextTry, Pending().Bytes * 5 / 4);
             EngineLog.CheckpointFailed(settings.Logger, e);
         }
         finally
@@ -124,12 +136,30 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         }
     }
 
-    private async ValueTask CheckpointAsync(bool isDemanded, CancellationToken ct)
+    // All that was acknowledged is in the logs, which are sealed in any case: the next checkpoint by anyone folds them.
+    private async ValueTask TryCheckpointOnCloseAsync()
+    {
+        try
+        {
+            await CheckpointAsync(isDemanded: false, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StorageException or OpsLogException)
+        {
+            Failure = e.Message;
+            EngineLog.CheckpointFailed(settings.Logger, e);
+        }
+    }
+
+    private ValueTask CheckpointAsync(bool isDemanded, CancellationToken ct) =>
+        settings.Telemetry.MeasureAsync(StoreTelemetry.Checkpoint, () => MakeCheckpointAsync(isDemanded, ct));
+
+    private async ValueTask MakeCheckpointAsync(bool isDemanded, CancellationToken ct)
     {
         for (var tries = 0; tries < MostTries; tries++)
         {
             if (tries > 0 || !isDemanded) await PauseAsync(tries + (isDemanded ? 0 : SpreadOut), ct).ConfigureAwait(false);
             await merger.RefreshAsync(ct).ConfigureAwait(false);
+            if (!isDemanded && IsDue()) await WaitForOtherAsync(ct).ConfigureAwait(false);
             if (!isDemanded && !IsDue()) return; // somebody else made it
             await SealDeadAsync(ct).ConfigureAwait(false);
             try
@@ -144,6 +174,21 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         }
 
         throw new OpsLogException(OpsLogError.Conflict, $"Others made a checkpoint {MostTries} times while this one was being written; what it would have brought is in theirs or still in the logs. Try again.");
+    }
+
+    // Somebody has reserved names for a snapshot: it will do for this one too, unless they died over it. Each reservation is waited for once.
+    private async ValueTask WaitForOtherAsync(CancellationToken ct)
+    {
+        if (merger.Manifest.Reserved is not [var name, ..] || string.Equals(name, _waitedFor, StringComparison.Ordinal)) return;
+        _waitedFor = name;
+        var (started, longest) = (settings.Time.GetTimestamp(), s_leastWait + TimeSpan.FromSeconds((double)merger.Manifest.Snapshot.Length / BytesASecond));
+        while (merger.Manifest.Reserved.Contains(name, StringComparer.Ordinal) && settings.Time.GetElapsedTime(started) < longest)
+        {
+            await Task.Delay(s_look, settings.Time, ct).ConfigureAwait(false);
+            await merger.Register.RefreshAsync(ct).ConfigureAwait(false);
+        }
+
+        await merger.RefreshAsync(ct).ConfigureAwait(false);
     }
 
     // Ends the logs of agents that are gone: in a folder their lock is free, elsewhere they have been silent for long.
@@ -179,6 +224,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         if (committed is null) return false;
         _collected = [];
         Checkpoints++;
+        EngineLog.Checkpoint(settings.Logger, settings.Telemetry.Name, snapshot.Count, snapshot.Length, snapshot.Name);
         await TidyUpAsync(plan.Floor, ct).ConfigureAwait(false);
         return true;
     }

@@ -24,7 +24,7 @@ internal sealed record KnownOperation(Stamp Rank, bool Archives, Stamp Stamp, by
 internal sealed class KnownOperations
 {
     private readonly Dictionary<string, List<KnownOperation>> _records = new(StringComparer.Ordinal);
-    private readonly Dictionary<Stamp, (long Clock, UndoMark Mark)> _marks = [];
+    private readonly NewestMarks _marks = new();
 
     /// <summary>Reads them from the logs.</summary>
     public static async ValueTask<KnownOperations> ReadAsync(IOpsStorage storage, IReadOnlyList<FeedLog> logs, IReadOnlyCollection<string> ids, Migration migration)
@@ -43,8 +43,8 @@ internal sealed class KnownOperations
         return known;
     }
 
-    /// <summary>Whether the newest mark on an operation says that it is undone.</summary>
-    public bool IsUndone(Stamp stamp) => _marks.TryGetValue(stamp, out var mark) && mark.Mark == UndoMark.Undo;
+    /// <summary>Whether an operation, of an archiving delete the one that it moved, is among those on a record.</summary>
+    public bool Knows(string id, Stamp stamp) => _records[id].Exists(o => o.Rank == stamp || o.Stamp == stamp);
 
     /// <summary>
     /// The operation on a record that wins among those neither undone nor marks. Before all of them comes what showed before the oldest that is retained.
@@ -59,7 +59,7 @@ internal sealed class KnownOperations
         {
             if (operation.Mark != UndoMark.None) continue;
             if (oldest is null || operation.CompareTo(oldest) < 0) oldest = operation;
-            if (without.Contains(operation.Stamp) || (IsUndone(operation.Stamp) && !with.Contains(operation.Stamp))) continue;
+            if (without.Contains(operation.Stamp) || (_marks.IsUndone(operation.Stamp) && !with.Contains(operation.Stamp))) continue;
             if (winner is null || operation.CompareTo(winner) > 0) winner = operation;
         }
 
@@ -71,12 +71,7 @@ internal sealed class KnownOperations
     {
         public void Operation(in OperationLine line, long offset, long clock, long next)
         {
-            if (line.Mark != UndoMark.None)
-            {
-                var of = line.MarkOf();
-                if (!known._marks.TryGetValue(of, out var mark) || clock > mark.Clock) known._marks[of] = (clock, line.Mark);
-            }
-
+            if (line.Mark != UndoMark.None) known._marks.Add(line.MarkOf(), clock, line.Mark);
             if (!known._records.TryGetValue(line.Id(), out var operations)) return;
             var stamp = new Stamp(clock, log.Source.Agent, log.Source.Log);
             var moved = line.Moved();

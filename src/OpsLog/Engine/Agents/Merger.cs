@@ -11,6 +11,7 @@ internal sealed class Merger : IDisposable
 {
     private const int MostTries = 100;
     private const int MostLeft = 1024;
+    private const int MergeWindow = 4 << 20; // the gate is held for one at a time
     private const int FewTombstones = 256;
     private const int FewExtents = 4096;
     private const long SmallMemory = 64 << 20;
@@ -123,7 +124,7 @@ internal sealed class Merger : IDisposable
         foreach (var log in Logs)
         {
             if (log.IsOwn || log.IsSealed) continue;
-            var read = await ReadOnAsync(log, ct).ConfigureAwait(false);
+            var read = await ReadOnAsync(log, isRetired: false, ct).ConfigureAwait(false);
             if (read >= 0) operations += read;
             else if (log.Exists || log.Entry.Covered > 0)
                 throw LogScanner.Refused(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there"));
@@ -221,7 +222,7 @@ internal sealed class Merger : IDisposable
                 var skips = merged is not null && (!_logs.TryGetValue(entry.Name, out var log) || (!log.IsOwn && log.Position(_numbered) < entry.Covered));
                 if (!_logs.TryGetValue(entry.Name, out log) || (skips && _numbered))
                 {
-                    var extent = State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+                    var extent = State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
                     log = new PeerLog(entry with { Clock = entry.Start }, extent) { MovedAt = _settings.Time.GetTimestamp() };
                     _logs[entry.Name] = log;
                 }
@@ -271,19 +272,19 @@ internal sealed class Merger : IDisposable
             var start = Math.Max(0, retired.Clock - LogSource.LongestStep);
             var entry = new LogEntry(retired.Name, retired.Agent, start, retired.Schema, 0, start, false);
             Extent extent;
-            lock (State.Gate) extent = State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+            lock (State.Gate) extent = State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
             log = new PeerLog(entry, extent);
         }
 
         if (log.IsOwn) return -1;
-        var read = await ReadOnAsync(log, ct).ConfigureAwait(false);
+        var read = await ReadOnAsync(log, isRetired: true, ct).ConfigureAwait(false);
         return read < 0 || log.Position(_numbered) < retired.Length ? -1 : read;
     }
 
     /// <returns>How many operations were taken in; -1 if the log is not there.</returns>
-    private async ValueTask<int> ReadOnAsync(PeerLog log, CancellationToken ct)
+    private async ValueTask<int> ReadOnAsync(PeerLog log, bool isRetired, CancellationToken ct)
     {
-        if (await HasMoreAsync(log, ct).ConfigureAwait(false) is not { } hasMore) return -1;
+        if (await HasMoreAsync(log, isRetired, ct).ConfigureAwait(false) is not { } hasMore) return -1;
         if (!hasMore) return 0;
         var scanner = new LogScanner(new LogSource(log.Entry.Name, log.Clock, log.Entry.Agent), _settings.Recovery == Recovery.Strict ? Recovery.TolerateTornTail : _settings.Recovery)
         {
@@ -300,6 +301,7 @@ internal sealed class Merger : IDisposable
                 log.Extent.Add(part.Start, bytes);
                 _builder.EnterLog(log.Extent, log.Source, log.Entry.Schema);
                 var taken = scanner.Scan(part with { Memory = bytes }, sink);
+                log.Extent.Spill(part.Start + taken);
                 if (scanner.Standing >= 0) log.Standing = scanner.Standing;
                 log.Clock = scanner.Clock;
                 if (!_numbered) log.Read = new LogExtent(Math.Max(log.Read.Length, scanner.Position), 0);
@@ -323,7 +325,7 @@ internal sealed class Merger : IDisposable
     }
 
     // One look at the version of each log that has nothing new. Null: it is not there.
-    private async ValueTask<bool?> HasMoreAsync(PeerLog log, CancellationToken ct)
+    private async ValueTask<bool?> HasMoreAsync(PeerLog log, bool isRetired, CancellationToken ct)
     {
         if (_numbered)
         {
@@ -332,6 +334,7 @@ internal sealed class Merger : IDisposable
         }
 
         if (await ObjectReader.StatAsync(_storage, log.Key, ct).ConfigureAwait(false) is not { } stat) return null;
+        if (isRetired && stat.Length < log.Read.Length) return null; // deleted, and made again by somebody who went by an older manifest
         log.Exists = true;
         if (stat.Length < log.Read.Length && log.Read.Length <= log.Entry.Covered && await PeerLog.EndOfCutAsync(_storage, log.Entry, log.Read.Length, ct).ConfigureAwait(false) is { } cut)
         {
@@ -347,7 +350,7 @@ internal sealed class Merger : IDisposable
     private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)
     {
         var merge = new SnapshotMerge();
-        var loader = new SnapshotLoader(_storage, State, _settings.Recovery);
+        var loader = new SnapshotLoader(_storage, State, _settings.Recovery) { Window = MergeWindow };
         var builder = _builder;
         var loaded = await loader.LoadAsync(manifest.Snapshot.Name, manifest.Snapshot, header =>
         {

@@ -13,6 +13,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
     private readonly LogSealer _sealer = new(storage);
 
     private readonly string _agent = settings.AgentId!;
+    private bool _isProbed = (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0;
 
     /// <summary>Registers and creates a log that starts above everything the manifest covers and everything that was read here.</summary>
     /// <exception cref="OpsLogException">A single writer has the store (<see cref="OpsLogError.Locked"/>).</exception>
@@ -80,7 +81,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         {
             log.IsActive = false;
             if (!merger.Logs.Contains(log)) return; // it has been retired
-            var extent = merger.State.Extents.Add(new Extent(log.Entry.Name, [log.Source]));
+            var extent = merger.State.Extents.Add(merger.State.LogExtent(log.Entry.Name, log.Source));
             merger.Add(new PeerLog(log.Entry with { Clock = log.Clock }, extent)
             {
                 Entry = log.Entry,
@@ -143,6 +144,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         var key = new StorageKey(entry.Name);
         var created = await storage.PutAsync(key, Stream.Null, PutCondition.IfAbsent, CancellationToken.None).ConfigureAwait(false);
         if (!created.IsStored) return null;
+        if (!await ProbeAsync(entry.Name).ConfigureAwait(false)) return null;
         var target = new LogTarget(storage, key, 0, 0);
         if (!(await target.ClaimAsync(CancellationToken.None).ConfigureAwait(false)).IsStored) return null;
         await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
@@ -154,12 +156,28 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
 
         lock (merger.State.Gate)
         {
-            var extent = merger.State.Extents.Add(new Extent(entry.Name, [StampSource.Of(entry.Agent, entry.Name)]));
+            var extent = merger.State.Extents.Add(merger.State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
             var log = new PeerLog(entry, extent) { Target = target, IsActive = true, IsWritten = true, Exists = true, MovedAt = settings.Time.GetTimestamp() };
             merger.State.Clock = Math.Max(merger.State.Clock, entry.Start);
             merger.Add(log);
             return log;
         }
+    }
+
+    // Nothing could fence anybody on a storage that takes conditional puts as if there were no condition. The log is the same afterwards: empty.
+    // False: it was ended before it began, and collected.
+    private async ValueTask<bool> ProbeAsync(string log)
+    {
+        if (_isProbed) return true;
+        foreach (var condition in (PutCondition[])[PutCondition.IfVersion(merger.Register.Version), PutCondition.IfAbsent])
+        {
+            if (!(await storage.PutAsync(new StorageKey(log), Stream.Null, condition, CancellationToken.None).ConfigureAwait(false)).IsStored) continue;
+            await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
+            if (condition.Kind == PutConditionKind.IfAbsent && !Names(merger.Manifest, log)) return false;
+            throw new OpsLogException(OpsLogError.StorageFailed, $"The storage ignores the condition of a put ({condition.Kind}): many writers would overwrite each other there. Nothing was written; open the store without an agent id, from one process at a time.");
+        }
+
+        return _isProbed = true;
     }
 
     // How many of the bytes sent are there, and whether the log ends behind them.

@@ -27,7 +27,7 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
         // Only from the manifest that was read: a single writer that opens the store meanwhile swaps it before it writes behind a seal.
         foreach (var log in plan.Logs.Select(l => l.Entry).Where(l => l.Agent.Length == 0 && !l.Sealed))
         {
-            await SealAsync(log, ct).ConfigureAwait(false);
+            if (!await SealAsync(log, register, ct).ConfigureAwait(false)) return; // the caller looks again
             var swapped = await register.TryUpdateAsync(
                 m => m with
                 {
@@ -36,7 +36,7 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
                 },
                 ct,
                 isAlone: true).ConfigureAwait(false);
-            if (swapped is null) return; // the caller looks again
+            if (swapped is null) return;
         }
     }
 
@@ -55,7 +55,7 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
             var claimed = await target.ClaimAsync(ct).ConfigureAwait(false);
             if (!claimed.IsStored) throw new OpsLogException(OpsLogError.Conflict, "Another writer opened the store at the same moment. Open it again.");
             foreach (var log in register.Current.Logs)
-                if (!IsThe(entry, log) && !log.Sealed) await SealAsync(log, ct).ConfigureAwait(false);
+                if (!IsThe(entry, log) && !log.Sealed) await SealAsync(log, register, ct).ConfigureAwait(false);
             return target;
         }
         catch
@@ -107,14 +107,16 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
     }
 
     // The length is read anew before each try: a seal never lies anywhere but behind all that was acknowledged.
-    private async ValueTask SealAsync(LogEntry entry, CancellationToken ct)
+    // False: it is not there, and the manifest that names it is no longer the stored one. Made then, it would mislead whoever still goes by an older manifest.
+    private async ValueTask<bool> SealAsync(LogEntry entry, ManifestRegister register, CancellationToken ct)
     {
         for (var tries = 0; tries < MostTries; tries++)
         {
             var log = new PeerLog(entry, new Extent(entry.Name, []));
-            if (await ReadEndAsync(log, ct).ConfigureAwait(false)) return;
+            if (await ReadEndAsync(log, ct).ConfigureAwait(false)) return true;
+            if (!log.Exists && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) return false;
             var outcome = await _sealer.SealAsync(log, ct).ConfigureAwait(false);
-            if (outcome == PutOutcome.Stored) return;
+            if (outcome == PutOutcome.Stored) return true;
             if (outcome == PutOutcome.Held) throw Locked(entry, null);
         }
 
@@ -130,6 +132,7 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
             long last = 0;
             while (await ObjectReader.StatAsync(storage, StoreKeys.Piece(log.Key, pieces + 1), ct).ConfigureAwait(false) is { } piece) (pieces, last) = (pieces + 1, piece.Length);
             log.Read = new LogExtent(0, pieces);
+            log.Exists = pieces > 0 || await ObjectReader.StatAsync(storage, log.Key, ct).ConfigureAwait(false) is not null;
             return last == 1 && log.Entry.Agent.Length > 0;
         }
 
@@ -137,6 +140,7 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
         await using (found.ConfigureAwait(false))
         {
             var bytes = await found.ReadToEndAsync(ct).ConfigureAwait(false);
+            log.Exists = true;
             log.Read = new LogExtent(bytes.Span.LastIndexOf((byte)'\n') + 1, 0);
             log.Observed = bytes.Length;
             return log.Entry.Agent.Length > 0 && (bytes.Span.EndsWith("\n\n"u8) || bytes.Span.SequenceEqual("\n"u8));

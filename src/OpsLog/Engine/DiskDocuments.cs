@@ -1,0 +1,147 @@
+using System.Numerics;
+using OpsLog.Storage;
+
+namespace OpsLog.Engine;
+
+/// <summary>
+/// Where documents stay in the objects they are stored in: reads them in blocks, of which the ones used lately are kept. One for each state;
+/// safe for concurrent calls.
+/// </summary>
+internal sealed class DiskDocuments(IOpsStorage storage, long cacheBytes)
+{
+    /// <summary>Fewer bytes of an object than these stay in memory: a log that grows line by line need not be looked at each time.</summary>
+    public long Few { get; } = Math.Min(256 << 10, cacheBytes);
+
+    /// <summary>How much is read at once on opening.</summary>
+    public const int LoadWindow = 1 << 20;
+
+    private readonly Block?[] _blocks = new Block?[BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(cacheBytes / DiskObject.BlockSize, 1, 1 << 24))];
+
+    /// <summary>Whether the storage hands out neither files nor memory: documents are held in memory there.</summary>
+    public bool IsFar { get; set; }
+
+    /// <summary>An object that lines are read from on demand.</summary>
+    /// <returns>Null where that cannot be: offsets in a numbered log are those of many objects.</returns>
+    public DiskObject? Open(string name, bool isLog = false) =>
+        IsFar || (isLog && (storage.Capabilities & StorageCapabilities.Append) == 0) ? null : new DiskObject(this, storage, new StorageKey(name));
+
+    /// <summary>A block of an object, at least up to an offset in it.</summary>
+    public byte[] Get(DiskObject source, long number, int needed)
+    {
+        ref var slot = ref _blocks[(int)(((ulong)number * 0x9E3779B97F4A7C15) ^ ((uint)source.GetHashCode() * 0xC2B2AE3D27D4EB4F) >> 16) & (_blocks.Length - 1)];
+        if (Volatile.Read(ref slot) is { } known && known.Number == number && known.Source == source && known.Bytes.Length >= needed) return known.Bytes;
+        var bytes = source.Read(number * DiskObject.BlockSize, DiskObject.BlockSize);
+        Volatile.Write(ref slot, new Block(source, number, bytes));
+        return bytes;
+    }
+
+    private sealed record Block(DiskObject Source, long Number, byte[] Bytes);
+}
+
+/// <summary>
+/// A stored object whose lines are read when they are asked for. It is open from when bytes are first left to it, so that they can be read though the object
+/// was deleted since.
+/// </summary>
+internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, StorageKey key)
+{
+    public const int BlockSize = 8 << 10;
+    private const int LongLineGrowth = 4;
+    private StoredObject? _open;
+    private long _length;
+
+    /// <summary>So many bytes are not worth leaving to it.</summary>
+    public long Few => documents.Few;
+
+    /// <summary>Makes sure that the bytes below an offset, which are stored, can be read from here on. False: they have to be held in memory.</summary>
+    public bool TryHold(long below)
+    {
+        if (below > _length && (_open is null || _open.Memory is not null) && !TryOpen(below)) return false;
+        Volatile.Write(ref _length, Math.Max(_length, below));
+        return true;
+    }
+
+    /// <summary>The bytes from an offset to the end of the line it lies in, without the newline.</summary>
+    /// <exception cref="OpsLogException">The object cannot be read (<see cref="OpsLogError.StorageFailed"/>).</exception>
+    public ReadOnlySpan<byte> LineFrom(long offset)
+    {
+        var first = Block(offset).AsSpan((int)(offset % BlockSize));
+        var end = first.IndexOf((byte)'\n');
+        return end < 0 ? LongLine(offset, first) : first[..end];
+    }
+
+    /// <summary>What lies before an offset, from the start of a line on: at least the last line.</summary>
+    /// <param name="from">Where a line begins, before which is not read.</param>
+    /// <param name="to">The offset.</param>
+    /// <param name="start">Where what is returned begins.</param>
+    public ReadOnlySpan<byte> LinesBefore(long from, long to, out long start)
+    {
+        for (var size = (long)BlockSize; ; size *= 2)
+        {
+            start = Math.Max(from, to - size);
+            var bytes = Read(start, checked((int)(to - start))).AsSpan();
+            if (start == from) return bytes;
+            var whole = bytes[..^1].IndexOf((byte)'\n') + 1;
+            if (whole == 0) continue;
+            start += whole;
+            return bytes[whole..];
+        }
+    }
+
+    /// <summary>Bytes of the object, fewer at its end.</summary>
+    public byte[] Read(long offset, int count)
+    {
+        var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Clamp(Volatile.Read(ref _length) - offset, 0, count));
+        var open = Volatile.Read(ref _open)!;
+        try
+        {
+            if (open.Memory is { } memory) memory.Span.Slice((int)offset, bytes.Length).CopyTo(bytes);
+            else ((FileRangeStream)open.Content).ReadAt(offset, bytes); // a log's file has grown since it was opened
+            GC.KeepAlive(open);
+            return bytes;
+        }
+        catch (StorageException e)
+        {
+            throw new OpsLogException(OpsLogError.StorageFailed, $"A document in '{key}' cannot be read: {e.Message}", e);
+        }
+    }
+
+    private byte[] Block(long offset) => documents.Get(this, offset / BlockSize, (int)(offset % BlockSize) + 1);
+
+    private ReadOnlySpan<byte> LongLine(long offset, ReadOnlySpan<byte> first)
+    {
+        var length = Volatile.Read(ref _length);
+        for (var wanted = (long)first.Length + BlockSize; ; wanted *= LongLineGrowth)
+        {
+            var bytes = Read(offset, (int)Math.Min(wanted, Array.MaxLength)).AsSpan();
+            var end = bytes[first.Length..].IndexOf((byte)'\n');
+            if (end >= 0) return bytes[..(first.Length + end)];
+            if (offset + bytes.Length >= length) return bytes;
+        }
+    }
+
+    // What cannot be opened stays in memory: nothing is lost by it. Files and memory are handed out at once, so that nothing is waited for.
+    private bool TryOpen(long below)
+    {
+        StoredObject? open;
+        try
+        {
+            var call = storage.ReadAsync(key, ByteRange.All, CancellationToken.None);
+            open = call.IsCompletedSuccessfully ? call.Result : call.AsTask().GetAwaiter().GetResult();
+        }
+        catch (StorageException)
+        {
+            return false;
+        }
+
+        if (open is null || open.Length < below) return false;
+        if (open.Memory is null && open.Content is not FileRangeStream)
+        {
+            documents.IsFar = true;
+            _ = open.DisposeAsync().AsTask();
+            return false;
+        }
+
+        Volatile.Write(ref _open, open);
+        return true;
+    }
+}

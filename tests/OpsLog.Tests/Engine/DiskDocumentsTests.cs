@@ -1,0 +1,176 @@
+using System.Globalization;
+using System.Text.Json;
+using OpsLog.Storage;
+using OpsLog.Tests.Corpus;
+using OpsLog.Tests.Faults;
+using OpsLog.Tests.Properties;
+using Xunit;
+
+namespace OpsLog.Tests.Engine;
+
+/// <summary>
+/// Goal: a store whose documents stay on disk shows what one shows that holds them in memory. Method: the same random operations on both, with a cache so small that
+/// every block is read again and again, over checkpoints, reopenings and refreshes; and the places where bytes change hands.
+/// </summary>
+public sealed class DiskDocumentsTests
+{
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(2, 0)]
+    [InlineData(3, 64 << 10)]
+    [InlineData(4, 64 << 10)]
+    public async Task Random_operations_show_the_same_as_in_memory(int seed, int cache)
+    {
+        using var folder = new TempFolder();
+        var disk = await OpenAsync(folder["disk"], cache);
+        var memory = await Lab.OpenAsync(new MemoryStorage());
+        var random = new Random(seed);
+        var follower = await OpenAsync(folder["disk"], cache, o => o.ReadOnly = true);
+        for (var step = 0; step < 400; step++)
+        {
+            var (kind, id) = (random.Next(100), string.Create(CultureInfo.InvariantCulture, $"id-{random.Next(60)}"));
+            var document = Document(random);
+            switch (kind)
+            {
+                case < 60:
+                    await disk.SetAsync(id, document);
+                    await memory.SetAsync(id, document);
+                    break;
+                case < 75:
+                    Assert.Equal(await memory.DeleteAsync(id), await disk.DeleteAsync(id));
+                    break;
+                case < 85:
+                    Assert.Equal(await memory.UndoAsync(), await disk.UndoAsync());
+                    break;
+                case < 92:
+                    Assert.Equal(await memory.RedoAsync(), await disk.RedoAsync());
+                    break;
+                case < 96:
+                    await disk.CompactAsync();
+                    await memory.CompactAsync();
+                    break;
+                case < 98:
+                    await disk.DisposeAsync();
+                    disk = await OpenAsync(folder["disk"], cache);
+                    break;
+                default:
+                    await follower.RefreshAsync();
+                    Assert.Equal(Runs.Text(memory), Runs.Text(follower));
+                    break;
+            }
+
+            Assert.Equal(memory.TryGetJson(id, out var expected), disk.TryGetJson(id, out var found));
+            Assert.True(expected.Span.SequenceEqual(found.Span));
+        }
+
+        Assert.Equal(Runs.Text(memory), Runs.Text(disk));
+        Assert.Equal(await ReadAsync(memory), await ReadAsync(disk));
+        await follower.DisposeAsync();
+        await disk.DisposeAsync();
+        await memory.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Agents_that_leave_documents_on_disk_agree()
+    {
+        using var folder = new TempFolder();
+        await using var a = await OpenAsync(folder["disk"], 0, o => o.AgentId = "a");
+        await using var b = await OpenAsync(folder["disk"], 0, o => o.AgentId = "b");
+        var random = new Random(5);
+        for (var round = 0; round < 20; round++)
+        {
+            for (var i = 0; i < 20; i++) await (i % 2 == 0 ? a : b).SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{random.Next(30)}"), Document(random));
+            await a.RefreshAsync();
+            if (round % 5 == 4) await (round % 2 == 0 ? a : b).CompactAsync();
+            await b.RefreshAsync();
+            await a.RefreshAsync();
+            Assert.Equal(Runs.Text(a), Runs.Text(b));
+        }
+
+        Assert.Equal(Runs.Text(a), await Lab.StateAsync(new FileStorage(folder["disk"])));
+    }
+
+    [Fact]
+    public async Task A_view_keeps_showing_what_was_deleted_since()
+    {
+        using var folder = new TempFolder();
+        await using var store = await OpenAsync(folder["disk"], 0, o =>
+        {
+            o.HistoryRetention = HistoryRetention.None;
+            o.Checkpoint.GracePeriod = TimeSpan.Zero;
+        });
+        var random = new Random(6);
+        for (var i = 0; i < 50; i++) await store.SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{i}"), Document(random));
+        await store.CompactAsync();
+        var names = await Lab.NamesAsync(new FileStorage(folder["disk"]), "snapshots/");
+        var view = store.View();
+        var expected = Runs.Text(store);
+        for (var i = 0; i < 3; i++)
+        {
+            await store.SetAsync("id-0", Lab.Doc(i));
+            await store.CompactAsync();
+        }
+
+        Assert.Empty((await Lab.NamesAsync(new FileStorage(folder["disk"]), "snapshots/")).Intersect(names));
+        Assert.Equal(expected, string.Join('\n', view.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => $"{r.Key} = {r.Value.GetRawText()}")));
+    }
+
+    [Fact]
+    public async Task A_document_is_made_for_each_read_and_not_kept()
+    {
+        using var folder = new TempFolder();
+        var options = new OpsStoreOptions { Documents = DocumentPlacement.OnDisk };
+        await using var store = await OpsStore<Note>.OpenAsync(folder["disk"], options);
+        await store.SetAsync("a", new Note("text"));
+        Assert.Equal(new Note("text"), store["a"]);
+        Assert.NotSame(store["a"], store["a"]);
+    }
+
+    [Fact]
+    public async Task A_file_that_ends_before_a_document_fails_the_read_and_nothing_else()
+    {
+        using var folder = new TempFolder();
+        await using var store = await OpenAsync(folder["disk"], 0);
+        var random = new Random(7);
+        while (store.Count < 3000) await store.SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{store.Count}"), Document(random, 400));
+        await store.CompactAsync();
+        var snapshot = Path.Combine(folder["disk"], await Lab.OnlyAsync(new FileStorage(folder["disk"]), "snapshots/") is { } key ? key.Value : "");
+        var length = new FileInfo(snapshot).Length;
+        Assert.True(length > 512 << 10, $"{length}");
+        await using (var file = new FileStream(snapshot, FileMode.Open, FileAccess.Write)) file.SetLength(length / 2);
+        var (shown, failed) = (0, 0);
+        foreach (var id in store.Keys)
+        {
+            try
+            {
+                if (store.TryGetJson(id, out _)) shown++;
+            }
+            catch (OpsLogException e) when (e.Error == OpsLogError.StorageFailed)
+            {
+                failed++;
+            }
+        }
+
+        Assert.Equal(3000, shown + failed);
+        Assert.InRange(failed, 1000, 2000);
+    }
+
+    private static ValueTask<OpsStore<JsonElement>> OpenAsync(string folder, int cache, Action<OpsStoreOptions>? change = null) =>
+        OpsStore<JsonElement>.OpenAsync(folder, Lab.Options(o =>
+        {
+            (o.Durability, o.Documents, o.DocumentCacheBytes) = (Durability.Os, DocumentPlacement.OnDisk, cache);
+            change?.Invoke(o);
+        }));
+
+    // Some longer than a block, some longer than many.
+    private static JsonElement Document(Random random, int? length = null)
+    {
+        length ??= random.Next(20) switch { 0 => 100_000, < 4 => random.Next(7_000, 18_000), _ => random.Next(300) };
+        return StoreReading.Element(string.Create(CultureInfo.InvariantCulture, $"{{\"n\":{random.Next()},\"text\":\"{new string('x', length.Value)}\"}}"));
+    }
+
+    private static async Task<List<string>> ReadAsync(OpsStore<JsonElement> store) =>
+        [.. (await Lab.OperationsAsync(store)).Select(o => $"{o.Kind} {o.Id} {o.Value}")];
+
+    private sealed record Note(string Text);
+}
