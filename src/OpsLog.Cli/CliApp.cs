@@ -43,7 +43,7 @@ internal static class CliApp
     private static Command CreateRoot(CliStreams streams)
     {
         // No RootCommand: that one is called as the file it runs from, whatever the tool is called.
-        var root = new Command("opslog", "OpsLog: an embedded, event-sourced document store. STORE is a folder.");
+        var root = new Command("opslog", "OpsLog: an embedded, event-sourced document store. STORE is a folder or a URI: s3://bucket/prefix, azblob://container/prefix, postgres://host/db?store=name.");
         root.Add(new HelpOption { Action = new VerbsHelp(root) });
         root.Add(new VersionOption());
         root.Add(new ApplyVerb(streams));
@@ -63,6 +63,7 @@ internal static class CliApp
         root.Add(new TailVerb(streams));
         root.Add(new BackupVerb(streams));
         root.Add(new RestoreVerb(streams));
+        root.Add(new CopyVerb(streams));
         root.Add(new VerifyVerb(streams));
         root.Add(new RepairVerb(streams));
         return root;

@@ -27,6 +27,7 @@ public sealed partial class PostgreSqlStorage : IOpsStorage
     private readonly Statements _statements;
     private readonly Database _database;
     private readonly Notices? _notices;
+    private int _isDisposed;
 
     /// <summary>A store's bytes in a database. Nothing is sent before the first call; the first write makes the tables.</summary>
     /// <param name="connectionString">How to connect, as Npgsql takes it. What is missing comes from the environment (<c>PGUSER</c>, <c>PGPASSWORD</c>, <c>PGPASSFILE</c>).</param>
@@ -129,6 +130,7 @@ public sealed partial class PostgreSqlStorage : IOpsStorage
     /// <summary>Closes the connections. What is stored stays.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
         if (_notices is not null) await _notices.DisposeAsync().ConfigureAwait(false);
         await _database.DisposeAsync().ConfigureAwait(false);
     }

@@ -75,7 +75,7 @@ public sealed partial class OpsStore<T>
     {
         var state = _engine.State;
         var extents = state.Extents.Current;
-        foreach (var entry in state.Records)
+        foreach (var entry in state.Records.WithDocuments())
         {
             if (Documents.TryMaterialise(state, extents, entry, _documents, out var value)) yield return new(entry.Handle.IdText(), value!);
         }

@@ -65,6 +65,26 @@ public static class OpsStore
         }).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Moves a store to another storage of any kind: copies it, consistently and beside a living writer if need be, under a new incarnation (feed positions of the old one are
+    /// refused), and reads back what was written. What an earlier, interrupted attempt left in the target is kept where it is what belongs there.
+    /// </summary>
+    /// <param name="source">The store. It is only read. What is written to it once the copy has begun may not be in the copy.</param>
+    /// <param name="target">An empty storage, or what an interrupted copy of the same store left. Its manifest is written last: a copy that failed leaves no store there.</param>
+    /// <param name="progress">Told how far it has got, in bytes, stage by stage; <see langword="null"/>: nobody is.</param>
+    /// <param name="cancellationToken">Cancels the copy; it can be taken up again.</param>
+    /// <returns>What reading back the copy found: it is sound.</returns>
+    /// <exception cref="OpsLogException">There is no store (<see cref="OpsLogError.NotFound"/>), it or the copy is damaged
+    /// (<see cref="OpsLogError.Damaged"/>; there is no store in the target then), the target holds something else or the store kept changing
+    /// (<see cref="OpsLogError.Conflict"/>), or a storage failed (<see cref="OpsLogError.StorageFailed"/>).</exception>
+    /// <exception cref="ArgumentException">The store is the npm package's, and one of the storages can append and the other cannot.</exception>
+    public static ValueTask<VerifyReport> CopyAsync(IOpsStorage source, IOpsStorage target, IProgress<StoreProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(target);
+        return Told("copied", () => BackupCopy.MoveAsync(source, target, progress, cancellationToken));
+    }
+
     private static async ValueTask<TResult> Told<TResult>(string done, Func<ValueTask<TResult>> work)
     {
         try

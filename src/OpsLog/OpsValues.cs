@@ -36,7 +36,7 @@ public sealed class OpsValues<T> : IReadOnlyCollection<T>
         internal Enumerator(StoreState state, DocumentCodec<T> documents)
         {
             (_state, _documents, _extents, _current) = (state, documents, state.Extents.Current, default!);
-            _records = state.Records.GetEnumerator();
+            _records = state.Records.WithDocuments();
         }
 
         /// <summary>The document of the last <see cref="MoveNext"/> that returned true.</summary>
@@ -55,7 +55,7 @@ public sealed class OpsValues<T> : IReadOnlyCollection<T>
         }
 
         /// <summary>Begins anew.</summary>
-        public void Reset() => _records = _state.Records.GetEnumerator();
+        public void Reset() => _records = _state.Records.WithDocuments();
 
         /// <summary>Does nothing: nothing is held.</summary>
         public readonly void Dispose()

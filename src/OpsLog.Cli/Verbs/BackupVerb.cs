@@ -5,7 +5,7 @@ namespace OpsLog.Cli.Verbs;
 /// <summary><c>backup</c>: a consistent copy, taken while a writer goes on.</summary>
 internal sealed class BackupVerb : OpeningVerb
 {
-    private readonly Option<string> _to = CopyTarget.Option("The folder for the copy; it must be empty or absent.");
+    private readonly Option<string> _to = CopyTarget.Option("The place for the copy, a folder or a URI; it must be empty or absent.");
 
     public BackupVerb(CliStreams streams)
         : base("backup", "Copies the store as it is at one moment; a writer may go on meanwhile.", streams) => Add(_to);
@@ -21,8 +21,8 @@ internal sealed class BackupVerb : OpeningVerb
             return true;
         }).ConfigureAwait(false);
         using var results = new Results(Streams, Json(arguments));
-        if (results.Json) results.Object(w => w.WriteString("backup", to));
-        else results.Columns(("backed up to", "green"), (to, "bold"));
+        if (results.Json) results.Object(w => w.WriteString("backup", StoreLocation.Shown(to)));
+        else results.Columns(("backed up to", "green"), (StoreLocation.Shown(to), "bold"));
         return ExitCode.Done;
     }
 }

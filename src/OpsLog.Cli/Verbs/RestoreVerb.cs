@@ -5,7 +5,7 @@ namespace OpsLog.Cli.Verbs;
 /// <summary><c>restore</c>: a backup as a store of its own again.</summary>
 internal sealed class RestoreVerb : Verb
 {
-    private readonly Option<string> _to = CopyTarget.Option("The folder for the store; it must be empty or absent.");
+    private readonly Option<string> _to = CopyTarget.Option("The place for the store, a folder or a URI; it must be empty or absent.");
 
     public RestoreVerb(CliStreams streams)
         : base("restore", "Copies a backup (the STORE) to a new store, under a new incarnation.", streams) => Add(_to);
@@ -21,8 +21,8 @@ internal sealed class RestoreVerb : Verb
             return true;
         }).ConfigureAwait(false);
         using var results = new Results(Streams, Json(arguments));
-        if (results.Json) results.Object(w => w.WriteString("restored", to));
-        else results.Columns(("restored to", "green"), (to, "bold"));
+        if (results.Json) results.Object(w => w.WriteString("restored", StoreLocation.Shown(to)));
+        else results.Columns(("restored to", "green"), (StoreLocation.Shown(to), "bold"));
         return ExitCode.Done;
     }
 }

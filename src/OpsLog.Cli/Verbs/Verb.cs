@@ -8,7 +8,7 @@ internal abstract class Verb : Command
     /// <summary>The option that turns output and errors into JSON.</summary>
     public const string JsonName = "--json";
 
-    private readonly Argument<string> _store = new("STORE") { Description = "The store: a folder." };
+    private readonly Argument<string> _store = new("STORE") { Description = "The store: a folder or a URI." };
     private readonly Option<bool> _json = new(JsonName) { Description = "Write results and errors as JSON." };
 
     protected Verb(string name, string description, CliStreams streams, bool showsJson = true)

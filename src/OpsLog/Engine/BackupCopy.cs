@@ -42,17 +42,52 @@ internal static class BackupCopy
         await CopyStoredAsync(backup, target, m => m with { Incarnation = incarnation }, new ProgressMeter(progress), ct).ConfigureAwait(false);
     }
 
-    /// <summary>Copies a store that others may be writing to: what a checkpoint takes away meanwhile makes it start again.</summary>
-    public static async ValueTask CopyStoredAsync(IOpsStorage source, IOpsStorage target, Func<Manifest, Manifest> change, ProgressMeter progress, CancellationToken ct)
+    /// <summary>Moves a store to another storage, under a new incarnation, and reads back what it wrote. What an earlier attempt left there is made use of.</summary>
+    public static async ValueTask<VerifyReport> MoveAsync(IOpsStorage source, IOpsStorage target, IProgress<StoreProgress>? progress, CancellationToken ct)
     {
-        await RequireEmptyAsync(target, ct).ConfigureAwait(false);
+        var incarnation = new NonceSource(null).NextIncarnation();
+        var leftovers = await LeftoversAsync(target, ct).ConfigureAwait(false);
+        await CopyStoredAsync(source, target, m => m with { Incarnation = incarnation }, new ProgressMeter(progress), ct, leftovers).ConfigureAwait(false);
+        var report = await Verifier.RunAsync(target, progress, ct).ConfigureAwait(false);
+        if (report.IsSound) return report;
+        await target.DeleteAsync(StoreKeys.Manifest, ct).ConfigureAwait(false);
+        throw new OpsLogException(OpsLogError.Damaged, $"The copy is damaged in {report.Damages.Count} places, first at {report.Damages[0]}, and was given up. Verify the source; if it is sound, look at the target's storage.")
+        {
+            Damage = report.Damages[0],
+        };
+    }
+
+    // What is there without a manifest; whether it belongs to this copy shows when it is known what does.
+    private static async ValueTask<HashSet<StorageKey>> LeftoversAsync(IOpsStorage target, CancellationToken ct)
+    {
+        var found = new HashSet<StorageKey>();
+        await foreach (var entry in target.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
+        {
+            if (entry.Key == StoreKeys.Manifest) throw new OpsLogException(OpsLogError.Conflict, "The target holds a store. Choose an empty one.");
+            found.Add(entry.Key);
+        }
+
+        return found;
+    }
+
+    /// <summary>Copies a store that others may be writing to: what a checkpoint takes away meanwhile makes it start again.</summary>
+    /// <param name="source">The store.</param>
+    /// <param name="target">Where it goes.</param>
+    /// <param name="change">What becomes of the manifest.</param>
+    /// <param name="progress">Told how far it has got.</param>
+    /// <param name="ct">Cancels the copy.</param>
+    /// <param name="leftovers">What the target may hold of an earlier attempt; null: it must be empty.</param>
+    public static async ValueTask CopyStoredAsync(
+        IOpsStorage source, IOpsStorage target, Func<Manifest, Manifest> change, ProgressMeter progress, CancellationToken ct, HashSet<StorageKey>? leftovers = null)
+    {
+        if (leftovers is null) await RequireEmptyAsync(target, ct).ConfigureAwait(false);
         var nonces = new NonceSource(null);
         for (var tries = 0; tries < MostTries; tries++)
         {
             using var register = new ManifestRegister(source);
             var read = await register.ReadAsync(ct).ConfigureAwait(false) ?? throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
             register.Adopt(StorePlan.Of(read, 0, nonces).Base);
-            var writer = new BackupWriter(source, target, progress);
+            var writer = new BackupWriter(source, target, progress, leftovers ?? []);
             try
             {
                 if (await FixAsync(source, read, nonces, ct).ConfigureAwait(false) is not { } contents) continue;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 
 namespace OpsLog.Engine;
@@ -12,7 +13,7 @@ internal static class OpsLogInstruments
     // The boundaries of the conventions, and smaller ones: a write to memory takes a microsecond.
     private static readonly double[] s_seconds = [0.000001, 0.00001, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
     private static readonly ConditionalWeakTable<StoreEngine, object?> s_open = [];
-    private static readonly string? s_version = typeof(OpsLogInstruments).Assembly.GetName().Version?.ToString(3);
+    private static readonly string? s_version = typeof(OpsLogInstruments).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
     private static readonly Meter s_meter = new(OpsLogTelemetry.MeterName, s_version);
 
     public static readonly ActivitySource Source = new(OpsLogTelemetry.ActivitySourceName, s_version ?? "");

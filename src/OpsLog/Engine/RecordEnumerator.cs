@@ -30,6 +30,7 @@ internal struct RecordEnumerator
     private readonly RecordTable? _table;
     private readonly RecordSegment[] _directory;
     private readonly bool _withTombstones;
+    private readonly bool _readsDocuments;
     private RecordSegment _segment;
     private ulong _occupied;
     private int _word;
@@ -37,8 +38,9 @@ internal struct RecordEnumerator
     private RecordLocation _location;
     private object? _value;
 
-    internal RecordEnumerator(RecordTable? table, RecordSegment[] directory, bool withTombstones)
+    internal RecordEnumerator(RecordTable? table, RecordSegment[] directory, bool withTombstones, bool readsDocuments = false)
     {
+        _readsDocuments = readsDocuments;
         _table = table;
         _directory = directory;
         _withTombstones = withTombstones;
@@ -117,6 +119,8 @@ internal struct RecordEnumerator
         }
 
         _occupied = _segment.Occupied(_word);
+        if (_readsDocuments)
+            _segment.PrefetchValues(_word, _occupied);
         return true;
     }
 }

@@ -89,14 +89,15 @@ public static class StorageSchemes
     {
         var end = member.IndexOf('=', StringComparison.Ordinal);
         var name = end < 0 ? "" : member[..end];
-        return IsHarmless(name) ? member : name.All(c => char.IsAsciiLetter(c) || c is '_' or '-') ? name + "=***" : "***";
+        return IsHarmless(name) ? member : name.Length > 0 && name.All(c => char.IsAsciiLetter(c) || c is '_' or '-') ? name + "=***" : "***";
     }
 
     // What is not known to be harmless is not shown.
     private static bool IsHarmless(string name) => name.ToUpperInvariant() is
         "STORE" or "SCHEMA" or "ENDPOINT" or "REGION" or "ACCOUNT" or "SSLMODE" or "LISTEN" or "APPLICATION_NAME" or "CONNECT_TIMEOUT" or "TARGET_SESSION_ATTRS";
 
-    private static string Unknown(string scheme)
+    /// <summary>What to do about a scheme that is not registered.</summary>
+    internal static string Unknown(string scheme)
     {
         var (package, storage) = scheme.ToUpperInvariant() switch
         {

@@ -21,6 +21,41 @@ public class CopyVerbsTests
     }
 
     [Fact]
+    public async Task A_copy_has_the_same_state_and_only_an_empty_place_takes_one()
+    {
+        using var runner = await FilledAsync();
+        var copied = runner.PathOf("copied");
+        var result = await CliRunner.RunAsync("copy", runner.Store, "file://" + copied, "--json");
+        Assert.Equal((0, ""), (result.Code, result.Error));
+        var report = JsonDocument.Parse(result.Output).RootElement;
+        Assert.Equal(("file://" + copied, 20), (report.GetProperty("copied").GetString(), report.GetProperty("records").GetInt32()));
+        Assert.Equal(await runner.ExportAsync(), (await CliRunner.RunAsync("export", copied)).Lines);
+        Assert.Equal(3, (await CliRunner.RunAsync("copy", runner.Store, copied)).Code);
+        Assert.Equal(2, (await CliRunner.RunAsync("copy", runner.Store, runner.Store)).Code);
+        Assert.Equal(1, (await CliRunner.RunAsync("copy", runner.PathOf("none"), runner.PathOf("other"))).Code);
+        File.Delete(Path.Combine(copied, "manifest.json")); // as if it had been interrupted
+        Assert.Equal(0, (await CliRunner.RunAsync("copy", runner.Store, copied)).Code);
+    }
+
+    [Theory]
+    [InlineData("postgres://u:hunter2@host/db", 2)]
+    [InlineData("postgres://u:hunter2@127.0.0.1:1/db?store=s&connect_timeout=1&password=hunter2", 5)]
+    [InlineData("s3://key:hunter2@bucket/prefix", 2)]
+    [InlineData("nosuch://u:hunter2@host/x?secret=hunter2", 2)]
+    public async Task A_location_that_cannot_be_opened_is_told_without_its_secrets(string location, int code)
+    {
+        using var runner = await FilledAsync();
+        foreach (var arguments in (string[][])[["get", location, "x"], ["copy", runner.Store, location, "--json"], ["backup", runner.Store, "--to", location]])
+        {
+            var result = await CliRunner.RunAsync(arguments);
+            Assert.Equal(code, result.Code);
+            Assert.DoesNotContain("hunter2", result.Output + result.Error, StringComparison.Ordinal);
+            Assert.NotEmpty(result.Error);
+            if (code == 5) break; // it takes its time
+        }
+    }
+
+    [Fact]
     public async Task A_sound_store_verifies()
     {
         using var runner = await FilledAsync();
