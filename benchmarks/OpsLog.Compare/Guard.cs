@@ -85,14 +85,15 @@ internal static class Guard
     private static async Task<string> BuildAsync(string revision, Workspace workspace)
     {
         var (tree, output) = (workspace.Fresh(), workspace.Fresh());
-        await RunAsync("git", "worktree", "add", "--detach", "--force", tree, revision);
+        var repository = Path.GetDirectoryName(Project.File)!;
+        await RunAsync("git", "-C", repository, "worktree", "add", "--detach", "--force", tree, revision);
         try
         {
             await RunAsync("dotnet", "build", Path.Join(tree, "src", "OpsLog"), "-c", "Release", "-v", "q", "-o", output);
         }
         finally
         {
-            await RunAsync("git", "worktree", "remove", "--force", tree);
+            await RunAsync("git", "-C", repository, "worktree", "remove", "--force", tree);
         }
 
         return output;

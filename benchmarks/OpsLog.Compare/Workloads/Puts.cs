@@ -5,12 +5,12 @@ internal static class Puts
 {
     public static Task DurableAsync(Run run) => CompareAsync(run, "W1", "Durable puts, one caller", new Job(JobKind.Put, "")
     {
-        Promise = Promise.Disk, Records = 100_000, Seconds = run.Settings.Seconds,
+        Promise = Promise.Disk, Records = run.Settings.Quick ? 5_000 : 30_000, Seconds = run.Settings.Seconds,
     });
 
     public static Task SharedAsync(Run run) => CompareAsync(run, "W2", "Durable puts, 16 callers", new Job(JobKind.Put, "")
     {
-        Promise = Promise.Disk, Callers = 16, Records = 200_000, Seconds = run.Settings.Seconds,
+        Promise = Promise.Disk, Callers = 16, Records = Count(run), Seconds = run.Settings.Seconds,
     });
 
     public static async Task OsAsync(Run run)
