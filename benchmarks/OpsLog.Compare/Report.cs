@@ -27,9 +27,10 @@ internal static class Report
             text.Append($"| {(row.Name == "OpsLog" ? "**OpsLog**" : row.Name)} | ");
             if (hasModes) text.Append($"{row.Mode} | ");
             text.Append(row.Failure is { } failure
-                ? $"failed: {failure} | | | "
-                : $"{Figures.Text(Figures.Median(row.Figures))} | {Ratio(row)} | {Spread(row)} | ");
-            text.Append(string.Join(" | ", more.Select(name => row.More.TryGetValue(name, out var value) ? Figures.Text(value) : ""))).Append(more.Length > 0 ? " |\n" : "\n");
+                ? $"failed: {failure} | | |"
+                : $"{Figures.Text(Figures.Median(row.Figures))} | {Ratio(row)} | {Spread(row)} |");
+            foreach (var name in more) text.Append(row.More.TryGetValue(name, out var value) ? $" {Figures.Text(value)} |" : " |");
+            text.Append('\n');
         }
 
         if (result.Note.Length > 0) text.Append('\n').Append(result.Note).Append('\n');
