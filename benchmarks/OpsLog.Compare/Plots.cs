@@ -56,7 +56,7 @@ internal static class Plots
         plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericManual([.. ticks]);
         plot.Axes.Left.MajorTickStyle.Length = 0;
         plot.Axes.Bottom.IsVisible = false;
-        plot.Axes.Margins(left: 0, right: 0.25);
+        plot.Axes.Margins(left: 0, right: 0.25, bottom: 0.02, top: 0.02);
         plot.HideGrid();
         return plot;
     }

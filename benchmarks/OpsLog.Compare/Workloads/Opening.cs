@@ -25,7 +25,7 @@ internal static class Opening
 
     public static async Task KilledAsync(Run run)
     {
-        var size = run.Settings.Quick ? 20_000 : 100_000;
+        var size = run.Settings.Quick ? 5_000 : 100_000;
         var comparison = new Comparison("W7k", $"Opening {Figures.Records(size)} records, put one by one, after `kill -9`", "ms", "\"lost\" counts acknowledged records that are missing; the ratio is to OpsLog.");
         foreach (var peer in run.For(JobKind.Killed).OrderBy(p => p.Name == "OpsLog" ? 0 : 1))
         {
