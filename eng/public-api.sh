@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-[ $# -gt 0 ] || set -- OpsLog OpsLog.Testing OpsLog.S3 OpsLog.AzureBlobs OpsLog.PostgreSql
+[ $# -gt 0 ] || set -- OpsLog OpsLog.Extensions OpsLog.Testing OpsLog.S3 OpsLog.AzureBlobs OpsLog.PostgreSql
 for project; do
   list=src/$project/PublicAPI.Unshipped.txt
   printf '#nullable enable\n' > "$list"

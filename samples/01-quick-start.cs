@@ -20,3 +20,8 @@ await foreach (var operation in store.HistoryAsync("task-1"))
     Console.WriteLine($"{operation.Time:u} {operation.Kind}: {operation.Value?.Status}");
 
 internal sealed record TaskItem(string Title, string Status);
+
+// Prints:
+// 1 of 1 done
+// * Set: active
+// * Set: done

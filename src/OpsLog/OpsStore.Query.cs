@@ -20,19 +20,9 @@ public sealed partial class OpsStore<T>
     }
 
     /// <summary>The documents, in no order; weakly consistent like <see cref="GetEnumerator"/>.</summary>
-    public IEnumerable<T> Values
-    {
-        get
-        {
-            var state = _engine.State;
-            var extents = state.Extents.Current;
-            foreach (var entry in state.Records)
-            {
-                if (entry.Value is { } made) yield return Documents.Unwrap<T>(made)!;
-                else if (Documents.TryMaterialise(state, extents, entry, _documents, out var value)) yield return value!;
-            }
-        }
-    }
+    public OpsValues<T> Values => new(_engine, _documents);
+
+    IEnumerable<T> IReadOnlyDictionary<string, T>.Values => Values;
 
     /// <summary>A record's document.</summary>
     /// <param name="key">The id.</param>
@@ -85,7 +75,7 @@ public sealed partial class OpsStore<T>
     {
         var state = _engine.State;
         var extents = state.Extents.Current;
-        foreach (var entry in state.Records)
+        foreach (var entry in state.Records.WithDocuments())
         {
             if (Documents.TryMaterialise(state, extents, entry, _documents, out var value)) yield return new(entry.Handle.IdText(), value!);
         }

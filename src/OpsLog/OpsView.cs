@@ -30,7 +30,7 @@ public sealed class OpsView<T> : IReadOnlyDictionary<string, T>
     {
         get
         {
-            foreach (var entry in _view.Records) yield return Value(entry);
+            foreach (var entry in _view.Records.WithDocuments()) yield return Value(entry);
         }
     }
 
@@ -72,7 +72,7 @@ public sealed class OpsView<T> : IReadOnlyDictionary<string, T>
     /// <summary>The records, in no order.</summary>
     public IEnumerator<KeyValuePair<string, T>> GetEnumerator()
     {
-        foreach (var entry in _view.Records) yield return new(entry.Handle.IdText(), Value(entry));
+        foreach (var entry in _view.Records.WithDocuments()) yield return new(entry.Handle.IdText(), Value(entry));
     }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();

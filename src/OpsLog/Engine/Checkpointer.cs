@@ -91,15 +91,16 @@ internal sealed class Checkpointer : IDisposable
     /// <summary>Runs a checkpoint if the log has grown enough. Called after each commit; must cost next to nothing.</summary>
     public void RunIfDue()
     {
-        if (!_settings.AutomaticCheckpoints || _writer.Acknowledged < _nextTry || !IsDue()) return;
+        if ((!_settings.AutomaticCheckpoints && !_writer.Target.IsNearlyFull) || _writer.Acknowledged < _nextTry || !IsDue()) return;
         if (Interlocked.CompareExchange(ref _running, 1, 0) != 0) return;
         Background = Task.Run(RunInBackgroundAsync);
     }
 
     public bool IsDue() =>
-        _writer.LogOperations >= _settings.MinimumOperations &&
-        _writer.Acknowledged + SnapshotBytes >= _settings.MinimumBytes &&
-        _writer.Acknowledged >= _settings.Growth * SnapshotBytes;
+        _writer.Target.IsNearlyFull ||
+        (_writer.LogOperations >= _settings.MinimumOperations &&
+         _writer.Acknowledged + SnapshotBytes >= _settings.MinimumBytes &&
+         _writer.Acknowledged >= _settings.Growth * SnapshotBytes);
 
     /// <summary>Makes a checkpoint now.</summary>
     public async ValueTask RunAsync(CancellationToken ct)
@@ -177,6 +178,8 @@ internal sealed class Checkpointer : IDisposable
             Activity.Current = null; // no part of the write that happened to make it due
             await RunAsync(CancellationToken.None).ConfigureAwait(false);
             Failure = null;
+            Volatile.Write(ref _running, 0);
+            RunIfDue(); // the next one may have become due meanwhile, and no commit may come to say so
         }
         catch (Exception e)
         {
@@ -184,9 +187,6 @@ internal sealed class Checkpointer : IDisposable
             Failure = e.Message;
             _nextTry = _writer.Acknowledged + (_writer.Acknowledged / 4);
             EngineLog.CheckpointFailed(_settings.Logger, e);
-        }
-        finally
-        {
             Volatile.Write(ref _running, 0);
         }
     }

@@ -27,9 +27,9 @@ internal static class Documents
     public static bool TryMaterialise<T>(StoreState state, Extent?[] extents, in RecordEntry entry, DocumentCodec<T> codec, out T? document)
     {
         var (handle, location, made) = (entry.Handle, entry.Location, entry.Value);
-        var id = handle.IdText();
         while (made is null)
         {
+            var id = handle.IdText();
             var current = state.Extents.Current;
             var extent = (location.Extent < extents.Length ? extents[location.Extent] : null) ?? (location.Extent < current.Length ? current[location.Extent] : null);
             if (extent is not null)

@@ -56,6 +56,7 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             var found = new Collector(log, incarnation, id, offset);
             // Where lines carry no clock it is derived from the lines before, from the first on.
             var position = log.EveryLineHasAClock ? offset : 0;
+            var skip = default(LogExtent);
             while (position < log.Length)
             {
                 found.Operations.Clear();
@@ -68,7 +69,8 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
                         var taken = scanner.Scan(part, found);
                         next = part.Start + taken;
                         return taken;
-                    }, ct, Window, oneWindow: true).ConfigureAwait(false);
+                    }, ct, Window, oneWindow: true, skip).ConfigureAwait(false);
+                    if (extent is { } whole && whole.Length == next) skip = whole; // so far it need not be looked at again
                 }
                 catch (StorageException e)
                 {

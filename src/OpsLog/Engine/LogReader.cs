@@ -14,18 +14,28 @@ internal static class LogReader
     /// <summary>A log is read into memory: in windows that are still in the processor's caches when their lines are looked at.</summary>
     public const long DefaultWindow = 8 << 20;
 
+    private const int AtOnce = 16;
+
     /// <summary>How many bytes the first objects of a numbered log hold.</summary>
     public static async ValueTask<long> PieceBytesAsync(IOpsStorage storage, StorageKey log, long pieces, CancellationToken ct)
     {
         long bytes = 0;
-        for (var piece = 1L; piece <= pieces; piece++)
-            bytes += (await ObjectReader.StatAsync(storage, StoreKeys.Piece(log, piece), ct).ConfigureAwait(false))?.Length ?? 0;
+        for (var first = 1L; first <= pieces; first += AtOnce)
+        {
+            var looks = new List<Task<(long Length, StorageVersion Version)?>>();
+            for (var piece = first; piece <= pieces && piece < first + AtOnce; piece++) looks.Add(ObjectReader.StatAsync(storage, StoreKeys.Piece(log, piece), ct).AsTask());
+            foreach (var stat in await Task.WhenAll(looks).ConfigureAwait(false)) bytes += stat?.Length ?? 0;
+        }
+
         return bytes;
     }
 
     /// <summary>Reads from an offset to the end, or to <paramref name="limit"/>.</summary>
     /// <returns>How far it reaches; null if the log is absent.</returns>
-    /// <remarks>Of a numbered log the pieces in <paramref name="skip"/> are not looked at.</remarks>
+    /// <remarks>
+    /// Of a numbered log the pieces in <paramref name="skip"/> are not looked at, and others are read a few at a time. With <paramref name="oneWindow"/> it ends
+    /// behind the first window that something was taken of; of a numbered log, behind the piece with which a window is full.
+    /// </remarks>
     public static async ValueTask<LogExtent?> ReadAsync(
         IOpsStorage storage, StorageKey log, long from, long? limit, Func<ObjectPart, int> take, CancellationToken ct,
         long window = DefaultWindow, bool oneWindow = false, LogExtent skip = default)
@@ -37,17 +47,28 @@ internal static class LogReader
         }
 
         if (skip.Pieces == 0 && await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is null) return null;
-        var (start, pieces) = (skip.Length, skip.Pieces);
-        for (; limit is null || start < limit; pieces++)
+        var (start, pieces, isMissing) = (skip.Length, skip.Pieces, false);
+        var enough = oneWindow ? Math.Max(from, start) + window : long.MaxValue;
+        var reader = new PieceReader(storage, log, pieces, window, ct);
+        await using (reader.ConfigureAwait(false))
         {
-            var piece = StoreKeys.Piece(log, pieces + 1);
-            if (await ObjectReader.StatAsync(storage, piece, ct).ConfigureAwait(false) is not { } stat) break;
-            if (start + stat.Length > from) // a limit may lie within a piece
-                await ObjectReader.ReadAsync(storage, piece, Math.Max(start, from), limit - start, start, take, window, ct, oneWindow).ConfigureAwait(false);
-            start += stat.Length;
-            if (oneWindow && start > from) break;
+            for (; (limit is null || start < limit) && start < enough; pieces++)
+            {
+                if (await reader.NextAsync().ConfigureAwait(false) is not { } piece)
+                {
+                    isMissing = true;
+                    break;
+                }
+
+                if (start + piece.Length > from) // a limit may lie within a piece
+                    await ObjectReader.ReadAsync(storage, StoreKeys.Piece(log, pieces + 1), piece, Math.Max(start, from), limit - start, start, take, window, ct).ConfigureAwait(false);
+                else await piece.DisposeAsync().ConfigureAwait(false);
+                start += piece.Length;
+            }
         }
 
+        // Where a piece is missing the whole log may be gone.
+        if (isMissing && limit is not null && skip.Pieces > 0 && await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is null) return null;
         return new LogExtent(start, pieces);
     }
 }

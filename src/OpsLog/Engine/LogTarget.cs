@@ -20,6 +20,9 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
     /// <summary>How many numbered pieces there are.</summary>
     public long Pieces { get; private set; } = pieces;
 
+    /// <summary>The object takes only few more appends: another log has to be begun.</summary>
+    public bool IsNearlyFull { get; private set; }
+
     public bool IsNumbered { get; } = storage is null || (storage.Capabilities & StorageCapabilities.Append) == 0;
 
     /// <summary>Appends; the log is <paramref name="bytes"/> longer when it returns <see cref="PutOutcome.Stored"/>, else as it was.</summary>
@@ -29,6 +32,7 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
             ? await storage.PutAsync(StoreKeys.Piece(Key, Pieces + 1), new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, CancellationToken.None).ConfigureAwait(false)
             : await storage.AppendAsync(Key, bytes, Length, flush, CancellationToken.None).ConfigureAwait(false);
         if (result.IsStored) Advance(bytes.Length);
+        IsNearlyFull |= result.IsNearlyFull;
         return result;
     }
 

@@ -70,6 +70,23 @@ internal static class ObjectReader
         }
     }
 
+    /// <summary>The same of an object of which the first window has been read.</summary>
+    public static async ValueTask ReadAsync(
+        IOpsStorage storage, StorageKey key, StoredObject first, long from, long? limit, long checksumBase, Func<ObjectPart, int> take, long window, CancellationToken ct)
+    {
+        if (first.Length > window)
+        {
+            await first.DisposeAsync().ConfigureAwait(false);
+            await ReadAsync(storage, key, from, limit, checksumBase, take, window, ct).ConfigureAwait(false);
+            return;
+        }
+
+        var bytes = await BytesAsync(first, ct).ConfigureAwait(false);
+        if (first.Memory is null) await first.DisposeAsync().ConfigureAwait(false);
+        var (start, end) = ((int)(from - checksumBase), (int)Math.Min(limit ?? long.MaxValue, first.Length));
+        take(new ObjectPart(from, checksumBase, bytes[start..Math.Max(start, end)], IsLast: true, first.Memory is null ? null : first, key));
+    }
+
     // Into an array of the right size at once: growing one would copy a large log several times over.
     private static async ValueTask<ReadOnlyMemory<byte>> BytesAsync(StoredObject found, CancellationToken ct)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
@@ -29,6 +30,7 @@ internal struct RecordEnumerator
     private readonly RecordTable? _table;
     private readonly RecordSegment[] _directory;
     private readonly bool _withTombstones;
+    private readonly bool _readsDocuments;
     private RecordSegment _segment;
     private ulong _occupied;
     private int _word;
@@ -36,8 +38,9 @@ internal struct RecordEnumerator
     private RecordLocation _location;
     private object? _value;
 
-    internal RecordEnumerator(RecordTable? table, RecordSegment[] directory, bool withTombstones)
+    internal RecordEnumerator(RecordTable? table, RecordSegment[] directory, bool withTombstones, bool readsDocuments = false)
     {
+        _readsDocuments = readsDocuments;
         _table = table;
         _directory = directory;
         _withTombstones = withTombstones;
@@ -78,6 +81,28 @@ internal struct RecordEnumerator
         return false;
     }
 
+    /// <summary>
+    /// The shortest way to documents: takes the next slot if a document lies there. A document that is there is of a live record, and of its
+    /// newest version. If none does, <see cref="MoveNext"/> goes on from the same slot, or finds the end.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTakeMade([NotNullWhen(true)] out object? made)
+    {
+        while (_occupied == 0)
+        {
+            if (NextWord())
+                continue;
+            made = null;
+            return false;
+        }
+
+        made = _segment.ValueAt((_word * RecordSegment.WordBits) + BitOperations.TrailingZeroCount(_occupied));
+        if (made is null)
+            return false;
+        _occupied &= _occupied - 1;
+        return true;
+    }
+
     private bool NextWord()
     {
         if (++_word * RecordSegment.WordBits >= _segment.Capacity)
@@ -94,6 +119,8 @@ internal struct RecordEnumerator
         }
 
         _occupied = _segment.Occupied(_word);
+        if (_readsDocuments)
+            _segment.PrefetchValues(_word, _occupied);
         return true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
@@ -110,6 +111,17 @@ internal sealed partial class RecordSegment
         // An address that the collector makes stale meanwhile does no harm: a prefetch neither reads nor faults.
         if (Sse.IsSupported)
             Sse.Prefetch0(Unsafe.AsPointer(ref SlotAt((int)hash)));
+    }
+
+    /// <summary>Asks the processor for the documents of a word of slots: a scan reads all of them next.</summary>
+    public unsafe void PrefetchValues(int word, ulong occupied)
+    {
+        if (!Sse.IsSupported) return;
+        for (; occupied != 0; occupied &= occupied - 1)
+        {
+            void* value = *(void**)Unsafe.AsPointer(ref SlotAt((word * WordBits) + BitOperations.TrailingZeroCount(occupied)).Value);
+            Sse.Prefetch0((byte*)value + 64);
+        }
     }
 
     /// <summary>The bytes of a slot's id; they never change.</summary>

@@ -18,7 +18,8 @@ internal sealed partial class RecordTable
     // this many records a full segment is enlarged instead of split.
     private const int FewestRecordsPerEntry = 64;
 
-    private const int Batch = 64;
+    /// <summary>How many records <see cref="SetMany"/> asks memory for at once.</summary>
+    public const int Batch = 64;
 
     private long _epoch;
     private long _directoryEpoch;
@@ -50,6 +51,7 @@ internal sealed partial class RecordTable
     /// <param name="buffer">Holds all ids.</param>
     /// <param name="records">The records.</param>
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void SetMany(ReadOnlySpan<byte> buffer, ReadOnlySpan<RecordInsert> records)
     {
         Span<RecordKey> keys = stackalloc RecordKey[Batch];

@@ -34,6 +34,9 @@ internal sealed class RecordTableView
     /// <summary>The live records, in an order of no meaning that is the same each time.</summary>
     public RecordEnumerator GetEnumerator() => new(null, _directory, withTombstones: false);
 
+    /// <inheritdoc cref="RecordTable.WithDocuments"/>
+    public RecordEnumerator WithDocuments() => new(null, _directory, withTombstones: false, readsDocuments: true);
+
     /// <summary>The live and the deleted records.</summary>
     public RecordEnumerator WithTombstones() => new(null, _directory, withTombstones: true);
 }

@@ -72,6 +72,8 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             lock (state.Gate) builder.ForeignRecord(id.AsSpan(0, length), record.Data, record.Clock, source, reader.Header.SchemaVersion);
         }
 
+        lock (state.Gate) builder.Flush();
+
         return new LoadedSnapshot(reader.Header.SchemaVersion, reader.Header.Floor, bytes.Length, null);
     }
 
@@ -106,7 +108,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
 
     private sealed class Lines(SnapshotLoader owner, StorageKey key, Extent extent, Func<SnapshotHeader, StateBuilder> builderFor)
     {
-        private StateBuilder _builder = null!;
+        private StateBuilder? _builder;
         private bool _isAssumed;
         private long _line;
 
@@ -136,6 +138,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
                 position = Math.Min(bytes.Length, position + length + 1);
             }
 
+            _builder?.Flush();
             Bytes = part.Start + position;
             extent.Spill(Bytes);
             return position;
@@ -144,7 +147,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
         public void Finish(SnapshotEntry? expected)
         {
             if (Header is null) throw Damaged(key.Value, DamageKind.CorruptObject, "the snapshot is empty");
-            var distinct = _builder.DistinctRecords(Records);
+            var distinct = _builder!.DistinctRecords(Records);
             if (Header.Count is { } count && (Records != count || distinct != count))
                 owner.Skip(new Damage(DamageKind.CorruptObject, key.Value, 0, 0, Bytes, $"the snapshot has {Math.Min(Records, distinct)} records, {count} were written"));
             if (expected is not null && Header.Format is null)
@@ -188,9 +191,9 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             }
 
             Records++;
-            if (_isAssumed) _builder.ForeignRecord(record, record.Clock, Header.SchemaVersion); // whose log it was stood in the header
-            else if (ours) _builder.SnapshotRecord(extent, record, line, offset, Header.SchemaVersion);
-            else _builder.ForeignRecord(record, 0, Header.SchemaVersion);
+            if (_isAssumed) _builder!.ForeignRecord(record, record.Clock, Header.SchemaVersion); // whose log it was stood in the header
+            else if (ours) _builder!.SnapshotRecord(extent, record, line, offset, Header.SchemaVersion);
+            else _builder!.ForeignRecord(record, 0, Header.SchemaVersion);
         }
     }
 

@@ -195,7 +195,6 @@ internal sealed partial class StoreEngine
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
-        OpsLogInstruments.Closed(this);
         try
         {
             if (_agents is not null) await _agents.CloseAsync().ConfigureAwait(false);
@@ -204,6 +203,7 @@ internal sealed partial class StoreEngine
         finally
         {
             await ReleaseAsync().ConfigureAwait(false);
+            OpsLogInstruments.Closed(this);
         }
     }
 

@@ -63,6 +63,10 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     public StoreTelemetry Telemetry => _settings.Telemetry;
 
+    public long AcknowledgedOperations => _writer?.Operations ?? 0;
+
+    public long AppendedBytes => _writer?.AppendedBytes ?? 0;
+
     public Migration Migration { get; }
 
     public int SchemaVersion { get; }

@@ -80,7 +80,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         var snapshot = await loader.LoadAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, header =>
         {
             ChooseSchema(header.SchemaVersion);
-            return _builder = new StateBuilder(State, Migration, plan.Merges);
+            return _builder = new StateBuilder(State, Migration, plan.Merges) { Gathers = true };
         }, ct).ConfigureAwait(false);
         _skipped.AddRange(loader.Skipped);
         SnapshotRecords = _builder.SnapshotRecords;
@@ -117,6 +117,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         {
             if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
             var taken = scanner.Scan(part, times);
+            _builder.Flush();
             extent.Spill(part.Start + taken);
             return taken;
         }, ct, skip: numbered ? skip : default).ConfigureAwait(false);

@@ -60,15 +60,9 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time)
     /// <summary>When an append begins; 0 if nobody wants to know.</summary>
     public long AppendStarts() => OpsLogInstruments.AppendDuration.Enabled ? time.GetTimestamp() : 0;
 
-    public void Appended(long started, int bytes)
+    public void AppendEnded(long started)
     {
         if (started != 0) OpsLogInstruments.AppendDuration.Record(time.GetElapsedTime(started).TotalSeconds, _tags);
-        if (OpsLogInstruments.AppendedBytes.Enabled) OpsLogInstruments.AppendedBytes.Add(bytes, _tags);
-    }
-
-    public void Acknowledged(int operations)
-    {
-        if (OpsLogInstruments.Operations.Enabled) OpsLogInstruments.Operations.Add(operations, _tags);
     }
 
     public void TookIn(int operations)

@@ -52,10 +52,11 @@ internal sealed partial class Writer
     private async ValueTask<bool> TryHaveLogAsync(List<CommitRequest> requests)
     {
         if (_failure is not null || _closed) return true; // each request will say so
-        if (_log is not null && _state.Clock - _log.Clock > LogSource.LongestStep / 2) await LeaveSyncedAsync().ConfigureAwait(false); // others would not believe so long a step
-        if (_log is not null) return true;
         try
         {
+            // Others would not believe so long a step; or the storage takes only few more appends to the log.
+            if (_log is not null && (_state.Clock - _log.Clock > LogSource.LongestStep / 2 || _target.IsNearlyFull)) await LeaveFlushedAsync().ConfigureAwait(false);
+            if (_log is not null || _failure is not null) return true;
             _log = await _ownLogs!.RegisterAsync().ConfigureAwait(false);
             SwitchTo(_log.Target!, new LogBuffer(_log.Extent, 0), 0);
             _group.Source = _log.Source;
@@ -69,10 +70,26 @@ internal sealed partial class Writer
         }
     }
 
-    private async ValueTask LeaveSyncedAsync()
+    private async ValueTask LeaveFlushedAsync()
     {
-        if (_durability == Durability.Os && !_target.IsNumbered) await SyncOrPoisonAsync().ConfigureAwait(false);
-        if (!HasUnflushed) await LeaveLogAsync().ConfigureAwait(false);
+        if (HasUnflushed)
+        {
+            if (!_flushing.Wait(0)) return; // a flush is under way; the next group tries again
+            try
+            {
+                await FlushHeldAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                _flushing.Release();
+            }
+        }
+        else if (_durability == Durability.Os && !_target.IsNumbered)
+        {
+            await SyncOrPoisonAsync().ConfigureAwait(false);
+        }
+
+        await LeaveLogAsync().ConfigureAwait(false);
     }
 
     // Others' operations may have been merged since the line was made; and a delete that archives ranks by what it moves.

@@ -61,6 +61,8 @@ internal sealed partial class Writer : IGroupCommitter
 
     public long Appends { get; private set; }
 
+    public long AppendedBytes { get; private set; }
+
     public OpsLogException? Failure => _failure;
 
     public void ThrowIfFailed()
@@ -238,7 +240,8 @@ internal sealed partial class Writer : IGroupCommitter
     {
         var started = _telemetry.AppendStarts();
         var result = await _target.AppendAsync(bytes, flush).ConfigureAwait(false);
-        if (result.IsStored) _telemetry.Appended(started, bytes.Length);
+        _telemetry.AppendEnded(started);
+        if (result.IsStored) AppendedBytes += bytes.Length;
         return result;
     }
 
@@ -265,11 +268,9 @@ internal sealed partial class Writer : IGroupCommitter
     // Lets memory show the lines that end at or before an offset; the requests whose lines do not are failed by the caller.
     private void Show(List<CommitRequest> requests, long standing)
     {
-        long before;
         lock (_state.Gate)
         {
             var clock = _log?.Clock ?? 0;
-            before = Operations;
             var lines = _group.Lines;
             foreach (var request in requests)
             {
@@ -285,7 +286,6 @@ internal sealed partial class Writer : IGroupCommitter
         }
 
         Appends++;
-        _telemetry.Acknowledged((int)(Operations - before));
         _committed();
     }
 

@@ -129,7 +129,8 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
     }
 
     /// <summary>All of the disk as one number, for telling states apart.</summary>
-    public ulong Fingerprint()
+    /// <param name="without">Whose locks do not count.</param>
+    public ulong Fingerprint(SimStorage? without = null)
     {
         ulong sum = 0;
         foreach (var stored in _objects.Values)
@@ -139,7 +140,8 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
             sum += Hashing.Of(stored.Span, hash);
         }
 
-        foreach (var (key, holder) in _holders) sum += Hashing.Add(Hashing.Of(key), (ulong)holder.Opening);
+        foreach (var (key, holder) in _holders)
+            if (!ReferenceEquals(holder, without)) sum += Hashing.Add(Hashing.Of(key), (ulong)holder.Opening);
         return sum;
     }
 

@@ -13,7 +13,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private int _failedOpenings;
     private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
     private ulong _failures;
-    private int _calls;
 
     public int Index { get; } = index;
 
@@ -52,6 +51,12 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>What this process has read from its feed so far.</summary>
     public FeedReading Feed { get; } = new();
 
+    /// <summary>The storage calls that its step has been answered.</summary>
+    public int CallsOfStep { get; private set; }
+
+    /// <summary>It has died for good.</summary>
+    public bool HasGivenUp { get; private set; }
+
     public bool HasWork => Running is not null || NextStep < plan.Steps.Count;
 
     /// <summary>Goes on without waiting for a storage call or a timer.</summary>
@@ -71,7 +76,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     public void Begin(Step step, Simulator simulator)
     {
         if (step.Kind == StepKind.Open) NewOpening(simulator);
-        _calls = 0;
+        CallsOfStep = 0;
         var run = new StepRun(step, this, Storage?.Opening ?? -1);
         Running = run;
         Runs.Add(run);
@@ -113,13 +118,13 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     }
 
     /// <summary>It does nothing more.</summary>
-    public void GiveUp() => NextStep = plan.Steps.Count;
+    public void GiveUp() => (NextStep, HasGivenUp) = (plan.Steps.Count, true);
 
     /// <summary>It is told the end of a storage call.</summary>
     public void Observe(StorageCall call, bool failed)
     {
         if (program.Prelude is null) return;
-        _calls++;
+        CallsOfStep++;
         Draws = 0;
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
         else _met[call.Key.Value] = call.Found();
@@ -131,12 +136,19 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// </summary>
     public ulong Fingerprint()
     {
+        if (HasGivenUp) return FingerprintOfDead(Acknowledged);
         var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
-        var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + _calls));
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + CallsOfStep));
         hash = Hashing.Add(hash, Met());
         if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
         return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.Conflicts : 0));
     }
+
+    /// <summary>Of the dead only what is asked of them at the end: which of their steps were acknowledged.</summary>
+    public ulong FingerprintOfDead(int acknowledged) => Hashing.Add((ulong)Index, (ulong)acknowledged);
+
+    /// <summary>How many of its steps were.</summary>
+    public int Acknowledged => Runs.Count(r => r.End == StepEnd.Done);
 
     /// <summary>How far it has read or written each object, as one number.</summary>
     public ulong Met()

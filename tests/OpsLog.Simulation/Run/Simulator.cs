@@ -124,10 +124,17 @@ internal sealed class Simulator
     }
 
     /// <summary>The whole state as one number: equal ones go on alike.</summary>
-    public ulong Fingerprint()
+    public ulong Fingerprint() => Fingerprint(null, 0);
+
+    /// <summary>The same, if a process had died for good just before its last call was answered.</summary>
+    /// <param name="dead">Which.</param>
+    /// <param name="acknowledged">How many of its steps had been acknowledged then.</param>
+    public ulong FingerprintIfDead(SimProcess dead, int acknowledged) => Fingerprint(dead, acknowledged);
+
+    private ulong Fingerprint(SimProcess? dead, int acknowledged)
     {
-        var hash = Hashing.Add(Disk.Fingerprint(), (ulong)_time.Now.Ticks);
-        foreach (var process in Processes) hash = Hashing.Add(hash, process.Fingerprint());
+        var hash = Hashing.Add(Disk.Fingerprint(dead?.Storage), (ulong)_time.Now.Ticks);
+        foreach (var process in Processes) hash = Hashing.Add(hash, process == dead ? dead.FingerprintOfDead(acknowledged) : process.Fingerprint());
         ulong operations = 0;
         foreach (var operation in Auditor.History.Operations) operations += Hashing.Of(operation.Stamp.Log, (ulong)operation.Stamp.Clock);
         return Hashing.Add(hash, operations);

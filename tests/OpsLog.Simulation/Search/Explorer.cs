@@ -21,7 +21,7 @@ internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValu
 internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 {
     private readonly HashSet<ulong> _seen = [];
-    private readonly Stack<(Decision[] Path, Budget Left)> _open = [];
+    private readonly Stack<(Decision[] Path, Budget Left, ulong? State)> _open = [];
 
     /// <summary>How the storage breaks its contract.</summary>
     public DiskDefect Defect { get; init; }
@@ -46,11 +46,11 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     public void Run()
     {
         var watch = Stopwatch.StartNew();
-        _open.Push(([], new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1)));
+        _open.Push(([], new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1), null));
         while (_open.Count > 0 && Failure is null && _seen.Count < limits.MostStates)
         {
-            var (path, left) = _open.Pop();
-            Follow(path, left);
+            var (path, left, state) = _open.Pop();
+            if (state is not { } known || !_seen.Contains(known)) Follow(path, left);
         }
 
         IsComplete = _open.Count == 0;
@@ -65,8 +65,8 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
         try
         {
             Prelude.Run(simulator);
-            foreach (var decision in start)
-                if (!simulator.TryApply(decision)) throw new InvariantViolation(Invariant.L3Deterministic, $"{decision} cannot be repeated");
+            for (var i = 0; i < start.Length - 1; i++) Repeat(simulator, start[i]);
+            if (start.Length > 0) Apply(simulator, path, left);
             while (_seen.Add(left.Mix(simulator.Fingerprint())))
             {
                 if (simulator.Processes.Exists(p => p.Running?.Conflicts > limits.Races))
@@ -83,16 +83,37 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
                     return;
                 }
 
-                for (var i = options.Count - 1; i > 0; i--) _open.Push(([.. path, options[i].Decision], options[i].Left));
+                for (var i = options.Count - 1; i > 0; i--) _open.Push(([.. path, options[i].Decision], options[i].Left, null));
                 path.Add(options[0].Decision);
                 left = options[0].Left;
-                simulator.TryApply(options[0].Decision);
+                Apply(simulator, path, left);
             }
         }
         catch (InvariantViolation violation)
         {
             Failure = new SimResult(program, path, violation, simulator);
         }
+    }
+
+    private static void Repeat(Simulator simulator, Decision decision)
+    {
+        if (!simulator.TryApply(decision)) throw new InvariantViolation(Invariant.L3Deterministic, $"{decision} cannot be repeated");
+    }
+
+    // The last decision of a path. Behind a change its process may die: that is a path of its own, if it leads to a state that was not seen.
+    private void Apply(Simulator simulator, List<Decision> path, Budget left)
+    {
+        var decision = path[^1];
+        var process = simulator.Processes[decision.Process];
+        var (changes, acknowledged) = (process.Storage is { Pending: [{ Changes: true }, ..] }, process.Acknowledged);
+        Repeat(simulator, decision);
+        if (changes && left.Crashes > 0 && decision.Kind == DecisionKind.Go) Push([.. path.SkipLast(1), decision with { Kind = DecisionKind.CrashAfter }], simulator.FingerprintIfDead(process, acknowledged), left);
+    }
+
+    private void Push(Decision[] path, ulong state, Budget left)
+    {
+        var after = left with { Crashes = left.Crashes - 1 };
+        if (!_seen.Contains(after.Mix(state))) _open.Push((path, after, after.Mix(state)));
     }
 
     private static List<(Decision Decision, Budget Left)> Options(Simulator simulator, Budget left)
@@ -119,11 +140,10 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
         return options;
     }
 
+    // A death behind a read is one behind the change before it: nobody can tell. So: at the beginning of a step, and in and (see above) behind each change.
     private static IEnumerable<Decision> Crashes(SimProcess process, StorageCall call)
     {
-        yield return new Decision(DecisionKind.Crash, process.Index);
-        if (!call.Changes) yield break;
-        yield return new Decision(DecisionKind.CrashAfter, process.Index);
+        if (process.CallsOfStep == 0) yield return new Decision(DecisionKind.Crash, process.Index);
         if (call is not { Kind: CallKind.Append, Size: > 1 }) yield break;
         yield return new Decision(DecisionKind.CrashTorn, process.Index, call.Size / 2);
         yield return new Decision(DecisionKind.CrashTorn, process.Index, call.Size - 1); // all but the newline

@@ -17,6 +17,12 @@ public sealed partial class PagesTests
     [MemberData(nameof(Pages))]
     public void Every_block_of_CSharp_is_part_of_a_file_that_is_compiled(string page)
     {
+        if (page == "docs/getting-started.md")
+        {
+            Assert.Contains(page, Repository.Read("eng/packages.sh"), StringComparison.Ordinal); // compiles and runs it as it stands
+            return;
+        }
+
         var compiled = Repository.Files("samples").Concat(Repository.Files("tests/OpsLog.Tests/Docs"))
             .Where(file => file.EndsWith(".cs", StringComparison.Ordinal))
             .Select(file => Code(Repository.Read(file).ReplaceLineEndings("\n").Split('\n')))

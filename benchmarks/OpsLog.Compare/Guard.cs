@@ -1,0 +1,103 @@
+using OpsLog.Compare.Peers;
+
+namespace OpsLog.Compare;
+
+/// <summary>
+/// Compares two builds of OpsLog: each job in fresh processes of the one and the other, in turn, so that what else the machine does hits
+/// both alike. What counts is the median of the quotients, each of one round; the machine's limit would cancel out of it.
+/// </summary>
+internal static class Guard
+{
+    private const double Tolerated = 0.8;
+    private const int Size = 100_000;
+
+    private static readonly (string Workload, string Title, bool MoreIsBetter, bool NeedsStore, Job Job)[] s_jobs =
+    [
+        ("W1", "durable puts, one caller, /s", true, false, new(JobKind.Put, "") { Promise = Promise.Disk, Records = 20_000, Seconds = 1 }),
+        ("W2", "durable puts, 16 callers, /s", true, false, new(JobKind.Put, "") { Promise = Promise.Disk, Records = 100_000, Callers = 16, Seconds = 1 }),
+        ("W3", "puts, new records, /s", true, false, new(JobKind.Put, "") { Records = Size }),
+        ("W3", "puts, updates, /s", true, false, new(JobKind.Put, "") { Records = Size, Update = true }),
+        ("W3b", "buffered puts, /s", true, false, new(JobKind.Put, "") { Promise = Promise.Buffered, Records = Size }),
+        ("W4", "batches of 100, records/s", true, false, new(JobKind.Put, "") { Batch = 100, Records = Size }),
+        ("W5", "gets, ids of 11 characters, ns", false, true, new(JobKind.Get, "") { Records = Size, Seconds = 0.5 }),
+        ("W5", "gets, ids of 27 characters, ns", false, true, new(JobKind.Get, "") { Records = Size, Seconds = 0.5, LongIds = true }),
+        ("W6", "scan, records/s", true, true, new(JobKind.Scan, "") { Records = Size, Seconds = 0.5 }),
+        ("W7", "opening a snapshot, ms", false, true, new(JobKind.Open, "") { Records = Size }),
+        ("W9", "1,000 puts at 100k records, /s", true, true, new(JobKind.Update, "") { Records = Size }),
+        ("W11", "refresh of 100 operations, µs", false, true, new(JobKind.Refresh, "") { Records = 10_000 }),
+        ("W12", "merge of two logs, operations/s", true, true, new(JobKind.Merge, "") { Records = Size, Callers = 2 }),
+        ("W13", "checkpoint, ms", false, true, new(JobKind.Checkpoint, "") { Records = Size }),
+    ];
+
+    public static async Task<int> RunAsync(Settings settings, Workspace workspace)
+    {
+        var before = await PrepareAsync(settings.Builds[0], workspace);
+        var after = settings.Builds.Count > 1 ? await PrepareAsync(settings.Builds[1], workspace) : AppContext.BaseDirectory;
+        var worse = 0;
+        Console.WriteLine("| | | before | after | after, as good as before times |\n|---|---|---:|---:|---:|");
+        foreach (var (workload, title, moreIsBetter, needsStore, job) in s_jobs.Where(j => settings.Wants(j.Workload)))
+        {
+            var figures = await MeasureAsync(settings.Rounds);
+            // A noisy machine gets a second chance to say so.
+            if (figures.Quotient < Tolerated) figures = await MeasureAsync(settings.Rounds * 2);
+            var verdict = figures.Quotient < Tolerated ? " **worse**" : "";
+            if (verdict.Length > 0) worse++;
+            Console.WriteLine($"| {workload} | {title} | {Figures.Text(figures.Before)} | {Figures.Text(figures.After)} | {Figures.Ratio(figures.Quotient)}{verdict} |");
+
+            async Task<(double Before, double After, double Quotient)> MeasureAsync(int rounds)
+            {
+                var filled = needsStore ? workspace.Fresh() : null;
+                if (filled is not null) await Child.RunAsync("OpsLog", job with { Kind = JobKind.Fill, Folder = filled }, before);
+                var (befores, afters) = (new List<double>(), new List<double>());
+                for (var round = 0; round < rounds; round++)
+                {
+                    foreach (var isAfter in round % 2 == 0 ? new[] { false, true } : [true, false])
+                    {
+                        // Each has a copy: some jobs change the store.
+                        var folder = workspace.Fresh();
+                        if (filled is not null) Workspace.Copy(filled, folder);
+                        var outcome = await Child.RunAsync("OpsLog", job with { Folder = folder, WarmUp = job.Kind != JobKind.Open }, isAfter ? after : before);
+                        (isAfter ? afters : befores).Add(outcome.Figure);
+                        Workspace.Delete(folder);
+                    }
+                }
+
+                if (filled is not null) Workspace.Delete(filled);
+                var quotients = befores.Zip(afters, (b, a) => moreIsBetter ? a / b : b / a);
+                return (Figures.Median(befores), Figures.Median(afters), Figures.Median(quotients));
+            }
+        }
+
+        Console.WriteLine(worse == 0 ? "\nNothing is more than 20 % worse." : $"\n{worse} figures are more than 20 % worse.");
+        return worse == 0 ? 0 : 1;
+    }
+
+    // A copy of this program with that build's library in it.
+    private static async Task<string> PrepareAsync(string build, Workspace workspace)
+    {
+        var library = Directory.Exists(build) ? build : await BuildAsync(build, workspace);
+        var copy = workspace.Fresh();
+        Workspace.Copy(AppContext.BaseDirectory, copy);
+        File.Copy(Path.Join(library, "OpsLog.dll"), Path.Join(copy, "OpsLog.dll"), overwrite: true);
+        return copy;
+    }
+
+    private static async Task<string> BuildAsync(string revision, Workspace workspace)
+    {
+        var (tree, output) = (workspace.Fresh(), workspace.Fresh());
+        var repository = Path.GetDirectoryName(Project.File)!;
+        await RunAsync("git", "-C", repository, "worktree", "add", "--detach", "--force", tree, revision);
+        try
+        {
+            await RunAsync("dotnet", "build", Path.Join(tree, "src", "OpsLog"), "-c", "Release", "-v", "q", "-o", output);
+        }
+        finally
+        {
+            await RunAsync("git", "-C", repository, "worktree", "remove", "--force", tree);
+        }
+
+        return output;
+
+        static Task<string> RunAsync(string program, params string[] arguments) => Child.OutputAsync(program, arguments, mustSucceed: true);
+    }
+}

@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+
+namespace OpsLog.Compare;
+
+/// <summary>What the figures were made on, and how.</summary>
+internal static class Machine
+{
+    public static string Describe(Settings settings)
+    {
+#if DEBUG
+        Console.Error.WriteLine("This is a debug build: its figures mean nothing. Use -c Release.");
+#endif
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30;
+        return $"""
+
+            {RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}, {Environment.ProcessorCount} cores ({Processor()}), {memory} GiB, {FileSystem(settings.Folder)}, {RuntimeInformation.FrameworkDescription}.
+            {settings.Rounds} interleaved rounds; the median counts. Command: `dotnet run -c Release --project benchmarks/OpsLog.Compare -- {settings.CommandLine}`
+
+
+            """;
+    }
+
+    private static string Processor()
+    {
+        if (!OperatingSystem.IsLinux()) return "unknown processor";
+        var line = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal));
+        return line?[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim() ?? "unknown processor";
+    }
+
+    private static string FileSystem(string folder)
+    {
+        var path = Path.GetFullPath(folder);
+        var drive = DriveInfo.GetDrives().Where(d => path.StartsWith(d.Name, StringComparison.Ordinal)).MaxBy(d => d.Name.Length);
+        return drive?.DriveFormat ?? "unknown file system";
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text;
+
+namespace OpsLog.Compare;
+
+/// <summary>Results as Markdown, in the document between its markers.</summary>
+internal static class Report
+{
+    private const string Begin = "<!-- tables: written by benchmarks/OpsLog.Compare -->";
+    private const string End = "<!-- end of tables -->";
+
+    public static string Markdown(Result result)
+    {
+        var more = result.Rows.SelectMany(row => row.More.Keys).Distinct().ToArray();
+        var hasModes = result.Rows.Any(row => row.Mode.Length > 0);
+        var text = new StringBuilder($"\n#### {result.Workload}: {result.Title}\n\n| ");
+        string[] columns = [.. hasModes ? [" ", "how"] : new[] { " " }, result.Unit, "ratio", "min-max", .. more];
+        text.Append(string.Join(" | ", columns)).Append(" |\n|---|");
+        if (hasModes) text.Append("---|");
+        text.Append(string.Concat(Enumerable.Repeat("---:|", columns.Length - (hasModes ? 2 : 1)))).Append('\n');
+        foreach (var row in result.Rows)
+        {
+            text.Append($"| {(row.Name == "OpsLog" ? "**OpsLog**" : row.Name)} | ");
+            if (hasModes) text.Append($"{row.Mode} | ");
+            text.Append(row.Failure is { } failure
+                ? $"failed: {failure} | | | "
+                : $"{Figures.Text(Figures.Median(row.Figures))} | {Ratio(row)} | {Spread(row)} | ");
+            text.Append(string.Join(" | ", more.Select(name => row.More.TryGetValue(name, out var value) ? Figures.Text(value) : ""))).Append(more.Length > 0 ? " |\n" : "\n");
+        }
+
+        if (result.Note.Length > 0) text.Append('\n').Append(result.Note).Append('\n');
+        return text.ToString();
+    }
+
+    /// <summary>Replaces what lies between the markers of a document.</summary>
+    public static async Task WriteAsync(string path, string head, IEnumerable<Result> results, IEnumerable<string> images)
+    {
+        var document = await File.ReadAllTextAsync(path);
+        var (begin, end) = (document.IndexOf(Begin, StringComparison.Ordinal), document.IndexOf(End, StringComparison.Ordinal));
+        if (begin < 0 || end < begin) throw new InvalidDataException($"{path} does not have the markers '{Begin}' and '{End}'.");
+        var text = new StringBuilder(document, 0, begin + Begin.Length, 1 << 16).Append('\n').Append(head);
+        foreach (var image in images) text.Append($"\n![{Path.GetFileNameWithoutExtension(image)}](images/{Path.GetFileName(image)})\n");
+        foreach (var result in results) text.Append(Markdown(result));
+        text.Append('\n').Append(document, end, document.Length - end);
+        await File.WriteAllTextAsync(path, text.ToString());
+    }
+
+    private static string Ratio(Row row) => row.Ratios.Count == 0 ? "" : Figures.Ratio(Figures.Median(row.Ratios));
+
+    private static string Spread(Row row) => row.Ratios.Count == 0 || row.Ratios.All(r => r == 1) ? "" : $"{Figures.Ratio(row.Ratios.Min())}-{Figures.Ratio(row.Ratios.Max())}";
+}

@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using OpsLog.Compare.Peers;
+
+namespace OpsLog.Compare;
+
+/// <summary>One run: who takes part, the stores made for it, and what came out.</summary>
+internal sealed class Run(Settings settings, Workspace workspace, IReadOnlyList<Peer> peers)
+{
+    private readonly Dictionary<(string Peer, Job Job), string> _filled = [];
+    private string? _readyToRun;
+
+    public Settings Settings => settings;
+
+    public Workspace Workspace => workspace;
+
+    public List<Result> Results { get; } = [];
+
+    /// <summary>Those that can do that and keep the promise; the limit first.</summary>
+    public IEnumerable<Peer> For(JobKind kind, Promise promise = Promise.Os) => peers.Where(peer => peer.Can(kind) && (kind != JobKind.Put || peer.Mode(promise) is not null));
+
+    public IEnumerable<Peer> OpsLogAndLimit(JobKind kind) => For(kind).Where(peer => peer.Name is "limit" or "OpsLog");
+
+    public Job Fresh(JobKind kind) => new(kind, workspace.Fresh());
+
+    /// <summary>A job in a new folder, which goes afterwards.</summary>
+    public async Task<Outcome> InNewFolderAsync(Peer peer, Job job, bool ownProcess = false)
+    {
+        job = job with { Folder = workspace.Fresh() };
+        var outcome = ownProcess && peer is not NpmPeer ? await Child.RunAsync(peer.Name, job) : await peer.RunAsync(job);
+        Workspace.Delete(job.Folder);
+        return outcome;
+    }
+
+    /// <summary>The folder of a store that is made once a run. The limit reads the files of OpsLog.</summary>
+    public async Task<string> FilledAsync(Peer peer, Job job)
+    {
+        if (peer is LimitPeer) peer = peers.FirstOrDefault(p => p is OpsLogPeer) ?? new OpsLogPeer();
+        var key = (peer.Name, job with { Kind = JobKind.Fill, Folder = "", Promise = Promise.Os });
+        if (_filled.TryGetValue(key, out var folder)) return folder;
+        folder = workspace.Fresh();
+        await peer.RunAsync(key.Item2 with { Folder = folder });
+        return _filled[key] = folder;
+    }
+
+    /// <summary>The folder of this program published ready-to-run: compiled before it starts.</summary>
+    public async Task<string> ReadyToRunAsync()
+    {
+        if (_readyToRun is not null) return _readyToRun;
+        var folder = workspace.Fresh();
+        await Child.OutputAsync("dotnet", ["publish", Project.File, "-c", "Release", "-r", RuntimeInformation.RuntimeIdentifier, "--self-contained", "false", "-p:PublishReadyToRun=true", "-v", "q", "-o", folder], mustSucceed: true);
+        return _readyToRun = folder;
+    }
+
+    public async Task ReportAsync(Comparison comparison, bool warmUp = true)
+    {
+        var result = await comparison.RunAsync(settings.Rounds, warmUp);
+        Results.Add(result);
+        Console.Write(Report.Markdown(result));
+    }
+
+    /// <summary>Deletes the stores that were made, so that the disk does not fill up.</summary>
+    public void Forget()
+    {
+        foreach (var folder in _filled.Values) Workspace.Delete(folder);
+        _filled.Clear();
+    }
+}

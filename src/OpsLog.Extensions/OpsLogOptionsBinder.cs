@@ -1,0 +1,87 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+
+namespace OpsLog.Extensions;
+
+/// <summary>
+/// Reads options from configuration, key by key. By hand: without reflection, and a misspelt key is an error instead of a default that nobody chose.
+/// </summary>
+internal static class OpsLogOptionsBinder
+{
+    public static void Bind(IConfiguration section, OpsLogOptions options)
+    {
+        var store = options.Store;
+        foreach (var entry in section.GetChildren())
+        {
+            switch (entry.Key.ToUpperInvariant())
+            {
+                case "LOCATION": options.Location = entry.Value; break;
+                case "NAME": store.Name = entry.Value; break;
+                case "AGENTID": store.AgentId = entry.Value; break;
+                case "DURABILITY": store.Durability = Value<Durability>(entry); break;
+                case "RECOVERY": store.Recovery = Value<Recovery>(entry); break;
+                case "SNAPSHOTFORMAT": store.SnapshotFormat = Value<SnapshotFormat>(entry); break;
+                case "FLUSHINTERVAL": store.FlushInterval = Duration(entry); break;
+                case "SCHEMAVERSION": store.SchemaVersion = (int)Number(entry, int.MaxValue); break;
+                case "DOCUMENTS": store.Documents = Value<DocumentPlacement>(entry); break;
+                case "DOCUMENTCACHEBYTES": store.DocumentCacheBytes = Number(entry, long.MaxValue); break;
+                case "READONLY": store.ReadOnly = Flag(entry); break;
+                case "CREATEIFMISSING": store.CreateIfMissing = Flag(entry); break;
+                case "HISTORYRETENTION": store.HistoryRetention = Retention(entry); break;
+                case "CHECKPOINT": BindCheckpoint(entry, store.Checkpoint); break;
+                default: throw Unknown(entry);
+            }
+        }
+    }
+
+    private static void BindCheckpoint(IConfigurationSection section, CheckpointOptions checkpoint)
+    {
+        foreach (var entry in section.GetChildren())
+        {
+            switch (entry.Key.ToUpperInvariant())
+            {
+                case "AUTOMATIC": checkpoint.Automatic = Flag(entry); break;
+                case "GROWTH": checkpoint.Growth = Parse<double>(entry, "a number"); break;
+                case "MINIMUMBYTES": checkpoint.MinimumBytes = Number(entry, long.MaxValue); break;
+                case "MINIMUMOPERATIONS": checkpoint.MinimumOperations = (int)Number(entry, int.MaxValue); break;
+                case "ONCLOSE": checkpoint.OnClose = Flag(entry); break;
+                case "SILENTAFTER": checkpoint.SilentAfter = Duration(entry); break;
+                case "GRACEPERIOD": checkpoint.GracePeriod = Duration(entry); break;
+                default: throw Unknown(entry);
+            }
+        }
+    }
+
+    // "None", "Forever", { "Age": "30.00:00:00" } or { "Bytes": 1000000 }.
+    private static HistoryRetention Retention(IConfigurationSection section)
+    {
+        if (string.Equals(section.Value, nameof(HistoryRetention.None), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.None;
+        if (string.Equals(section.Value, nameof(HistoryRetention.Forever), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.Forever;
+        if (section.GetChildren().ToList() is [var entry])
+        {
+            if (string.Equals(entry.Key, nameof(HistoryRetention.Age), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.ForAge(Duration(entry));
+            if (string.Equals(entry.Key, nameof(HistoryRetention.Bytes), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.ForBytes(Number(entry, long.MaxValue));
+        }
+
+        throw new ArgumentException($"'{section.Path}': allowed are None, Forever, an Age (d.hh:mm:ss) or Bytes.");
+    }
+
+    private static TEnum Value<TEnum>(IConfigurationSection entry)
+        where TEnum : struct, Enum =>
+        Enum.TryParse<TEnum>(entry.Value, ignoreCase: true, out var value) && Enum.IsDefined(value) ? value : throw Wrong(entry, string.Join(", ", Enum.GetNames<TEnum>()));
+
+    private static bool Flag(IConfigurationSection entry) => bool.TryParse(entry.Value, out var value) ? value : throw Wrong(entry, "true, false");
+
+    private static TimeSpan Duration(IConfigurationSection entry) => Parse<TimeSpan>(entry, "a time such as 00:00:30 or 30.00:00:00");
+
+    private static long Number(IConfigurationSection entry, long largest) =>
+        Parse<long>(entry, "a whole number") is var value && value <= largest ? value : throw Wrong(entry, $"at most {largest}");
+
+    private static TValue Parse<TValue>(IConfigurationSection entry, string allowed)
+        where TValue : IParsable<TValue> =>
+        TValue.TryParse(entry.Value, CultureInfo.InvariantCulture, out var value) ? value : throw Wrong(entry, allowed);
+
+    private static ArgumentException Wrong(IConfigurationSection entry, string allowed) => new($"'{entry.Path}' is '{entry.Value}'. Allowed: {allowed}.");
+
+    private static ArgumentException Unknown(IConfigurationSection entry) => new($"'{entry.Path}' is no setting of a store. Check its spelling (docs/hosting.md lists the keys).");
+}
