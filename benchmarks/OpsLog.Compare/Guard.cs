@@ -72,30 +72,31 @@ internal static class Guard
         return worse == 0 ? 0 : 1;
     }
 
-    // A copy of this program with that build's library in it.
+    // A copy of this program with that library in it; for a revision it is built against that revision's source.
     private static async Task<string> PrepareAsync(string build, Workspace workspace)
     {
-        var library = Directory.Exists(build) ? build : await BuildAsync(build, workspace);
+        if (!Directory.Exists(build)) return await BuildAsync(build, workspace);
         var copy = workspace.Fresh();
         Workspace.Copy(AppContext.BaseDirectory, copy);
-        File.Copy(Path.Join(library, "OpsLog.dll"), Path.Join(copy, "OpsLog.dll"), overwrite: true);
+        File.Copy(Path.Join(build, "OpsLog.dll"), Path.Join(copy, "OpsLog.dll"), overwrite: true);
         return copy;
     }
 
     private static async Task<string> BuildAsync(string revision, Workspace workspace)
     {
-        var (tree, output) = (workspace.Fresh(), workspace.Fresh());
-        await RunAsync("git", "worktree", "add", "--detach", "--force", tree, revision);
+        var (tree, artifacts, repository) = (workspace.Fresh(), workspace.Fresh(), Path.GetDirectoryName(Project.File)!);
+        await RunAsync("git", "-C", repository, "worktree", "add", "--detach", "--force", tree, revision);
         try
         {
-            await RunAsync("dotnet", "build", Path.Join(tree, "src", "OpsLog"), "-c", "Release", "-v", "q", "-o", output);
+            var library = Path.Join(tree, "src", "OpsLog", "OpsLog.csproj");
+            await RunAsync("dotnet", "build", Project.File, "-c", "Release", "-v", "q", $"-p:OpsLogProject={library}", "--artifacts-path", artifacts);
         }
         finally
         {
-            await RunAsync("git", "worktree", "remove", "--force", tree);
+            await RunAsync("git", "-C", repository, "worktree", "remove", "--force", tree);
         }
 
-        return output;
+        return Path.Join(artifacts, "bin", "OpsLog.Compare", "release");
 
         static Task<string> RunAsync(string program, params string[] arguments) => Child.OutputAsync(program, arguments, mustSucceed: true);
     }

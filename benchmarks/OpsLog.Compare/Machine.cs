@@ -14,7 +14,7 @@ internal static class Machine
         return $"""
 
             {RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}, {Environment.ProcessorCount} cores ({Processor()}), {memory} GiB, {FileSystem(settings.Folder)}, {RuntimeInformation.FrameworkDescription}.
-            {settings.Rounds} interleaved rounds; the median counts. Command: `dotnet run -c Release --project benchmarks/OpsLog.Compare -- {settings.CommandLine}`
+            {settings.Rounds} interleaved rounds; the median counts. Load when it began: {Load()}. Command: `dotnet run -c Release --project benchmarks/OpsLog.Compare -- {settings.CommandLine}`
 
 
             """;
@@ -26,6 +26,9 @@ internal static class Machine
         var line = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal));
         return line?[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim() ?? "unknown processor";
     }
+
+    // Above the number of cores the figures are those of a busy machine.
+    private static string Load() => OperatingSystem.IsLinux() ? File.ReadAllText("/proc/loadavg").Split(' ')[0] : "unknown";
 
     private static string FileSystem(string folder)
     {

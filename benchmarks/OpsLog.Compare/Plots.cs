@@ -42,7 +42,9 @@ internal static class Plots
                 var value = Figures.Median(usesRatio ? row.Ratios : row.Figures);
                 plot.Add.Bar(new Bar
                 {
-                    Position = -position, Value = Math.Log10(value / floor), Orientation = Orientation.Horizontal,
+                    Position = -position,
+                    Value = Math.Log10(value / floor),
+                    Orientation = Orientation.Horizontal,
                     FillColor = row.Name == "OpsLog" ? Colors.OrangeRed : palette.GetColor(Array.IndexOf(names, row.Name)).WithAlpha(0.6),
                     Label = $"{row.Name}  {(usesRatio ? Figures.Ratio(value) : Figures.Text(value))}",
                 });
@@ -56,7 +58,7 @@ internal static class Plots
         plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericManual([.. ticks]);
         plot.Axes.Left.MajorTickStyle.Length = 0;
         plot.Axes.Bottom.IsVisible = false;
-        plot.Axes.Margins(left: 0, right: 0.25);
+        plot.Axes.Margins(left: 0, right: 0.25, bottom: 0.02, top: 0.02);
         plot.HideGrid();
         return plot;
     }

@@ -2,6 +2,11 @@ using System.Text;
 
 namespace OpsLog.Compare;
 
+/// <summary>What a run gives.</summary>
+/// <param name="Head">What was measured, on what and how, as Markdown.</param>
+/// <param name="Results">The tables.</param>
+internal sealed record Findings(string Head, IReadOnlyList<Result> Results);
+
 /// <summary>Results as Markdown, in the document between its markers.</summary>
 internal static class Report
 {
@@ -22,9 +27,10 @@ internal static class Report
             text.Append($"| {(row.Name == "OpsLog" ? "**OpsLog**" : row.Name)} | ");
             if (hasModes) text.Append($"{row.Mode} | ");
             text.Append(row.Failure is { } failure
-                ? $"failed: {failure} | | | "
-                : $"{Figures.Text(Figures.Median(row.Figures))} | {Ratio(row)} | {Spread(row)} | ");
-            text.Append(string.Join(" | ", more.Select(name => row.More.TryGetValue(name, out var value) ? Figures.Text(value) : ""))).Append(more.Length > 0 ? " |\n" : "\n");
+                ? $"failed: {failure} | | |"
+                : $"{Figures.Text(Figures.Median(row.Figures))} | {Ratio(row)} | {Spread(row)} |");
+            foreach (var name in more) text.Append(row.More.TryGetValue(name, out var value) ? $" {Figures.Text(value)} |" : " |");
+            text.Append('\n');
         }
 
         if (result.Note.Length > 0) text.Append('\n').Append(result.Note).Append('\n');
@@ -32,14 +38,14 @@ internal static class Report
     }
 
     /// <summary>Replaces what lies between the markers of a document.</summary>
-    public static async Task WriteAsync(string path, string head, IEnumerable<Result> results, IEnumerable<string> images)
+    public static async Task WriteAsync(string path, Findings findings, IEnumerable<string> images)
     {
         var document = await File.ReadAllTextAsync(path);
         var (begin, end) = (document.IndexOf(Begin, StringComparison.Ordinal), document.IndexOf(End, StringComparison.Ordinal));
         if (begin < 0 || end < begin) throw new InvalidDataException($"{path} does not have the markers '{Begin}' and '{End}'.");
-        var text = new StringBuilder(document, 0, begin + Begin.Length, 1 << 16).Append('\n').Append(head);
+        var text = new StringBuilder(document, 0, begin + Begin.Length, 1 << 16).Append('\n').Append(findings.Head);
         foreach (var image in images) text.Append($"\n![{Path.GetFileNameWithoutExtension(image)}](images/{Path.GetFileName(image)})\n");
-        foreach (var result in results) text.Append(Markdown(result));
+        foreach (var result in findings.Results) text.Append(Markdown(result));
         text.Append('\n').Append(document, end, document.Length - end);
         await File.WriteAllTextAsync(path, text.ToString());
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using OpsLog.Compare.Peers;
 
 namespace OpsLog.Compare;
@@ -6,6 +7,7 @@ namespace OpsLog.Compare;
 internal sealed class Run(Settings settings, Workspace workspace, IReadOnlyList<Peer> peers)
 {
     private readonly Dictionary<(string Peer, Job Job), string> _filled = [];
+    private string? _readyToRun;
 
     public Settings Settings => settings;
 
@@ -38,6 +40,15 @@ internal sealed class Run(Settings settings, Workspace workspace, IReadOnlyList<
         folder = workspace.Fresh();
         await peer.RunAsync(key.Item2 with { Folder = folder });
         return _filled[key] = folder;
+    }
+
+    /// <summary>The folder of this program published ready-to-run: compiled before it starts.</summary>
+    public async Task<string> ReadyToRunAsync()
+    {
+        if (_readyToRun is not null) return _readyToRun;
+        var folder = workspace.Fresh();
+        await Child.OutputAsync("dotnet", ["publish", Project.File, "-c", "Release", "-r", RuntimeInformation.RuntimeIdentifier, "--self-contained", "false", "-p:PublishReadyToRun=true", "-v", "q", "-o", folder], mustSucceed: true);
+        return _readyToRun = folder;
     }
 
     public async Task ReportAsync(Comparison comparison, bool warmUp = true)

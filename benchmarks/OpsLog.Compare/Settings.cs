@@ -6,15 +6,16 @@ namespace OpsLog.Compare;
 internal sealed class Settings
 {
     public const string Usage = """
-        dotnet run -c Release --project benchmarks/OpsLog.Compare -- [--quick] [--only W1,W5] [--peers OpsLog,SQLite] [--rounds N] [--folder DIR] [--json FILE] [--docs DIR]
+        dotnet run -c Release --project benchmarks/OpsLog.Compare -- [--quick] [--only W1,W5] [--peers OpsLog,SQLite] [--rounds N] [--folder DIR] [--json FILE] [--from FILE] [--docs DIR]
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- guard BASE [NEW] [--only W1,W5] [--rounds N] [--folder DIR]
 
         --quick       fewer operations and stores of at most 100k records: 3 minutes in all
-        --only LIST   these workloads only: W1 to W13, W3b, W7k
+        --only LIST   these workloads only: W1 to W13, W3b, W7k, race
         --peers LIST  these peers only, beside the limit
         --rounds N    interleaved rounds; the median counts (default 5, with --quick 3)
         --folder DIR  where stores are made and deleted again (default: the system's temporary folder); its disk is what is measured
         --json FILE   writes all figures there
+        --from FILE   measures nothing: takes the figures of an earlier run
         --docs DIR    writes the tables and plots into DIR/performance.md, between its markers, and DIR/images
 
         guard compares OpsLog in two builds, each a git revision or a folder with an OpsLog.dll (NEW by default: the one of this program), and
@@ -31,6 +32,8 @@ internal sealed class Settings
     public string Folder { get; private set; } = Path.GetTempPath();
 
     public string? JsonFile { get; private set; }
+
+    public string? From { get; private set; }
 
     public string? Docs { get; private set; }
 
@@ -80,6 +83,9 @@ internal sealed class Settings
                     break;
                 case "--json" when value is not null:
                     settings.JsonFile = value;
+                    break;
+                case "--from" when value is not null:
+                    settings.From = value;
                     break;
                 case "--docs" when value is not null:
                     settings.Docs = value;

@@ -99,3 +99,18 @@ internal static class Child
         return output;
     }
 }
+
+/// <summary>Where this program's source is.</summary>
+internal static class Project
+{
+    public static string File
+    {
+        get
+        {
+            const string Name = "OpsLog.Compare.csproj";
+            for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+                if (System.IO.File.Exists(Path.Join(folder.FullName, Name))) return Path.Join(folder.FullName, Name);
+            throw new InvalidOperationException($"'{Name}' is not above '{AppContext.BaseDirectory}': run the program from its build folder.");
+        }
+    }
+}

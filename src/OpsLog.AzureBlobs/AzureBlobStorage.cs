@@ -95,6 +95,10 @@ public sealed class AzureBlobStorage : IOpsStorage
         });
     }
 
+    /// <summary>Makes <c>azblob://</c> known to <see cref="StorageSchemes"/>. May be called more than once.</summary>
+    public static void Register() =>
+        StorageSchemes.Register("azblob", (location, time, random) => FromUri(location, new AzureBlobStorageOptions { TimeProvider = time, Random = random }));
+
     /// <inheritdoc/>
     /// <remarks>Up to 256 MiB come as an array, more as a stream. A range of no bytes is a look at the blob: one small request.</remarks>
     public async ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken)

@@ -49,8 +49,8 @@ internal sealed class Notices(NpgsqlDataSource sending, NpgsqlDataSource listeni
     {
         Task sender, listener;
         lock (_lock) (sender, listener) = (_sender, _listener ?? Task.CompletedTask);
-        await sender.ConfigureAwait(false); // the last change is told of too
         await _stop.CancelAsync().ConfigureAwait(false);
+        await sender.ConfigureAwait(false); // the last change is told of too
         await listener.ConfigureAwait(false);
         Raise();
         await listening.DisposeAsync().ConfigureAwait(false);
@@ -81,7 +81,7 @@ internal sealed class Notices(NpgsqlDataSource sending, NpgsqlDataSource listeni
                 // Who waits looks now and then unasked; the next write says what is wrong with the server.
             }
 
-            await Task.Delay(s_interval, options.TimeProvider).ConfigureAwait(false);
+            await Task.Delay(s_interval, options.TimeProvider, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -66,8 +66,13 @@ internal sealed class S3Requests(IAmazonS3 client, string bucket)
         content.Position = 0;
         var request = new PutObjectRequest
         {
-            BucketName = bucket, Key = name, InputStream = content, AutoCloseStream = false, UseChunkEncoding = false,
-            IfMatch = ifMatch, IfNoneMatch = ifAbsent ? "*" : null,
+            BucketName = bucket,
+            Key = name,
+            InputStream = content,
+            AutoCloseStream = false,
+            UseChunkEncoding = false,
+            IfMatch = ifMatch,
+            IfNoneMatch = ifAbsent ? "*" : null,
         };
         request.Metadata.Add(PutMarks.Name, marks.Text);
         return Bare((await client.PutObjectAsync(request, ct).ConfigureAwait(false)).ETag);
@@ -94,7 +99,12 @@ internal sealed class S3Requests(IAmazonS3 client, string bucket)
         var response = await client.CompleteMultipartUploadAsync(
             new CompleteMultipartUploadRequest
             {
-                BucketName = bucket, Key = name, UploadId = upload, PartETags = parts, IfMatch = ifMatch, IfNoneMatch = ifAbsent ? "*" : null,
+                BucketName = bucket,
+                Key = name,
+                UploadId = upload,
+                PartETags = parts,
+                IfMatch = ifMatch,
+                IfNoneMatch = ifAbsent ? "*" : null,
             },
             ct).ConfigureAwait(false);
         return Bare(response.ETag);

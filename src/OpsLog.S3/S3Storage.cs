@@ -99,6 +99,10 @@ public sealed class S3Storage : IOpsStorage
         });
     }
 
+    /// <summary>Makes <c>s3://</c> known to <see cref="StorageSchemes"/>. May be called more than once.</summary>
+    public static void Register() =>
+        StorageSchemes.Register("s3", (location, time, random) => FromUri(location, new S3StorageOptions { TimeProvider = time, Random = random }));
+
     /// <inheritdoc/>
     /// <remarks>Up to 256 MiB come as an array, more as a stream. A range of no bytes is a look at the object: one small request.</remarks>
     public async ValueTask<StoredObject?> ReadAsync(StorageKey key, Storage.ByteRange range, CancellationToken cancellationToken)

@@ -71,6 +71,12 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
 
     private static async ValueTask<OpsStore<T>> OpenAsync(IOpsStorage storage, bool ownsStorage, OpsStoreOptions options, CancellationToken ct)
     {
+        if (options.CacheFolder is { } folder)
+        {
+            var cache = new FileStorage(folder, new FileStorageOptions { TimeProvider = options.TimeProvider, Random = options.Random });
+            (storage, ownsStorage) = (new CachedStorage(storage, cache, options.CacheBytes, leaveOpen: !ownsStorage), true);
+        }
+
         try
         {
             var settings = new EngineSettings(options);

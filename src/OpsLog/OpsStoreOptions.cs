@@ -72,6 +72,15 @@ public sealed class OpsStoreOptions
     /// <summary>How documents are written and read. Default <see cref="JsonSerializerOptions.Web"/> without escaping of non-ASCII text.</summary>
     public JsonSerializerOptions? JsonSerializerOptions { get; set; }
 
+    /// <summary>
+    /// A folder on this machine where copies of the store's large, unchanging objects are kept, so that opening a remote store again fetches only what is new (<see cref="Storage.CachedStorage"/>).
+    /// It may be deleted at any time. One folder for each store. Default <see langword="null"/>: nothing is kept.
+    /// </summary>
+    public string? CacheFolder { get; set; }
+
+    /// <summary>How many bytes <see cref="CacheFolder"/> may hold. Default 16 GiB; above zero.</summary>
+    public long CacheBytes { get; set; } = 16L << 30;
+
     /// <summary>Where time comes from. Default <see cref="TimeProvider.System"/>.</summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 

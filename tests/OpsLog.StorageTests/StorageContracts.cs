@@ -46,3 +46,29 @@ public sealed class FaultlessFaultyStorageContract : StorageContract
 {
     protected override ValueTask<IOpsStorage> CreateAsync() => new(new FaultyStorage(new MemoryStorage()));
 }
+
+public sealed class CachedStorageContract : StorageContract
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly MemoryStorage _inner = new();
+
+    protected override ValueTask<IOpsStorage> CreateAsync() => new(new CachedStorage(_inner, new FileStorage(_folder.Path)));
+
+    // Two processes with one cache.
+    protected override ValueTask<IOpsStorage> ConnectAsync(IOpsStorage storage) => CreateAsync();
+
+    protected override ValueTask CleanAsync()
+    {
+        _folder.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+public sealed class NumberedCachedStorageContract : StorageContract
+{
+    private readonly MemoryStorage _inner = new(append: false);
+
+    protected override ValueTask<IOpsStorage> CreateAsync() => new(new CachedStorage(_inner, new MemoryStorage(), maxBytes: 1 << 20));
+
+    protected override ValueTask<IOpsStorage> ConnectAsync(IOpsStorage storage) => CreateAsync();
+}

@@ -89,7 +89,7 @@ internal static class StoreJobs
         foreach (var id in order)
         {
             if (store.Get(id) is null) throw new InvalidDataException($"{peer.Name} lost {id}.");
-            if (++read % 64 == 0 && Stopwatch.GetElapsedTime(first).TotalSeconds > 10 * job.Seconds) break;
+            if (++read % 64 == 0 && Stopwatch.GetElapsedTime(first).TotalSeconds > 2 * job.Seconds) break;
         }
 
         var firstRead = Figures.Nanoseconds(read, first);
@@ -149,25 +149,24 @@ internal static class StoreJobs
     private static async Task<Outcome> ChurnAsync(StorePeer peer, Job job)
     {
         var before = ProcessFigures.WrittenBytes();
-        long logical = 0, live = 0;
+        long logical = 0;
+        var sets = 0;
         await using (var store = await peer.OpenAsync(job))
         {
-            for (var round = 0; round < 10; round++)
+            var start = Stopwatch.GetTimestamp();
+            for (; sets < job.Records * 10 && (sets % LookEvery != 0 || Stopwatch.GetElapsedTime(start).TotalSeconds <= job.Seconds); sets++)
             {
-                live = 0;
-                for (var i = 0; i < job.Records; i++)
-                {
-                    var item = Items.Make(i, round);
-                    live += Items.Json(item).Length;
-                    await store.SetAsync(job.Id(i), item);
-                }
-
-                logical += live;
+                var item = Items.Make(sets % job.Records, sets / job.Records);
+                logical += Items.Json(item).Length;
+                await store.SetAsync(job.Id(sets % job.Records), item);
             }
         }
 
+        var live = logical / (double)sets * Math.Min(sets, job.Records);
+
         var outcome = new Outcome((double)(ProcessFigures.WrittenBytes() - before) / logical);
-        outcome.More["folder / live"] = (double)Workspace.Size(job.Folder) / live;
+        outcome.More["folder / live"] = Workspace.Size(job.Folder) / live;
+        outcome.More["sets"] = sets;
         outcome.More["peak memory, MiB"] = ProcessFigures.PeakMemory();
         return outcome;
     }

@@ -21,8 +21,7 @@ internal sealed class ZoneTreePeer : StorePeer
     public override ValueTask<IStore> OpenAsync(Job job)
     {
         var factory = new ZoneTreeFactory<string, Memory<byte>>().SetDataDirectory(job.Folder).SetLogLevel(LogLevel.Error);
-        // Filled as it fills itself fastest; else as the promise says.
-        if (job.Promise != Promise.Buffered && job.Kind != JobKind.Churn) factory.ConfigureWriteAheadLogOptions(options => options.WriteAheadLogMode = WriteAheadLogMode.Sync);
+        if (job.Promise != Promise.Buffered) factory.ConfigureWriteAheadLogOptions(options => options.WriteAheadLogMode = WriteAheadLogMode.Sync);
         var tree = factory.OpenOrCreate();
         return ValueTask.FromResult<IStore>(new Store(tree, tree.CreateMaintainer(), job.Promise == Promise.Disk));
     }

@@ -13,17 +13,19 @@ internal static class Opening
             foreach (var peer in run.For(JobKind.Open))
             {
                 comparison.Add(peer.Name, peer.Name == "limit" ? "finding the lines of the snapshot" : "", () => OpenAsync(run, peer, size));
-                if (peer.Name == "OpsLog") comparison.Add(peer.Name, "from its log, no snapshot", () => OpenAsync(run, peer, size, log: true));
+                if (peer.Name != "OpsLog") continue;
+                comparison.Add(peer.Name, "from its log, no snapshot", () => OpenAsync(run, peer, size, log: true));
+                if (!run.Settings.Quick) comparison.Add(peer.Name, "in a program published ready-to-run", async () => await OpenAsync(run, peer, size, program: await run.ReadyToRunAsync()));
             }
 
-            await run.ReportAsync(comparison);
+            await run.ReportAsync(comparison, warmUp: false);
             await FirstScanAsync(run, size);
         }
     }
 
     public static async Task KilledAsync(Run run)
     {
-        var size = run.Settings.Quick ? 20_000 : 100_000;
+        var size = run.Settings.Quick ? 5_000 : 100_000;
         var comparison = new Comparison("W7k", $"Opening {Figures.Records(size)} records, put one by one, after `kill -9`", "ms", "\"lost\" counts acknowledged records that are missing; the ratio is to OpsLog.");
         foreach (var peer in run.For(JobKind.Killed).OrderBy(p => p.Name == "OpsLog" ? 0 : 1))
         {
@@ -47,13 +49,13 @@ internal static class Opening
             });
         }
 
-        await run.ReportAsync(comparison);
+        await run.ReportAsync(comparison, warmUp: false);
     }
 
-    private static async Task<Outcome> OpenAsync(Run run, Peers.Peer peer, int size, bool log = false, bool scan = false)
+    private static async Task<Outcome> OpenAsync(Run run, Peers.Peer peer, int size, bool log = false, bool scan = false, string? program = null)
     {
         var folder = await run.FilledAsync(peer, new Job(JobKind.Fill, "") { Records = size, Update = log });
-        return await InOwnProcessAsync(peer, new Job(JobKind.Open, folder) { Records = size, Update = scan });
+        return await InOwnProcessAsync(peer, new Job(JobKind.Open, folder) { Records = size, Update = scan }, program);
     }
 
     private static async Task<Outcome> KilledAsync(Run run, Peers.Peer peer, int size, Promise promise)
@@ -68,5 +70,6 @@ internal static class Opening
         return outcome;
     }
 
-    private static Task<Outcome> InOwnProcessAsync(Peers.Peer peer, Job job) => peer is Peers.NpmPeer ? peer.RunAsync(job) : Child.RunAsync(peer.Name, job);
+    private static Task<Outcome> InOwnProcessAsync(Peers.Peer peer, Job job, string? program = null) =>
+        peer is Peers.NpmPeer ? peer.RunAsync(job) : Child.RunAsync(peer.Name, job, program);
 }

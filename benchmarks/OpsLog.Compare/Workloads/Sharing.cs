@@ -22,7 +22,7 @@ internal static class Sharing
                 });
             }
 
-            await run.ReportAsync(comparison);
+            await run.ReportAsync(comparison, warmUp: !run.Settings.Quick);
         }
     }
 
@@ -39,7 +39,7 @@ internal static class Sharing
             });
         }
 
-        await run.ReportAsync(comparison);
+        await run.ReportAsync(comparison, warmUp: !run.Settings.Quick);
     }
 
     public static async Task CheckpointAsync(Run run)
@@ -52,7 +52,7 @@ internal static class Sharing
             if (peer.Name == "OpsLog") Add(peer, "beside a writer", beside: true);
         }
 
-        await run.ReportAsync(comparison);
+        await run.ReportAsync(comparison, warmUp: !run.Settings.Quick);
 
         void Add(Peers.Peer peer, string mode, bool beside) => comparison.Add(peer.Name, mode, async () =>
         {

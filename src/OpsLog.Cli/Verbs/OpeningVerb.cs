@@ -12,11 +12,18 @@ internal abstract class OpeningVerb : Verb
         DefaultValueFactory = _ => "tolerate-torn-tail",
     };
 
+    private readonly Option<string?> _cache = new("--cache")
+    {
+        Description = "Keep copies of a remote store's large objects in this folder, and use them.",
+        HelpName = "DIR",
+    };
+
     protected OpeningVerb(string name, string description, CliStreams streams)
         : base(name, description, streams)
     {
         _recovery.AcceptOnlyFromAmong("tolerate-torn-tail", "skip-corrupt", "strict");
         Add(_recovery);
+        Add(_cache);
     }
 
     /// <summary>Opens the store to look at it, beside a living writer if need be.</summary>
@@ -32,6 +39,8 @@ internal abstract class OpeningVerb : Verb
             "strict" => Recovery.Strict,
             _ => Recovery.TolerateTornTail,
         };
+        options.CacheFolder = arguments.GetValue(_cache);
+        if (options.CacheFolder is "") throw new UsageException("--cache is empty: name a folder.");
         var opened = await OpenedStore.OpenAsync(Store(arguments), options, cancellationToken).ConfigureAwait(false);
         var report = opened.Store.RecoveryReport;
         foreach (var note in report.Notes) Report("note", note, Json(arguments));

@@ -46,7 +46,13 @@ internal static class LogReader
             return length is { } bytes ? new LogExtent(bytes, 0) : null;
         }
 
-        if (skip.Pieces == 0 && await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is null) return null;
+        if (skip.Pieces == 0)
+        {
+            if (await ObjectReader.StatAsync(storage, log, ct).ConfigureAwait(false) is not { } root) return null;
+            if (root.Length > 0) // its lines would be passed over
+                throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Value, 0, 0, root.Length, "the log is one object, as storages that append write it, but this one has numbered objects: copy the store with 'opslog copy', not object by object"));
+        }
+
         var (start, pieces, isMissing) = (skip.Length, skip.Pieces, false);
         var enough = oneWindow ? Math.Max(from, start) + window : long.MaxValue;
         var reader = new PieceReader(storage, log, pieces, window, ct);

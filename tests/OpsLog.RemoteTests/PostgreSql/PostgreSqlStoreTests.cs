@@ -141,5 +141,30 @@ public sealed class PostgreSqlStoreTests : IAsyncLifetime
         Assert.True((await OpsStore.VerifyAsync(_rig.Open(), cancellationToken: Token)).IsSound);
     }
 
+    [Fact]
+    public async Task Callers_share_round_trips_and_idle_refreshes_cost_one_for_each_log_and_one_for_the_manifest()
+    {
+        var counted = new FaultyStorage(_rig.Open());
+        await using var a = await OpsStore<Item>.OpenAsync(counted, new OpsStoreOptions { AgentId = "a" }, Token);
+        await using var b = await OpsStore<Item>.OpenAsync(_rig.Open(), new OpsStoreOptions { AgentId = "b" }, Token);
+        await a.SetAsync("first", new Item(0), cancellationToken: Token);
+        await b.SetAsync("first", new Item(0), cancellationToken: Token);
+        await a.RefreshAsync(Token);
+        var before = counted.CountOf();
+        for (var i = 0; i < 100; i++) await a.SetAsync($"i{i}", new Item(i), cancellationToken: Token);
+        Assert.Equal(100, counted.CountOf() - before);
+        before = counted.CountOf();
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(c => Task.Run(async () =>
+        {
+            for (var i = 0; i < 50; i++) await a.SetAsync($"c{c}-{i}", new Item(i), cancellationToken: Token);
+        })));
+        var shared = counted.CountOf() - before;
+        TestContext.Current.SendDiagnosticMessage("800 operations of 16 callers: {0} requests", shared);
+        Assert.InRange(shared, 50, 400);
+        before = counted.CountOf();
+        for (var i = 0; i < 100; i++) Assert.Equal(0, await a.RefreshAsync(Token));
+        Assert.InRange(counted.CountOf() - before, 100, 200); // one other log, and the manifest
+    }
+
     internal sealed record Item(int Value);
 }

@@ -69,7 +69,11 @@ public sealed class S3SpeedTests : IAsyncLifetime
                 {
                     await client.PutObjectAsync(new()
                     {
-                        BucketName = S3Rig.Bucket, Key = $"{_rig.Prefix}/raw/{name}-{c}-{i}", InputStream = new MemoryStream(bytes), UseChunkEncoding = false, IfNoneMatch = "*",
+                        BucketName = S3Rig.Bucket,
+                        Key = $"{_rig.Prefix}/raw/{name}-{c}-{i}",
+                        InputStream = new MemoryStream(bytes),
+                        UseChunkEncoding = false,
+                        IfNoneMatch = "*",
                     });
                 }
             })));

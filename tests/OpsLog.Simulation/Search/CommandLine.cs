@@ -11,7 +11,7 @@ internal static class CommandLine
         seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N] [--no-shrink]
                                                                     run seeds; print seeds a second; a failing one is shrunk
         seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
-        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--races N] [--switches N] [--seals] [--compacted] [--first N] [--count N] [--workers N] [--each] [--go-on]
+        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--races N] [--switches N] [--seals] [--compacted] [--compactors N] [--first N] [--count N] [--workers N] [--each] [--go-on]
                                                                     all interleavings of every program of 2 agents with 2 steps
         exhaustive --plans "Set Compact | Delete" [--compacted] [--seals] …   of one program
         exhaustive --agents N --steps N --switches N [--crashes N] [--programs N] [--seed N] …   of longer programs, drawn by a seed, with few switches
@@ -80,7 +80,9 @@ internal static class CommandLine
                 output.WriteLine($"{explorer.States:N0} states, {explorer.Runs:N0} schedules, {explorer.Elapsed.TotalSeconds:N1} s: {string.Join(" | ", program.Processes.Select(p => string.Join(' ', p.Steps.Select(s => s.Kind))))}");
             if (explorer.Failure is { } failure) output.WriteLine(FailureReport.Of(failure, !args.Contains("--no-shrink")));
         });
-        runner.Run(Programs(args).Skip(Number(args, "--first", 0)).Take(Number(args, "--count", int.MaxValue)), Number(args, "--workers", 1));
+        var compactors = Number(args, "--compactors", -1);
+        var programs = Programs(args).Where(p => compactors < 0 || compactors == p.Processes.Count(x => x.Steps.Any(s => s.Kind == StepKind.Compact)));
+        runner.Run(programs.Skip(Number(args, "--first", 0)).Take(Number(args, "--count", int.MaxValue)), Number(args, "--workers", 1));
         output.WriteLine(runner);
         return runner.IsClean ? 0 : 1;
     }

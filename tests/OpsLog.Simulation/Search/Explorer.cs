@@ -20,8 +20,11 @@ internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValu
 /// </summary>
 internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 {
-    private readonly HashSet<ulong> _seen = [];
-    private readonly Stack<(Decision[] Path, Budget Left, ulong? State)> _open = [];
+    // Each state that was reached, and the most switches that were left then: with fewer there is nothing new behind it.
+    private readonly Dictionary<ulong, int> _seen = [];
+    // Those with the most switches left first, of those the newest.
+    private readonly PriorityQueue<Branch, (int, long)> _open = new();
+    private long _branches;
 
     /// <summary>How the storage breaks its contract.</summary>
     public DiskDefect Defect { get; init; }
@@ -46,28 +49,28 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     public void Run()
     {
         var watch = Stopwatch.StartNew();
-        _open.Push(([], new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1), null));
+        Push(new Branch(null, new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1), null));
         while (_open.Count > 0 && Failure is null && _seen.Count < limits.MostStates)
         {
-            var (path, left, state) = _open.Pop();
-            if (state is not { } known || !_seen.Contains(known)) Follow(path, left);
+            var branch = _open.Dequeue();
+            if (branch.State is not { } state || !IsSeen(state, branch.Left)) Follow(branch);
         }
 
         IsComplete = _open.Count == 0;
         Elapsed = watch.Elapsed;
     }
 
-    private void Follow(Decision[] start, Budget left)
+    private void Follow(Branch branch)
     {
         Runs++;
         var simulator = new Simulator(program, new SimOptions { Defect = Defect });
-        var path = new List<Decision>(start);
+        var (path, left) = (branch.Path, branch.Left);
         try
         {
             Prelude.Run(simulator);
-            for (var i = 0; i < start.Length - 1; i++) Repeat(simulator, start[i]);
-            if (start.Length > 0) Apply(simulator, path, left);
-            while (_seen.Add(left.Mix(simulator.Fingerprint())))
+            foreach (var decision in Decisions(path?.Before)) Repeat(simulator, decision);
+            if (path is not null) Apply(simulator, path, left);
+            while (See(left.Mix(simulator.Fingerprint()), left))
             {
                 if (simulator.Processes.Exists(p => p.Running?.Conflicts > limits.Races))
                 {
@@ -83,16 +86,24 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
                     return;
                 }
 
-                for (var i = options.Count - 1; i > 0; i--) _open.Push(([.. path, options[i].Decision], options[i].Left, null));
-                path.Add(options[0].Decision);
+                for (var i = options.Count - 1; i > 0; i--) Push(new Branch(new Place(path, options[i].Decision), options[i].Left, null));
+                path = new Place(path, options[0].Decision);
                 left = options[0].Left;
                 Apply(simulator, path, left);
             }
         }
         catch (InvariantViolation violation)
         {
-            Failure = new SimResult(program, path, violation, simulator);
+            Failure = new SimResult(program, Decisions(path), violation, simulator);
         }
+    }
+
+    private static Decision[] Decisions(Place? path)
+    {
+        var decisions = new List<Decision>();
+        for (; path is not null; path = path.Before) decisions.Add(path.Decision);
+        decisions.Reverse();
+        return [.. decisions];
     }
 
     private static void Repeat(Simulator simulator, Decision decision)
@@ -101,19 +112,27 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     }
 
     // The last decision of a path. Behind a change its process may die: that is a path of its own, if it leads to a state that was not seen.
-    private void Apply(Simulator simulator, List<Decision> path, Budget left)
+    private void Apply(Simulator simulator, Place path, Budget left)
     {
-        var decision = path[^1];
+        var decision = path.Decision;
         var process = simulator.Processes[decision.Process];
         var (changes, acknowledged) = (process.Storage is { Pending: [{ Changes: true }, ..] }, process.Acknowledged);
         Repeat(simulator, decision);
-        if (changes && left.Crashes > 0 && decision.Kind == DecisionKind.Go) Push([.. path.SkipLast(1), decision with { Kind = DecisionKind.CrashAfter }], simulator.FingerprintIfDead(process, acknowledged), left);
+        if (!changes || left.Crashes == 0 || decision.Kind != DecisionKind.Go) return;
+        var after = left with { Crashes = left.Crashes - 1 };
+        var state = after.Mix(simulator.FingerprintIfDead(process, acknowledged));
+        if (!IsSeen(state, after)) Push(new Branch(path with { Decision = decision with { Kind = DecisionKind.CrashAfter } }, after, state));
     }
 
-    private void Push(Decision[] path, ulong state, Budget left)
+    private void Push(Branch branch) => _open.Enqueue(branch, (-branch.Left.Switches, --_branches));
+
+    private bool IsSeen(ulong state, Budget left) => _seen.TryGetValue(state, out var most) && most >= left.Switches;
+
+    private bool See(ulong state, Budget left)
     {
-        var after = left with { Crashes = left.Crashes - 1 };
-        if (!_seen.Contains(after.Mix(state))) _open.Push((path, after, after.Mix(state)));
+        if (IsSeen(state, left)) return false;
+        _seen[state] = left.Switches;
+        return true;
     }
 
     private static List<(Decision Decision, Budget Left)> Options(Simulator simulator, Budget left)
@@ -131,7 +150,9 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
             }
 
             var call = process.Storage is { Pending: [var first, ..] } ? first : null;
-            options.Add((new Decision(call is null && !process.CanBegin ? DecisionKind.Fire : DecisionKind.Go, process.Index), after));
+            var goes = (new Decision(call is null && !process.CanBegin ? DecisionKind.Fire : DecisionKind.Go, process.Index), after);
+            if (process.Index == current) options.Insert(0, goes); // without a switch first
+            else options.Add(goes);
             if (call is null) continue;
             if (left.LostAnswers > 0 && call.Changes) options.Add((new Decision(DecisionKind.LoseAnswer, process.Index), after with { LostAnswers = left.LostAnswers - 1 }));
             if (left.Crashes > 0) options.AddRange(Crashes(process, call).Select(c => (c, after with { Crashes = left.Crashes - 1 })));
@@ -149,11 +170,17 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
         yield return new Decision(DecisionKind.CrashTorn, process.Index, call.Size - 1); // all but the newline
     }
 
+    /// <summary>How a state was reached.</summary>
+    private sealed record Place(Place? Before, Decision Decision);
+
+    /// <summary>A way that is still to be gone: where to, what may still go wrong there, and the state it leads to, if that is known.</summary>
+    private sealed record Branch(Place? Path, Budget Left, ulong? State);
+
     /// <summary>What may still go wrong, and who was last.</summary>
     private sealed record Budget(int Crashes, int Switches, int LostAnswers, int Current)
     {
         // Who was last matters only while switches are counted.
         public ulong Mix(ulong state) =>
-            Hashing.Add(Hashing.Add(state, (ulong)((Crashes * 16) + LostAnswers)), Switches == int.MaxValue ? ulong.MaxValue : (ulong)((Switches * 16) + Current + 1));
+            Hashing.Add(Hashing.Add(state, (ulong)((Crashes * 16) + LostAnswers)), Switches == int.MaxValue ? ulong.MaxValue : (ulong)(Current + 1));
     }
 }
