@@ -42,7 +42,9 @@ internal static class Plots
                 var value = Figures.Median(usesRatio ? row.Ratios : row.Figures);
                 plot.Add.Bar(new Bar
                 {
-                    Position = -position, Value = Math.Log10(value / floor), Orientation = Orientation.Horizontal,
+                    Position = -position,
+                    Value = Math.Log10(value / floor),
+                    Orientation = Orientation.Horizontal,
                     FillColor = row.Name == "OpsLog" ? Colors.OrangeRed : palette.GetColor(Array.IndexOf(names, row.Name)).WithAlpha(0.6),
                     Label = $"{row.Name}  {(usesRatio ? Figures.Ratio(value) : Figures.Text(value))}",
                 });

@@ -61,8 +61,15 @@ internal sealed class LiteDbPeer : StorePeer
 
         public static LiteItem From(string id, Item item) => new()
         {
-            Id = id, Title = item.Title, Status = item.Status, Owner = item.Owner, Team = item.Team,
-            Priority = item.Priority, Updated = item.Updated, Labels = item.Labels, Note = item.Note,
+            Id = id,
+            Title = item.Title,
+            Status = item.Status,
+            Owner = item.Owner,
+            Team = item.Team,
+            Priority = item.Priority,
+            Updated = item.Updated,
+            Labels = item.Labels,
+            Note = item.Note,
         };
 
         public Item ToItem() => new(Title, Status, Owner, Team, Priority, Updated, Labels, Note);

@@ -29,7 +29,9 @@ internal static class FolderSize
         double largest = 0, inCheckpoint = 0;
         await using (var store = await OpsStore<Item>.OpenAsync(storage, new OpsStoreOptions
         {
-            JsonTypeInfo = ItemJson.Default.Item, Durability = Durability.Os, HistoryRetention = HistoryRetention.None,
+            JsonTypeInfo = ItemJson.Default.Item,
+            Durability = Durability.Os,
+            HistoryRetention = HistoryRetention.None,
         }))
         {
             var random = new Random(1);

@@ -5,12 +5,17 @@ internal static class Puts
 {
     public static Task DurableAsync(Run run) => CompareAsync(run, "W1", "Durable puts, one caller", new Job(JobKind.Put, "")
     {
-        Promise = Promise.Disk, Records = run.Settings.Quick ? 5_000 : 30_000, Seconds = run.Settings.Seconds,
+        Promise = Promise.Disk,
+        Records = run.Settings.Quick ? 5_000 : 30_000,
+        Seconds = run.Settings.Seconds,
     });
 
     public static Task SharedAsync(Run run) => CompareAsync(run, "W2", "Durable puts, 16 callers", new Job(JobKind.Put, "")
     {
-        Promise = Promise.Disk, Callers = 16, Records = Count(run), Seconds = run.Settings.Seconds,
+        Promise = Promise.Disk,
+        Callers = 16,
+        Records = Count(run),
+        Seconds = run.Settings.Seconds,
     });
 
     public static async Task OsAsync(Run run)
@@ -22,12 +27,17 @@ internal static class Puts
 
     public static Task BufferedAsync(Run run) => CompareAsync(run, "W3b", "Buffered puts, until acknowledged", new Job(JobKind.Put, "")
     {
-        Promise = Promise.Buffered, Records = Count(run), Seconds = 2 * run.Settings.Seconds,
+        Promise = Promise.Buffered,
+        Records = Count(run),
+        Seconds = 2 * run.Settings.Seconds,
     });
 
     public static Task BatchesAsync(Run run) => CompareAsync(run, "W4", "Batches of 100 that survive a killed process, records", new Job(JobKind.Put, "")
     {
-        Promise = Promise.Os, Batch = 100, Records = Count(run), Seconds = 2 * run.Settings.Seconds,
+        Promise = Promise.Os,
+        Batch = 100,
+        Records = Count(run),
+        Seconds = 2 * run.Settings.Seconds,
     });
 
     private static int Count(Run run) => run.Settings.Quick ? 50_000 : 200_000;

@@ -69,6 +69,9 @@ internal static class Race
 
     private static ValueTask<OpsStore<Item>> OpenAsync(IOpsStorage storage, string agent) => OpsStore<Item>.OpenAsync(storage, new OpsStoreOptions
     {
-        JsonTypeInfo = ItemJson.Default.Item, AgentId = agent, Durability = Durability.Os, Checkpoint = new CheckpointOptions { Automatic = false },
+        JsonTypeInfo = ItemJson.Default.Item,
+        AgentId = agent,
+        Durability = Durability.Os,
+        Checkpoint = new CheckpointOptions { Automatic = false },
     });
 }
