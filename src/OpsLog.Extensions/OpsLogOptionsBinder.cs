@@ -25,6 +25,8 @@ internal static class OpsLogOptionsBinder
                 case "SCHEMAVERSION": store.SchemaVersion = (int)Number(entry, int.MaxValue); break;
                 case "DOCUMENTS": store.Documents = Value<DocumentPlacement>(entry); break;
                 case "DOCUMENTCACHEBYTES": store.DocumentCacheBytes = Number(entry, long.MaxValue); break;
+                case "CACHEFOLDER": store.CacheFolder = entry.Value; break;
+                case "CACHEBYTES": store.CacheBytes = Number(entry, long.MaxValue); break;
                 case "READONLY": store.ReadOnly = Flag(entry); break;
                 case "CREATEIFMISSING": store.CreateIfMissing = Flag(entry); break;
                 case "HISTORYRETENTION": store.HistoryRetention = Retention(entry); break;

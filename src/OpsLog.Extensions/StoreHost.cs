@@ -37,6 +37,7 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
         var options = services.GetRequiredService<IOptionsMonitor<OpsLogOptions>>().Get(optionsName);
         var store = options.Store;
         store.Name ??= displayName;
+        if (store.CacheFolder is { } cache) store.CacheFolder = Rooted(cache);
         store.LoggerFactory ??= services.GetService<ILoggerFactory>();
         if (ReferenceEquals(store.TimeProvider, TimeProvider.System)) store.TimeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System;
         try
