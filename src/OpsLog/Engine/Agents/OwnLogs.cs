@@ -53,6 +53,7 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
                     var seal = await _sealer.SealOwnAsync(log.Key, start + there, pieces + (there > 0 ? 1 : 0), whole).ConfigureAwait(false);
                     var isThere = there == sent.Length; // then it counts, whoever ended the log behind it
                     if (seal != PutOutcome.Stored && !isThere) continue; // sealed by another at this moment, or the append arrived only now
+                    if (!isThere && log.Target.IsNumbered && !await IsRegisteredAsync(log).ConfigureAwait(false)) continue; // the append arrived, and was folded and collected: so there was room for the seal
                 }
 
                 if (length is not { } stands) break;
@@ -180,6 +181,12 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         return _isProbed = true;
     }
 
+    private async ValueTask<bool> IsRegisteredAsync(PeerLog log)
+    {
+        await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
+        return Names(merger.Manifest, log.Entry.Name);
+    }
+
     // How many of the bytes sent are there, and whether the log ends behind them.
     private async ValueTask<(int? Length, bool IsEnded)> ReadBackAsync(PeerLog log, ReadOnlyMemory<byte> sent, long start, long pieces)
     {
@@ -192,14 +199,13 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
             await using (found.ConfigureAwait(false))
             {
                 var bytes = await found.ReadToEndAsync(CancellationToken.None).ConfigureAwait(false);
-                if (numbered) return bytes.Span.SequenceEqual(sent.Span) ? (sent.Length, false) : (0, true);
+                if (numbered && bytes.Span.SequenceEqual(sent.Span)) return (sent.Length, false);
                 var there = bytes.Span.CommonPrefixLength(sent.Span);
-                return (there, bytes.Length > there);
+                if (!numbered) return (there, bytes.Length > there);
             }
         }
 
-        await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
-        if (Names(merger.Manifest, log.Entry.Name)) return numbered ? (0, false) : (null, false);
+        if (await IsRegisteredAsync(log).ConfigureAwait(false)) return numbered ? (0, found is not null) : (null, false);
         // Others sealed it, folded and deleted it. The manifest remembers for a while how long it was.
         if (merger.Manifest.Retired.FirstOrDefault(r => string.Equals(r.Name, log.Entry.Name, StringComparison.Ordinal)) is not { } retired) return (null, true);
         var length = numbered ? (retired.Length > pieces ? sent.Length : 0) : (int)Math.Clamp(retired.Length - start, 0, sent.Length);
