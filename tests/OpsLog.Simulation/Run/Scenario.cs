@@ -112,6 +112,10 @@ internal sealed class Scenario
         public Actor StopBeforeLine() =>
             StopBefore(call => call.Size > 1 && (call.Kind == CallKind.Append || (call.Kind == CallKind.Put && ObjectNames.KindOf(call.Key.Value) == ObjectKind.Piece)));
 
+        /// <summary>Goes on until it is about to write to its log, be it a seal.</summary>
+        public Actor StopBeforeAnyLine() =>
+            StopBefore(call => call.Size > 0 && (call.Kind == CallKind.Append || (call.Kind == CallKind.Put && ObjectNames.KindOf(call.Key.Value) == ObjectKind.Piece)));
+
         /// <summary>Its next storage call happens; or its next timer fires.</summary>
         /// <returns>False: its step has ended.</returns>
         public bool Next()
@@ -172,7 +176,7 @@ internal sealed class Scenario
 
         private Actor StopBefore(Func<StorageCall, bool> matches)
         {
-            if (_stands && Call is not null) Next(); // the next one like it
+            if (_stands && Call is { } call && matches(call)) Next(); // the next one like it
             _stands = true;
             while (process.Running is not null)
             {

@@ -122,6 +122,21 @@ public sealed class MisreadingTests
 
     [Theory]
     [MemberData(nameof(FormsWithoutLocks))]
+    public void A5_that_there_is_room_for_a_seal_is_no_answer_once_the_log_was_collected(string form)
+    {
+        var s = new Scenario(Form(form), seals: true);
+        var a = s.Agent("A").Set("k");
+        a.Begin(StepKind.Set, "x").StopBeforeLine().But(DecisionKind.Delay);
+        a.StopBeforeAnyLine(); // it has looked, found nothing, and is about to seal its log
+        s.Land();
+        s.Agent("B").Compact(); // the line counts, and its object is collected
+        a.Finish();
+        Assert.Equal(1, s.OperationsOn("x"));
+        s.End();
+    }
+
+    [Theory]
+    [MemberData(nameof(FormsWithoutLocks))]
     public void A5_a_seal_is_no_part_of_the_final_length_by_which_a_lost_append_is_answered(string form)
     {
         var s = new Scenario(Form(form), seals: true);
