@@ -71,6 +71,8 @@ internal static class LogReader
                 else await piece.DisposeAsync().ConfigureAwait(false);
                 start += piece.Length;
             }
+
+            if (start < enough) await reader.PassRestAsync().ConfigureAwait(false);
         }
 
         // Where a piece is missing the whole log may be gone.

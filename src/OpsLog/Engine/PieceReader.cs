@@ -20,13 +20,13 @@ internal sealed class PieceReader(IOpsStorage storage, StorageKey log, long piec
     {
         while (_coming.Count < _ahead) _coming.Enqueue(storage.ReadAsync(StoreKeys.Piece(log, ++_asked), new ByteRange(0, window), ct).AsTask());
         var found = await _coming.Dequeue().ConfigureAwait(false);
-        if (found is null) await PassAsync().ConfigureAwait(false);
+        if (found is null) await PassRestAsync().ConfigureAwait(false);
         else _ahead = Math.Min(2 * _ahead, MostAhead);
         return found;
     }
 
-    // Nothing lies behind the end; but a storage that fails there is not to be believed that this is the end.
-    private async ValueTask PassAsync()
+    /// <summary>Passes over what is still coming. A storage that fails there is not to be believed that this is the end.</summary>
+    public async ValueTask PassRestAsync()
     {
         while (_coming.TryDequeue(out var task))
             if (await task.ConfigureAwait(false) is { } behind) await behind.DisposeAsync().ConfigureAwait(false);
