@@ -110,12 +110,12 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     {
         try
         {
-            if (failure.Fault == StorageFault.Broken) throw failure;
-            if (await _old.ReadBackAsync(newline).ConfigureAwait(false) > 0) writer.Skip(newline);
+            if (failure.Fault != StorageFault.Broken && await _old.ReadBackAsync(newline).ConfigureAwait(false) == 0) return;
+            throw failure; // a seal that is there may be an agent's, who takes the store over: all look alike, and behind another's nothing counts
         }
         catch (Exception e) when (e is StorageException or OpsLogException)
         {
-            throw writer.Poison(new OpsLogException(OpsLogError.OutcomeUnknown, $"Ending the log '{_old.Key}' failed, and it is not known how far it got: {failure.Message}", failure));
+            throw writer.Poison(new OpsLogException(OpsLogError.OutcomeUnknown, $"Ending the log '{_old.Key}' failed, and it is not known how far it got, or whether another has ended it: {failure.Message} Reopen the store.", failure));
         }
     }
 
