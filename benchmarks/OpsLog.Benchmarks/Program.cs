@@ -6,6 +6,13 @@ using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using OpsLog.Benchmarks;
+
+if (args is ["telemetry", .. var rest])
+{
+    await TelemetryCost.RunAsync(rest is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 200);
+    return;
+}
 
 // dotnet run -c Release --project benchmarks/OpsLog.Benchmarks -- --filter '*Append*'     ('*': all, some minutes)
 var config = ManualConfig.CreateEmpty()

@@ -12,6 +12,7 @@ internal static class Stores
 
     public static OpsStoreOptions Options(Durability durability = Durability.Os, string? agent = null) => new()
     {
+        Name = "benchmark",
         Durability = durability,
         AgentId = agent,
         JsonTypeInfo = ItemJson.Default.Item,
@@ -21,8 +22,8 @@ internal static class Stores
     public static OpsStore<Item> Open(string folder, Durability durability = Durability.Os, string? agent = null) =>
         OpsStore<Item>.OpenAsync(folder, Options(durability, agent)).AsTask().GetAwaiter().GetResult();
 
-    public static OpsStore<Item> Open(IOpsStorage storage, string? agent = null) =>
-        OpsStore<Item>.OpenAsync(storage, Options(agent: agent)).AsTask().GetAwaiter().GetResult();
+    public static OpsStore<Item> Open(IOpsStorage storage, string? agent = null, Durability durability = Durability.Os) =>
+        OpsStore<Item>.OpenAsync(storage, Options(durability, agent)).AsTask().GetAwaiter().GetResult();
 
     public static void Fill(OpsStore<Item> store, int count)
     {

@@ -15,7 +15,7 @@ public sealed partial class OpsStore<T>
     /// <returns>How many operations were taken in.</returns>
     /// <exception cref="OpsLogException">The storage failed, or stored bytes are damaged; the state stays as it was.</exception>
     public ValueTask<int> RefreshAsync(CancellationToken cancellationToken = default) =>
-        _engine.Telemetry.MeasureAsync(StoreTelemetry.Refresh, () => _engine.RefreshAsync(cancellationToken));
+        _engine.Telemetry.MeasureAsync(StoreCall.Refresh, () => _engine.RefreshAsync(cancellationToken));
 
     /// <summary>The changes from now on, in order, each once; waits for more until it is cancelled. Refreshes the store as it goes.</summary>
     /// <param name="cancellationToken">Ends the watch: the enumeration then throws <see cref="OperationCanceledException"/>.</param>

@@ -12,13 +12,13 @@ public sealed partial class OpsStore<T>
     /// <returns>False if there is nothing to undo.</returns>
     /// <exception cref="OpsLogException">The write failed.</exception>
     public ValueTask<bool> UndoAsync(CancellationToken cancellationToken = default) =>
-        _engine.Telemetry.MeasureAsync(StoreTelemetry.Undo, () => _engine.UndoAsync(cancellationToken));
+        _engine.Telemetry.MeasureAsync(StoreCall.Undo, () => _engine.UndoAsync(cancellationToken));
 
     /// <summary>Takes back the newest undo, if nothing else was written since.</summary>
     /// <returns>False if there is nothing to redo.</returns>
     /// <exception cref="OpsLogException">The write failed.</exception>
     public ValueTask<bool> RedoAsync(CancellationToken cancellationToken = default) =>
-        _engine.Telemetry.MeasureAsync(StoreTelemetry.Redo, () => _engine.RedoAsync(cancellationToken));
+        _engine.Telemetry.MeasureAsync(StoreCall.Redo, () => _engine.RedoAsync(cancellationToken));
 
     /// <summary>A record's operations, oldest first, as far as history is retained; also of a record that is deleted or archived now.</summary>
     /// <param name="id">The id.</param>

@@ -45,7 +45,7 @@ public sealed partial class OpsStore<T>
             if (predicate(id, _documents.Decode(id, StoreState.Read(view.Extents, entry.Location).Document)!)) ids.Add(id);
         }
 
-        return await _engine.Telemetry.MeasureAsync(StoreTelemetry.Archive, () => _engine.ArchiveAsync(view, ids, period, cancellationToken)).ConfigureAwait(false);
+        return await _engine.Telemetry.MeasureAsync(StoreCall.Archive, () => _engine.ArchiveAsync(view, ids, period, cancellationToken)).ConfigureAwait(false);
     }
 
     /// <summary>Moves records into an archive period by their ids; those that are not there are passed over.</summary>
@@ -57,7 +57,7 @@ public sealed partial class OpsStore<T>
     {
         ArgumentNullException.ThrowIfNull(ids);
         var distinct = ids.Distinct(StringComparer.Ordinal).ToList();
-        return _engine.Telemetry.MeasureAsync(StoreTelemetry.Archive, () => _engine.ArchiveAsync(_engine.View(), distinct, period, cancellationToken));
+        return _engine.Telemetry.MeasureAsync(StoreCall.Archive, () => _engine.ArchiveAsync(_engine.View(), distinct, period, cancellationToken));
     }
 
     /// <summary>Reads an archive period, migrated to the store's schema version. The records do not come back into the store.</summary>
@@ -67,7 +67,7 @@ public sealed partial class OpsStore<T>
     public async ValueTask<IReadOnlyDictionary<string, T>> LoadArchiveAsync(string period, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(period);
-        var records = await _engine.Telemetry.MeasureAsync(StoreTelemetry.LoadArchive, () => _engine.LoadArchiveAsync(period, cancellationToken)).ConfigureAwait(false);
+        var records = await _engine.Telemetry.MeasureAsync(StoreCall.LoadArchive, () => _engine.LoadArchiveAsync(period, cancellationToken)).ConfigureAwait(false);
         var documents = new Dictionary<string, T>(records.Count, StringComparer.Ordinal);
         foreach (var (id, json) in records) documents[id] = _documents.Decode(id, json)!;
         return documents;
@@ -81,6 +81,6 @@ public sealed partial class OpsStore<T>
     public ValueTask BackupAsync(IOpsStorage target, IProgress<StoreProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(target);
-        return _engine.Telemetry.MeasureAsync(StoreTelemetry.Backup, () => _engine.BackupAsync(target, progress, cancellationToken));
+        return _engine.Telemetry.MeasureAsync(StoreCall.Backup, () => _engine.BackupAsync(target, progress, cancellationToken));
     }
 }

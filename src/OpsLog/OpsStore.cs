@@ -25,7 +25,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <summary>The schema version the store is written in: <see cref="OpsStoreOptions.SchemaVersion"/>, or the store's own.</summary>
     public int SchemaVersion => _engine.SchemaVersion;
 
-    /// <summary>What opening found: unfinished bytes that were dropped, damage that was skipped.</summary>
+    /// <summary>What opening found: unfinished bytes that were dropped, damage that was skipped. Its notes also have what was met since.</summary>
     public RecoveryReport RecoveryReport => _engine.RecoveryReport;
 
     /// <summary>The store in numbers, now.</summary>
@@ -81,7 +81,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
         {
             var settings = new EngineSettings(options);
             var documents = new DocumentCodec<T>(options);
-            var engine = await settings.Telemetry.MeasureAsync(StoreTelemetry.Open, () => StoreEngine.OpenAsync(storage, ownsStorage, settings, ct)).ConfigureAwait(false);
+            var engine = await settings.Telemetry.MeasureAsync(StoreCall.Open, () => StoreEngine.OpenAsync(storage, ownsStorage, settings, ct)).ConfigureAwait(false);
             return new OpsStore<T>(engine, documents);
         }
         catch when (ownsStorage)
@@ -195,7 +195,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
 
     /// <summary>Makes everything acknowledged so far survive a power loss, whatever the store's <see cref="Durability"/>.</summary>
     /// <exception cref="OpsLogException">The flush failed; the store is read-only from then on.</exception>
-    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.Telemetry.MeasureAsync(StoreTelemetry.Flush, () => _engine.FlushAsync(cancellationToken));
+    public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.Telemetry.MeasureAsync(StoreCall.Flush, () => _engine.FlushAsync(cancellationToken));
 
     /// <summary>
     /// Ends all background work, makes a checkpoint if one is due, and gives the store free. Everything acknowledged is kept, also when this fails.

@@ -191,7 +191,7 @@ internal sealed class Checkpointer : IDisposable
         }
     }
 
-    private ValueTask CheckpointAsync(CancellationToken ct) => _settings.Telemetry.MeasureAsync(StoreTelemetry.Checkpoint, () => MakeCheckpointAsync(ct));
+    private ValueTask CheckpointAsync(CancellationToken ct) => _settings.Telemetry.MeasureAsync(StoreCall.Checkpoint, () => MakeCheckpointAsync(ct));
 
     private async ValueTask MakeCheckpointAsync(CancellationToken ct)
     {

@@ -21,7 +21,7 @@ internal static class OpsLogInstruments
 
     public static readonly Histogram<double> Duration = Seconds("db.client.operation.duration", "Duration of calls that write, or that read the storage.");
 
-    public static readonly Histogram<double> AppendDuration = Seconds("opslog.append.duration", "Duration of appends to a log, their sync included where they wait for it.");
+    public static readonly Histogram<double> AppendDuration = Seconds("opslog.append.duration", "Duration of appends to a log that wait for their sync.");
 
     public static readonly Counter<long> TakenIn = s_meter.CreateCounter<long>("opslog.refresh.operations", "{operation}", "Operations of others taken in.");
 
@@ -33,6 +33,7 @@ internal static class OpsLogInstruments
     private static readonly (string Name, string Unit, string Description, Func<StoreEngine, long> Count)[] s_counts =
     [
         ("opslog.operations", "{operation}", "Operations acknowledged.", static engine => engine.AcknowledgedOperations),
+        ("opslog.appends", "{append}", "Appends to logs.", static engine => engine.Appends),
         ("opslog.append.io", "By", "Bytes appended to logs.", static engine => engine.AppendedBytes),
     ];
 

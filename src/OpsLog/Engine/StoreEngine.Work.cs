@@ -32,7 +32,7 @@ internal sealed partial class StoreEngine
                 Created = IsoTime.TryRead(manifest.Package.Stats.Created, out var created) ? created : null,
                 LastCheckpoint = IsoTime.TryRead(manifest.Package.Stats.LastCheckpoint, out var last) ? last : null,
                 Checkpoints = _checkpointer?.Checkpoints ?? _agents?.Compactor?.Checkpoints ?? 0,
-                Appends = _writer?.Appends ?? 0,
+                Appends = Appends,
                 Operations = _writer?.Operations ?? 0,
                 Snapshot = manifest.Snapshot.Name,
                 Log = _writer?.Target.Key.Value ?? manifest.Package.ActiveOps,

@@ -58,12 +58,15 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     /// <summary>What is known of the records. Another object after a follower had to start over.</summary>
     public StoreState State => Volatile.Read(ref _state);
 
-    /// <summary>What opening found; of a store of many writers also what refreshes have met since.</summary>
-    public RecoveryReport RecoveryReport => _agents?.Merger.Notes is { Count: > 0 } notes ? _report.With(notes) : _report;
+    /// <summary>What opening found, and what was met since: by refreshes, and where documents were to stay on disk.</summary>
+    public RecoveryReport RecoveryReport =>
+        (List<Damage>)[.. _agents?.Merger.Notes ?? [], .. State.Disk?.Notes.All ?? []] is { Count: > 0 } notes ? _report.With(notes) : _report;
 
     public StoreTelemetry Telemetry => _settings.Telemetry;
 
     public long AcknowledgedOperations => _writer?.Operations ?? 0;
+
+    public long Appends => _writer?.Appends ?? 0;
 
     public long AppendedBytes => _writer?.AppendedBytes ?? 0;
 
@@ -133,7 +136,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     private async ValueTask<Revision> SetAsync(SetRequest request, byte[] pooled, CancellationToken ct)
     {
-        var measurement = Telemetry.Start(StoreTelemetry.Set);
+        var measurement = Telemetry.StartWrite(StoreCall.Set);
         try
         {
             await Submit(request, ct).ConfigureAwait(false);
@@ -153,7 +156,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     public async ValueTask<bool> DeleteAsync(string id, Revision? expected, CancellationToken ct)
     {
         var request = new DeleteRequest(id, expected);
-        var measurement = Telemetry.Start(StoreTelemetry.Delete);
+        var measurement = Telemetry.StartWrite(StoreCall.Delete);
         try
         {
             await Submit(request, ct).ConfigureAwait(false);
@@ -169,7 +172,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     public async ValueTask<int> BatchAsync(List<BatchItem> items, CancellationToken ct)
     {
         var request = new BatchRequest(items);
-        var measurement = Telemetry.Start(StoreTelemetry.Batch, items.Count);
+        var measurement = Telemetry.StartWrite(StoreCall.Batch, items.Count);
         try
         {
             await Submit(request, ct).ConfigureAwait(false);

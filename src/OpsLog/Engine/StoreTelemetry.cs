@@ -1,43 +1,47 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
+using OpsLog.Storage;
 
 namespace OpsLog.Engine;
+
+/// <summary>The calls that are measured. docs/telemetry.md says what each covers.</summary>
+internal enum StoreCall
+{
+    Open,
+    Set,
+    Delete,
+    Batch,
+    Undo,
+    Redo,
+    Flush,
+    Refresh,
+    Checkpoint,
+    Archive,
+    LoadArchive,
+    Backup,
+}
 
 /// <summary>What one store tells traces and metrics. Nobody listens: a look at two flags.</summary>
 /// <param name="name">What the store is called there; null: nothing.</param>
 /// <param name="time">For durations.</param>
-internal sealed class StoreTelemetry(string? name, TimeProvider time)
+/// <param name="measuresWrites">Whether a write waits for the storage. One that ends in memory is no more measured than a read.</param>
+internal sealed class StoreTelemetry(string? name, TimeProvider time, bool measuresWrites)
 {
-    /// <summary>The names of what is measured.</summary>
-    public const string Open = "open", Set = "set", Delete = "delete", Batch = "batch", Undo = "undo", Redo = "redo", Flush = "flush",
-        Refresh = "refresh", Checkpoint = "checkpoint", Archive = "archive", LoadArchive = "load_archive", Backup = "backup";
+    private static readonly string[] s_names = ["open", "set", "delete", "batch", "undo", "redo", "flush", "refresh", "checkpoint", "archive", "load_archive", "backup"];
 
     private readonly KeyValuePair<string, object?>[] _tags = TagsOf(name);
-    private readonly ConcurrentDictionary<string, (string SpanName, KeyValuePair<string, object?>[] Tags)> _operations = new(StringComparer.Ordinal);
+    private readonly CallNames?[] _calls = new CallNames?[s_names.Length];
 
     public string? Name { get; } = name;
 
-    /// <summary>Begins to measure a call; tell how it ended.</summary>
-    /// <param name="operation">What is called.</param>
+    /// <summary>Begins to measure a write; tell how it ended.</summary>
+    /// <param name="call">Which write.</param>
     /// <param name="batchSize">How many changes a batch holds.</param>
-    public OperationMeasurement Start(string operation, int batchSize = 0)
-    {
-        var isTraced = OpsLogInstruments.Source.HasListeners();
-        if (!isTraced && !OpsLogInstruments.Duration.Enabled) return default;
-        Activity? activity = null;
-        if (isTraced && (activity = OpsLogInstruments.Source.StartActivity(Of(operation).SpanName, ActivityKind.Client)) is { IsAllDataRequested: true })
-        {
-            foreach (var tag in Of(operation).Tags) activity.SetTag(tag.Key, tag.Value);
-            if (batchSize > 1) activity.SetTag("db.operation.batch.size", batchSize);
-        }
-
-        return new OperationMeasurement(this, operation, time.GetTimestamp(), activity);
-    }
+    public CallMeasurement StartWrite(StoreCall call, int batchSize = 0) => measuresWrites ? Start(call, batchSize) : default;
 
     /// <summary>Measures a call from its beginning to its end.</summary>
-    public async ValueTask<TResult> MeasureAsync<TResult>(string operation, Func<ValueTask<TResult>> call)
+    public async ValueTask<TResult> MeasureAsync<TResult>(StoreCall of, Func<ValueTask<TResult>> call)
     {
-        var measurement = Start(operation);
+        var measurement = Start(of);
         try
         {
             var result = await call().ConfigureAwait(false);
@@ -51,15 +55,15 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time)
     }
 
     /// <inheritdoc cref="MeasureAsync{TResult}"/>
-    public async ValueTask MeasureAsync(string operation, Func<ValueTask> call) =>
-        await MeasureAsync(operation, async () =>
+    public async ValueTask MeasureAsync(StoreCall of, Func<ValueTask> call) =>
+        await MeasureAsync(of, async () =>
         {
             await call().ConfigureAwait(false);
             return true;
         }).ConfigureAwait(false);
 
-    /// <summary>When an append begins; 0 if nobody wants to know.</summary>
-    public long AppendStarts() => OpsLogInstruments.AppendDuration.Enabled ? time.GetTimestamp() : 0;
+    /// <summary>When an append begins; 0 if nobody wants to know. Without a sync it is nearly all of the write, which is measured already.</summary>
+    public long AppendStarts(Flush flush) => flush == Flush.Synced && OpsLogInstruments.AppendDuration.Enabled ? time.GetTimestamp() : 0;
 
     public void AppendEnded(long started)
     {
@@ -75,35 +79,52 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time)
 
     public void Fenced() => OpsLogInstruments.Fencings.Add(1, _tags);
 
-    internal void Ended(string operation, long started, string? error)
+    internal void Ended(StoreCall call, long started, string? error)
     {
-        if (!OpsLogInstruments.Duration.Enabled) return;
-        var tags = Of(operation).Tags;
+        if (started == 0) return;
+        var tags = Of(call).Tags;
         if (error is not null) tags = [.. tags, new("error.type", error)];
         OpsLogInstruments.Duration.Record(time.GetElapsedTime(started).TotalSeconds, tags);
     }
 
-    // Made once for each operation: this is on the way of every write.
-    private (string SpanName, KeyValuePair<string, object?>[] Tags) Of(string operation) => _operations.GetOrAdd(
-        operation,
-        static (operation, of) => (of.Name is null ? operation : $"{operation} {of.Name}", [.. of._tags, new("db.operation.name", operation)]),
-        this);
+    private CallMeasurement Start(StoreCall call, int batchSize = 0)
+    {
+        var (isTraced, isTimed) = (OpsLogInstruments.Source.HasListeners(), OpsLogInstruments.Duration.Enabled);
+        if (!isTraced && !isTimed) return default;
+        Activity? activity = null;
+        if (isTraced)
+        {
+            // The attributes go along, so that a sampler can decide by them.
+            var (spanName, tags) = Of(call);
+            activity = OpsLogInstruments.Source.StartActivity(spanName, ActivityKind.Client, parentContext: default, tags);
+            if (batchSize > 1) activity?.SetTag("db.operation.batch.size", batchSize);
+        }
+
+        return new CallMeasurement(this, call, isTimed ? time.GetTimestamp() : 0, activity);
+    }
+
+    // Made once for each call, by whoever is first: this is on the way of every write.
+    private CallNames Of(StoreCall call) => _calls[(int)call] ??= NamesOf(s_names[(int)call]);
+
+    private CallNames NamesOf(string call) => new(Name is null ? call : $"{call} {Name}", [.. _tags, new("db.operation.name", call)]);
 
     private static KeyValuePair<string, object?>[] TagsOf(string? name)
     {
         KeyValuePair<string, object?> system = new("db.system.name", OpsLogInstruments.SystemName);
         return name is null ? [system] : [system, new("db.namespace", name)];
     }
+
+    private sealed record CallNames(string SpanName, KeyValuePair<string, object?>[] Tags);
 }
 
 /// <summary>A call that is being measured; the default: one that is not.</summary>
-internal readonly struct OperationMeasurement(StoreTelemetry of, string operation, long started, Activity? activity)
+internal readonly struct CallMeasurement(StoreTelemetry of, StoreCall call, long started, Activity? activity)
 {
     public void Succeeded()
     {
         if (of is null) return;
         activity?.Dispose();
-        of.Ended(operation, started, error: null);
+        of.Ended(call, started, error: null);
     }
 
     /// <summary>Always false: for an exception filter.</summary>
@@ -112,7 +133,7 @@ internal readonly struct OperationMeasurement(StoreTelemetry of, string operatio
         if (of is null) return false;
         var error = exception is OpsLogException known ? known.Error.ToString() : exception.GetType().FullName!;
         activity?.SetTag("error.type", error).SetStatus(ActivityStatusCode.Error, exception.Message).Dispose();
-        of.Ended(operation, started, error);
+        of.Ended(call, started, error);
         return false;
     }
 }

@@ -225,7 +225,6 @@ internal sealed partial class Writer : IGroupCommitter
         try
         {
             var result = await AppendAsync(bytes, flush).ConfigureAwait(false);
-            Appends++;
             if (!result.IsStored) throw Fenced(result);
             Stored = to;
         }
@@ -238,10 +237,12 @@ internal sealed partial class Writer : IGroupCommitter
 
     private async ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
     {
-        var started = _telemetry.AppendStarts();
+        var started = _telemetry.AppendStarts(flush);
         var result = await _target.AppendAsync(bytes, flush).ConfigureAwait(false);
         _telemetry.AppendEnded(started);
-        if (result.IsStored) AppendedBytes += bytes.Length;
+        if (!result.IsStored) return result;
+        Appends++;
+        AppendedBytes += bytes.Length;
         return result;
     }
 
@@ -285,7 +286,6 @@ internal sealed partial class Writer : IGroupCommitter
             _log?.Advance(_target, Acknowledged, clock, LogOperations, _group.Timestamp);
         }
 
-        Appends++;
         _committed();
     }
 

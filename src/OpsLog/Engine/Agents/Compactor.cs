@@ -151,7 +151,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     }
 
     private ValueTask CheckpointAsync(bool isDemanded, CancellationToken ct) =>
-        settings.Telemetry.MeasureAsync(StoreTelemetry.Checkpoint, () => MakeCheckpointAsync(isDemanded, ct));
+        settings.Telemetry.MeasureAsync(StoreCall.Checkpoint, () => MakeCheckpointAsync(isDemanded, ct));
 
     private async ValueTask MakeCheckpointAsync(bool isDemanded, CancellationToken ct)
     {
