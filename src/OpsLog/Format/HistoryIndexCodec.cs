@@ -26,11 +26,8 @@ internal static class HistoryIndexCodec
         var json = new JsonOut(open, pretty: false);
         json.BeginObject();
         json.Member("format", FormatVersion.Current);
-        json.Name("logs");
-        json.BeginArray();
-        foreach (var log in logs)
+        json.List("logs", logs, static (json, log) =>
         {
-            json.BeginObject();
             json.Member("name", log.Name);
             json.Member("agent", log.Agent);
             json.Member("length", log.Length);
@@ -41,10 +38,7 @@ internal static class HistoryIndexCodec
             json.Member("firstTime", log.FirstTime);
             json.Member("lastTime", log.LastTime);
             json.Member("pieces", log.Pieces);
-            json.EndObject();
-        }
-
-        json.EndArray();
+        });
         var output = new ArrayBufferWriter<byte>();
         Checksummed.Finish(output, open.WrittenSpan);
         output.Write("\n"u8);

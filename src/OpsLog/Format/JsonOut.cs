@@ -62,6 +62,24 @@ internal sealed class JsonOut(IBufferWriter<byte> output, bool pretty)
         output.Write(json);
     }
 
+    /// <summary>Writes a member that is a list of objects.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="items">What the objects are made of.</param>
+    /// <param name="members">Writes the members of one.</param>
+    public void List<TItem>(ReadOnlySpan<char> name, IEnumerable<TItem> items, Action<JsonOut, TItem> members)
+    {
+        Name(name);
+        BeginArray();
+        foreach (var item in items)
+        {
+            BeginObject();
+            members(this, item);
+            EndObject();
+        }
+
+        EndArray();
+    }
+
     public void Member(ReadOnlySpan<char> name, ReadOnlySpan<char> text)
     {
         Name(name);

@@ -84,8 +84,8 @@ internal static class ManifestCodec
         json.Member("incarnation", manifest.Incarnation);
         json.Member("numbered", manifest.Numbered);
         WriteSnapshot(json, manifest.Snapshot);
-        WriteLogs(json, manifest.Logs);
-        WriteRetired(json, manifest.Retired);
+        json.List("logs", manifest.Logs, WriteLog);
+        json.List("retired", manifest.Retired, WriteRetired);
         WriteTexts(json, "reserved", manifest.Reserved);
         json.Name("history");
         if (manifest.History is { } history)
@@ -100,11 +100,11 @@ internal static class ManifestCodec
             json.Null();
         }
 
-        WriteArchives(json, manifest.Archives);
+        json.List("archives", manifest.Archives, WriteArchive);
         json.Name("exclusive");
         if (manifest.Exclusive is { } exclusive) json.Value(exclusive);
         else json.Null();
-        WriteGarbage(json, manifest.Garbage);
+        json.List("garbage", manifest.Garbage, WriteGarbage);
         json.Member("adopted", manifest.Adopted);
         json.Name("echo");
         json.BeginObject();
@@ -125,83 +125,41 @@ internal static class ManifestCodec
         json.EndObject();
     }
 
-    private static void WriteLogs(JsonOut json, IReadOnlyList<LogEntry> logs)
+    private static void WriteLog(JsonOut json, LogEntry log)
     {
-        json.Name("logs");
-        json.BeginArray();
-        foreach (var log in logs)
-        {
-            json.BeginObject();
-            json.Member("name", log.Name);
-            json.Member("agent", log.Agent);
-            json.Member("start", log.Start);
-            json.Member("schema", log.Schema);
-            json.Member("covered", log.Covered);
-            json.Member("clock", log.Clock);
-            json.Member("sealed", log.Sealed);
-            json.EndObject();
-        }
-
-        json.EndArray();
+        json.Member("name", log.Name);
+        json.Member("agent", log.Agent);
+        json.Member("start", log.Start);
+        json.Member("schema", log.Schema);
+        json.Member("covered", log.Covered);
+        json.Member("clock", log.Clock);
+        json.Member("sealed", log.Sealed);
     }
 
-    private static void WriteRetired(JsonOut json, IReadOnlyList<RetiredLog> retired)
+    private static void WriteRetired(JsonOut json, RetiredLog log)
     {
-        json.Name("retired");
-        json.BeginArray();
-        foreach (var log in retired)
-        {
-            json.BeginObject();
-            json.Member("name", log.Name);
-            json.Member("agent", log.Agent);
-            json.Member("length", log.Length);
-            json.Member("schema", log.Schema);
-            json.Member("clock", log.Clock);
-            json.EndObject();
-        }
-
-        json.EndArray();
+        json.Member("name", log.Name);
+        json.Member("agent", log.Agent);
+        json.Member("length", log.Length);
+        json.Member("schema", log.Schema);
+        json.Member("clock", log.Clock);
     }
 
-    private static void WriteArchives(JsonOut json, IReadOnlyList<ArchiveEntry> archives)
+    private static void WriteArchive(JsonOut json, ArchiveEntry archive)
     {
-        json.Name("archives");
-        json.BeginArray();
-        foreach (var archive in archives)
+        json.Member("period", archive.Period);
+        json.List("objects", archive.Objects, static (json, part) =>
         {
-            json.BeginObject();
-            json.Member("period", archive.Period);
-            json.Name("objects");
-            json.BeginArray();
-            foreach (var part in archive.Objects)
-            {
-                json.BeginObject();
-                json.Member("name", part.Name);
-                json.Member("records", part.Records);
-                json.EndObject();
-            }
-
-            json.EndArray();
-            json.EndObject();
-        }
-
-        json.EndArray();
+            json.Member("name", part.Name);
+            json.Member("records", part.Records);
+        });
     }
 
-    private static void WriteGarbage(JsonOut json, IReadOnlyList<GarbageEntry> garbage)
+    private static void WriteGarbage(JsonOut json, GarbageEntry entry)
     {
-        json.Name("garbage");
-        json.BeginArray();
-        foreach (var entry in garbage)
-        {
-            json.BeginObject();
-            json.Member("name", entry.Name);
-            json.Member("bytes", entry.Bytes);
-            json.Member("since", IsoTime.ToText(entry.Since));
-            json.EndObject();
-        }
-
-        json.EndArray();
+        json.Member("name", entry.Name);
+        json.Member("bytes", entry.Bytes);
+        json.Member("since", IsoTime.ToText(entry.Since));
     }
 
     private static void WriteTexts(JsonOut json, string name, IReadOnlyList<string> texts)

@@ -9,17 +9,11 @@ internal static class SnapshotHeaderReader
     {
         json.Member("count", count);
         json.Member("floor", header.Floor);
-        json.Name("logs");
-        json.BeginArray();
-        foreach (var log in header.Logs)
+        json.List("logs", header.Logs, static (json, log) =>
         {
-            json.BeginObject();
             json.Member("name", log.Name);
             json.Member("agent", log.Agent);
-            json.EndObject();
-        }
-
-        json.EndArray();
+        });
     }
 
     public static void WriteTombstones(JsonOut json, IReadOnlyList<Tombstone> tombstones)
