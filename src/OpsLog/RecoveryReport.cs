@@ -33,12 +33,18 @@ public enum DamageKind
 
     /// <summary>An operation of one of many writers whose clock is so far above the one before it that it would use up the space of clocks. It does not count.</summary>
     ImplausibleClock,
+
+    /// <summary>
+    /// An object that cannot be read where its documents were to stay on disk (<see cref="DocumentPlacement.OnDisk"/>). They are held in memory instead; nothing is
+    /// lost, but more memory is used.
+    /// </summary>
+    Unreadable,
 }
 
 /// <summary>What opening found. Immutable.</summary>
 public sealed class RecoveryReport
 {
-    /// <summary>Unfinished bytes that were never acknowledged: noted, nothing is lost.</summary>
+    /// <summary>Unfinished bytes that were never acknowledged, and what was met while the store was open: noted, nothing is lost.</summary>
     public IReadOnlyList<Damage> Notes { get; init; } = [];
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Numerics;
+using OpsLog.Engine.Agents;
 using OpsLog.Storage;
 
 namespace OpsLog.Engine;
@@ -7,7 +8,10 @@ namespace OpsLog.Engine;
 /// Where documents stay in the objects they are stored in: reads them in blocks, of which the ones used lately are kept. One for each state;
 /// safe for concurrent calls.
 /// </summary>
-internal sealed class DiskDocuments(IOpsStorage storage, long cacheBytes)
+/// <param name="storage">Where the objects are.</param>
+/// <param name="cacheBytes">How many bytes of blocks are kept.</param>
+/// <param name="notes">Takes what has to be held in memory instead.</param>
+internal sealed class DiskDocuments(IOpsStorage storage, long cacheBytes, DamageNotes notes)
 {
     /// <summary>Fewer bytes of an object than these stay in memory: a log that grows line by line need not be looked at each time.</summary>
     public long Few { get; } = Math.Min(256 << 10, cacheBytes);
@@ -24,6 +28,9 @@ internal sealed class DiskDocuments(IOpsStorage storage, long cacheBytes)
     /// <returns>Null where that cannot be: offsets in a numbered log are those of many objects.</returns>
     public DiskObject? Open(string name, bool isLog = false) =>
         IsFar || (isLog && (storage.Capabilities & StorageCapabilities.Append) == 0) ? null : new DiskObject(this, storage, new StorageKey(name));
+
+    /// <summary>What has to be held in memory, and why.</summary>
+    public DamageNotes Notes => notes;
 
     /// <summary>A block of an object, at least up to an offset in it.</summary>
     public byte[] Get(DiskObject source, long number, int needed)
@@ -48,6 +55,7 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
     private const int LongLineGrowth = 4;
     private StoredObject? _open;
     private long _length;
+    private bool _isNoted;
 
     /// <summary>So many bytes are not worth leaving to it.</summary>
     public long Few => documents.Few;
@@ -128,12 +136,13 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
             var call = storage.ReadAsync(key, ByteRange.All, CancellationToken.None);
             open = call.IsCompletedSuccessfully ? call.Result : call.AsTask().GetAwaiter().GetResult();
         }
-        catch (StorageException)
+        catch (StorageException e)
         {
-            return false;
+            return HeldInMemory(e.Message);
         }
 
-        if (open is null || open.Length < below) return false;
+        if (open is null) return HeldInMemory("it is not there");
+        if (open.Length < below) return HeldInMemory($"it has {open.Length} bytes, not the {below} that were stored");
         if (open.Memory is null && open.Content is not FileRangeStream)
         {
             documents.IsFar = true;
@@ -143,5 +152,13 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
 
         Volatile.Write(ref _open, open);
         return true;
+    }
+
+    // Told once for each object: a log is tried again as it grows.
+    private bool HeldInMemory(string why)
+    {
+        if (!_isNoted) documents.Notes.Add([new Damage(DamageKind.Unreadable, key.Value, 0, 0, 0, $"its documents are held in memory, not left on disk, for it cannot be read: {why}")]);
+        _isNoted = true;
+        return false;
     }
 }

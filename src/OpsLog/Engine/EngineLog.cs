@@ -23,7 +23,7 @@ internal static partial class EngineLog
     [LoggerMessage(EventId = 6, Level = LogLevel.Warning, Message = "Superseded objects could not be deleted; they are tried again later")]
     public static partial void CollectFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(EventId = 7, Level = LogLevel.Warning, Message = "Met while refreshing: {Damage}")]
+    [LoggerMessage(EventId = 7, Level = LogLevel.Warning, Message = "Met while open: {Damage}")]
     public static partial void Noted(ILogger logger, Damage damage);
 
     [LoggerMessage(EventId = 8, Level = LogLevel.Warning, Message = "Found on opening: {Damage}")]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using OpsLog.Storage;
+using OpsLog.Testing;
 using OpsLog.Tests.Corpus;
 using OpsLog.Tests.Faults;
 using OpsLog.Tests.Properties;
@@ -153,6 +154,31 @@ public sealed class DiskDocumentsTests
 
         Assert.Equal(3000, shown + failed);
         Assert.InRange(failed, 1000, 2000);
+    }
+
+    [Fact]
+    public async Task An_object_that_cannot_be_read_again_is_held_in_memory_and_the_report_says_so()
+    {
+        using var folder = new TempFolder();
+        await using (var store = await OpenAsync(folder["disk"], 0))
+        {
+            for (var i = 0; i < 20; i++) await store.SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{i}"), Lab.Doc(i));
+            await store.CompactAsync();
+        }
+
+        var reads = 0;
+        var storage = new HookedStorage(new FileStorage(folder["disk"]))
+        {
+            Before = (call, key) => call == StorageCalls.Read && key.Value.StartsWith("snapshots/", StringComparison.Ordinal) && ++reads > 1
+                ? throw new StorageException(StorageFault.Broken, "no luck")
+                : Task.CompletedTask,
+        };
+        await using var reopened = await OpsStore<JsonElement>.OpenAsync(storage, Lab.Options(o => (o.Documents, o.DocumentCacheBytes) = (DocumentPlacement.OnDisk, 0)));
+        Assert.Equal(20, reopened.Keys.Count(id => reopened.TryGetJson(id, out _)));
+        var note = Assert.Single(reopened.RecoveryReport.Notes);
+        Assert.Equal(DamageKind.Unreadable, note.Kind);
+        Assert.StartsWith("snapshots/", note.File, StringComparison.Ordinal);
+        Assert.Contains("no luck", note.Detail, StringComparison.Ordinal);
     }
 
     private static ValueTask<OpsStore<JsonElement>> OpenAsync(string folder, int cache, Action<OpsStoreOptions>? change = null) =>
