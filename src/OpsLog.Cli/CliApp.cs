@@ -20,7 +20,7 @@ internal static class CliApp
         var parsed = CreateRoot(streams).Parse(args, configuration);
         var json = args.Contains(Verb.JsonName, StringComparer.Ordinal);
         if (parsed.Action is ParseErrorAction)
-            return ErrorReport.Write(streams.Error, json, new UsageException(string.Join(" ", parsed.Errors.Select(e => e.Message))));
+            return ErrorReport.Write(streams.Error, json, new UsageException(string.Join(" ", parsed.Errors.Select(e => e.Message).Distinct(StringComparer.Ordinal))));
 
         using var plainOutput = new StreamWriter(streams.Output, leaveOpen: true) { AutoFlush = true };
         var invocation = new InvocationConfiguration

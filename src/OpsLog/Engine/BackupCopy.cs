@@ -85,7 +85,7 @@ internal static class BackupCopy
         for (var tries = 0; tries < MostTries; tries++)
         {
             using var register = new ManifestRegister(source);
-            var read = await register.ReadAsync(ct).ConfigureAwait(false) ?? throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
+            var read = await register.ReadAsync(ct).ConfigureAwait(false) ?? throw StoreListing.NoStore();
             register.Adopt(StorePlan.Of(read, 0, nonces).Base);
             var writer = new BackupWriter(source, target, progress, leftovers ?? []);
             try

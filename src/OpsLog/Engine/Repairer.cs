@@ -77,7 +77,7 @@ internal sealed class Repairer
             return null;
         }
 
-        throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
+        throw StoreListing.NoStore();
     }
 
     private async ValueTask<Salvage> SalvageAsync(StorePlan? plan, bool refusesDoubtful, CancellationToken ct)

@@ -6,6 +6,8 @@ namespace OpsLog.Engine;
 /// <summary>What the names in a storage tell. A listing informs; the manifest is the truth wherever there is one.</summary>
 internal static class StoreListing
 {
+    public static OpsLogException NoStore() => new(OpsLogError.NotFound, "There is no store here: no manifest.json. Check the folder or the URI.");
+
     /// <summary>Where there is no manifest: a store is new only if no log holds a line. Failing to find the manifest must never turn a store into an empty one.</summary>
     /// <exception cref="OpsLogException">Something holds data.</exception>
     public static async ValueTask RefuseLeftoversAsync(IOpsStorage storage, CancellationToken ct)

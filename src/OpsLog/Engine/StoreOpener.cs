@@ -78,7 +78,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
                     continue; // somebody was making the store at this moment
                 }
 
-                if (!settings.CreateIfMissing) throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
+                if (!settings.CreateIfMissing) throw StoreListing.NoStore();
                 await StoreCreator.TryCreateAsync(storage, register, settings, ct).ConfigureAwait(false);
                 continue; // whoever won the race: there is a manifest now
             }

@@ -49,7 +49,7 @@ internal sealed partial class Verifier
                 return new VerifyReport([damage], [], 1, damage.Length, 0, 0); // what else there is, nothing leads to
             }
 
-            if (manifest is null) throw new OpsLogException(OpsLogError.NotFound, "There is no store here.");
+            if (manifest is null) throw StoreListing.NoStore();
             var revision = manifest.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0;
             var plan = StorePlan.Of(manifest, revision, settings.Nonces);
             register.Adopt(plan.Base);

@@ -57,7 +57,7 @@ internal static class FileFaults
             StorageFault.BadName => "The name cannot be used: too long, a folder or file in the way, or a symbolic link.",
             _ => "The medium failed; what is cached can no longer be trusted.",
         };
-        return new StorageException(fault, $"Could not {doing} '{path}': {exception.Message} {advice}", exception) { OutcomeUnknown = outcomeUnknown };
+        return new StorageException(fault, $"Could not {doing} '{path}': {SystemsWords(exception)} {advice}", exception) { OutcomeUnknown = outcomeUnknown };
     }
 
     /// <summary>
@@ -70,6 +70,13 @@ internal static class FileFaults
     /// <summary>The exception for a file that ends before bytes that it had.</summary>
     public static StorageException EndsEarly(string path, long end, long wanted) =>
         new(StorageFault.Broken, $"Could not read '{path}': it ends at {end}, before the {wanted} bytes it had. Something cut it.");
+
+    // The system's words end in the file once more, and in no stop.
+    private static string SystemsWords(Exception exception)
+    {
+        var end = exception.Message.IndexOf(" : '", StringComparison.Ordinal);
+        return $"{(end < 0 ? exception.Message : exception.Message[..end]).TrimEnd('.')}.";
+    }
 
     private static StorageFault FaultOf(Exception exception, string path) => exception switch
     {

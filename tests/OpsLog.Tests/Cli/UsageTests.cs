@@ -60,6 +60,27 @@ public class UsageTests
     }
 
     [Fact]
+    public async Task A_mistake_is_told_once()
+    {
+        var result = await CliRunner.RunAsync("get");
+        Assert.Single(System.Text.RegularExpressions.Regex.Matches(result.Error, "Required argument missing"));
+    }
+
+    [Theory]
+    [InlineData("ls")]
+    [InlineData("verify")]
+    [InlineData("stats")]
+    [InlineData("repair", "--to", "elsewhere")]
+    [InlineData("backup", "--to", "elsewhere")]
+    public async Task Where_no_store_is_the_error_says_where_to_look(string verb, params string[] arguments)
+    {
+        using var runner = new CliRunner();
+        var result = await CliRunner.RunAsync([verb, runner.Store, .. arguments]);
+        Assert.Equal(1, result.Code);
+        Assert.Contains("no manifest.json. Check the folder or the URI.", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Help_names_every_verb()
     {
         var result = await CliRunner.RunAsync("--help");
@@ -67,7 +88,7 @@ public class UsageTests
         string[] verbs =
         [
             "apply", "export", "log", "get", "set", "rm", "ls", "undo", "redo", "compact", "archive", "archives", "agents", "stats", "tail", "backup",
-            "restore", "verify", "repair",
+            "restore", "copy", "verify", "repair",
         ];
         Assert.All(verbs, verb => Assert.Contains($"  {verb} ", result.Output, StringComparison.Ordinal));
     }
