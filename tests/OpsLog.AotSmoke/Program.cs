@@ -14,7 +14,8 @@ using OpsLog.Extensions;
 using OpsLog.Storage;
 
 // Goes through the library once, in the folder that is given, and prints what must not depend on the compiler.
-var folder = args is [var given] ? given : Directory.CreateTempSubdirectory("opslog-smoke-").FullName;
+// Further arguments: locations on servers, to write to and read from.
+var folder = args is [var given, ..] ? given : Directory.CreateTempSubdirectory("opslog-smoke-").FullName;
 Console.WriteLine($"reflection for JSON: {JsonSerializer.IsReflectionEnabledByDefault}");
 
 var options = new OpsStoreOptions { JsonTypeInfo = SmokeJson.Default.TaskItem };
@@ -74,6 +75,8 @@ using (var host = builder.Build())
 }
 
 Console.WriteLine($"spans: {string.Join(", ", names)}");
+await Remote.OpenWithoutServersAsync();
+foreach (var location in args.Skip(1)) await Remote.UseAsync(location);
 
 namespace OpsLog.AotSmoke
 {
