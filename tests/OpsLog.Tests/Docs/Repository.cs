@@ -20,6 +20,9 @@ internal static class Repository
     public static IEnumerable<string> Pages() =>
         Files().Where(f => f.EndsWith(".md", StringComparison.Ordinal) && (!f.Contains('/', StringComparison.Ordinal) || f.StartsWith("docs/", StringComparison.Ordinal)));
 
+    /// <summary>The pages that packages carry.</summary>
+    public static IEnumerable<string> PackagePages() => Files("src").Where(f => f.EndsWith("/README.md", StringComparison.Ordinal));
+
     public static string Read(string file) => File.ReadAllText(Path.Combine(Root, file));
 
     public static bool Has(string path) => Path.Exists(Path.Combine(Root, path));
