@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds every library of the last commit twice, in two clones in two folders, and compares them byte for byte. The clones have a made-up origin on a known
-# host, so that what a release has can be seen: the symbols link every source to that commit, and the packages name it.
+# host, so that what a release has can be seen: the symbols link every source to that commit, and the packages name it. Arguments: the libraries, all without.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CI=true DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
@@ -11,7 +11,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 origin=https://github.com/example/opslog
 commit=$(git rev-parse HEAD)
-libraries=(OpsLog OpsLog.AzureBlobs OpsLog.Extensions OpsLog.PostgreSql OpsLog.S3 OpsLog.Testing OpsLog.Cli)
+libraries=("$@")
+[ $# -gt 0 ] || libraries=(OpsLog OpsLog.AzureBlobs OpsLog.Extensions OpsLog.PostgreSql OpsLog.S3 OpsLog.Testing OpsLog.Cli)
 
 for folder in one another/folder; do
   git clone -q . "$work/$folder"

@@ -17,16 +17,17 @@ internal static class TelemetryCost
 {
     private const int Records = 1_000;
     private const double Fast = 0.05;
+    private static readonly ActivitySource s_caller = new("caller");
 
     private static readonly (string Name, Func<IEnumerable<IDisposable>> Listen)[] s_listeners =
     [
         ("nobody", () => []),
         ("nobody, once more", () => []),
         ("metrics", () => [Metrics()]),
-        ("traces, one in a hundred kept", () => [Traces(new TraceIdRatioBasedSampler(0.01))]),
-        ("traces, all kept", () => [Traces(new AlwaysOnSampler())]),
-        ("metrics, and one trace in a hundred", () => [Metrics(), Traces(new TraceIdRatioBasedSampler(0.01))]),
-        ("metrics, and all traces", () => [Metrics(), Traces(new AlwaysOnSampler())]),
+        ("traces, the caller's is not kept", () => Traces(new AlwaysOffSampler())),
+        ("traces, the caller's is kept", () => Traces(new AlwaysOnSampler())),
+        ("metrics, and the caller's trace is not kept", () => [Metrics(), .. Traces(new AlwaysOffSampler())]),
+        ("metrics, and the caller's trace is kept", () => [Metrics(), .. Traces(new AlwaysOnSampler())]),
     ];
 
     public static async Task RunAsync(int rounds)
@@ -81,8 +82,13 @@ internal static class TelemetryCost
     private static MeterProvider Metrics() =>
         Sdk.CreateMeterProviderBuilder().AddMeter(OpsLogTelemetry.MeterName).AddReader(new PeriodicExportingMetricReader(new Nowhere<Metric>(), 1000)).Build();
 
-    private static TracerProvider Traces(Sampler sampler) =>
-        Sdk.CreateTracerProviderBuilder().AddSource(OpsLogTelemetry.ActivitySourceName).SetSampler(sampler).AddProcessor(new BatchActivityExportProcessor(new Nowhere<Activity>())).Build();
+    // And a span around the puts, as that of a request.
+    private static IEnumerable<IDisposable> Traces(Sampler sampler)
+    {
+        var provider = Sdk.CreateTracerProviderBuilder().AddSource(OpsLogTelemetry.ActivitySourceName).AddSource(s_caller.Name)
+            .SetSampler(sampler).AddProcessor(new BatchActivityExportProcessor(new Nowhere<Activity>())).Build();
+        return s_caller.StartActivity("request") is { } request ? [request, provider] : [provider];
+    }
 
     private sealed class Nowhere<T> : BaseExporter<T>
         where T : class
