@@ -36,6 +36,10 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
         return result;
     }
 
+    /// <summary>Brings onto stable storage what the log holds, beside its writer. False: not done, for the writer appended just then.</summary>
+    public async ValueTask<bool> TrySyncAsync() =>
+        !IsNumbered && (await storage.AppendAsync(Key, ReadOnlyMemory<byte>.Empty, Length, Flush.Synced, CancellationToken.None).ConfigureAwait(false)).IsStored;
+
     /// <summary>Takes the log for this process: nobody else appends to it from here on.</summary>
     public ValueTask<PutResult> ClaimAsync(CancellationToken ct) =>
         IsNumbered ? new(new PutResult(PutOutcome.Stored)) : storage.AppendAsync(Key, ReadOnlyMemory<byte>.Empty, Length, Flush.Written, ct);

@@ -121,6 +121,38 @@ internal sealed partial class RecordTable
     public bool Repoint(RecordHandle handle, RecordLocation from, RecordLocation to) =>
         Repoint(handle.Segment.KeyAt(handle.Index, _hash), handle.Id, from, to);
 
+    /// <summary>
+    /// The same for many records of one segment, given as a view has it. May be called beside the one caller who changes the table if that one holds
+    /// <paramref name="gate"/>: here it is taken for the change alone, which is prepared before where nobody has changed the segment since.
+    /// </summary>
+    /// <param name="seen">The segment; it never changes, for a view has it.</param>
+    /// <param name="slots">The records.</param>
+    /// <param name="to">Where each lies now.</param>
+    /// <param name="gate">Held by whoever changes the table.</param>
+    public void Repoint(RecordSegment seen, ReadOnlySpan<int> slots, ReadOnlySpan<ulong> to, Lock gate)
+    {
+        long epoch = Volatile.Read(ref _epoch);
+        RecordSegment? copy = null;
+        if (ReferenceEquals(RecordReader.SegmentOf(Directory, seen.Start), seen))
+        {
+            copy = seen.Clone(epoch);
+            for (int i = 0; i < slots.Length; i++)
+                copy.Repoint(slots[i], new RecordLocation(to[i]));
+        }
+
+        lock (gate)
+        {
+            if (copy is not null && epoch == _epoch && ReferenceEquals(RecordReader.SegmentOf(_directory, seen.Start), seen))
+            {
+                Publish(copy, copy);
+                return;
+            }
+
+            for (int i = 0; i < slots.Length; i++)
+                Repoint(new RecordHandle(seen, slots[i]), seen.LocationAt(slots[i]), new RecordLocation(to[i]));
+        }
+    }
+
     /// <summary>The table at this moment, in constant time. Later changes copy a segment before they first touch it.</summary>
     public RecordTableView View()
     {

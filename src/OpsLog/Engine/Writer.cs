@@ -186,6 +186,19 @@ internal sealed partial class Writer : IGroupCommitter
     /// <summary>Brings the log onto stable storage. With flushes held, from an exclusive request.</summary>
     public ValueTask SyncHeldAsync() => _target.IsNumbered ? ValueTask.CompletedTask : SyncOrPoisonAsync();
 
+    /// <summary>Brings onto stable storage what is acknowledged, while requests are committed. False: it was not done, try again.</summary>
+    public async ValueTask<bool> TrySyncAsync()
+    {
+        try
+        {
+            return await _target.TrySyncAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw Poison(e as OpsLogException ?? Failed(e));
+        }
+    }
+
     /// <summary>The log has got bytes behind its end that are no lines of ours. Only from an exclusive request, or before the first commit.</summary>
     public void Skip(byte[] bytes)
     {
