@@ -17,6 +17,9 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time)
 
     public string? Name { get; } = name;
 
+    /// <summary>Somebody listens to calls.</summary>
+    public static bool IsWatched => OpsLogInstruments.Source.HasListeners() || OpsLogInstruments.Duration.Enabled;
+
     /// <summary>Begins to measure a call; tell how it ended.</summary>
     /// <param name="operation">What is called.</param>
     /// <param name="batchSize">How many changes a batch holds.</param>
