@@ -113,6 +113,15 @@ internal sealed class Extent(string name, StampSource[] sources)
         return From(items, index, count, offset);
     }
 
+    /// <summary>The same as memory, at most up to an end.</summary>
+    public ReadOnlyMemory<byte> MemoryFrom(long offset, long end)
+    {
+        var (items, index, count) = Find(offset);
+        if (index + 1 < count) end = Math.Min(end, items[index + 1].Start);
+        var memory = items[index].Memory[(int)(offset - items[index].Start)..];
+        return memory[..(int)Math.Min(memory.Length, end - offset)];
+    }
+
     /// <summary>What lies before an offset, from the start of a line on: for walking backwards.</summary>
     public ReadOnlySpan<byte> Before(long offset, out long start)
     {

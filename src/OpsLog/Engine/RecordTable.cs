@@ -56,6 +56,18 @@ internal sealed partial class RecordTable
     public bool TryGet(ReadOnlySpan<byte> idWtf8, out RecordLocation location, out object? value, out RecordHandle handle) =>
         new RecordReader(Directory, _hash).TryGet(idWtf8, out location, out value, out handle);
 
+    /// <summary>What finds an id here: made once for several calls.</summary>
+    public RecordKey KeyOf(ReadOnlySpan<byte> idWtf8) => RecordKey.Of(idWtf8, _hash);
+
+    /// <inheritdoc cref="TryGet(string, out RecordLocation, out object?, out RecordHandle)"/>
+    public bool TryGet(in RecordKey key, ReadOnlySpan<byte> idWtf8, out RecordLocation location)
+    {
+        RecordSegment segment = RecordReader.SegmentOf(Directory, key.Hash);
+        int index = segment.Find(key, idWtf8);
+        location = index < 0 ? default : segment.LocationAt(index);
+        return !location.IsNone;
+    }
+
     /// <summary>
     /// The shortest way to a live record's document. Returns it if it has been made; null with <paramref name="found"/> if the record is
     /// there and its bytes must be read; their location is told by
@@ -181,8 +193,9 @@ internal sealed partial class RecordTable
         return true;
     }
 
+    /// <inheritdoc cref="Set(ReadOnlySpan{byte}, RecordLocation)"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Set(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location)
+    public void Set(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location)
     {
         if (location.IsNone)
             throw new ArgumentException("A record needs a location.", nameof(location));
