@@ -280,7 +280,7 @@ internal sealed partial class Writer : IGroupCommitter
 
     private ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
     {
-        var started = _telemetry.AppendStarts();
+        var started = _telemetry.AppendStarts(flush);
         var append = _target.AppendAsync(bytes, flush);
         return append.IsCompletedSuccessfully ? new(Appended(append.Result, bytes.Length, started)) : AppendedAsync(append, bytes.Length, started);
     }
@@ -291,7 +291,9 @@ internal sealed partial class Writer : IGroupCommitter
     private PutResult Appended(PutResult result, int bytes, long started)
     {
         _telemetry.AppendEnded(started);
-        if (result.IsStored) AppendedBytes += bytes;
+        if (!result.IsStored) return result;
+        Appends++;
+        AppendedBytes += bytes;
         return result;
     }
 
