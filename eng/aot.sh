@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Publishes tests/OpsLog.AotSmoke as a native program without a warning, runs it (on a folder, in memory, and on the three servers, which it starts), and compares
-# its output with the just-in-time compiler's. Arguments: the runtime identifier, and the servers to use (radosgw azurite postgres).
+# Publishes tests/OpsLog.AotSmoke as a native program without a warning, runs it, and compares its output with the just-in-time compiler's.
+# Arguments: the runtime identifier, and servers to start and use besides (radosgw, azurite, postgres).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -9,7 +9,6 @@ work=$(mktemp -d)
 project=tests/OpsLog.AotSmoke
 rid=${1:-linux-x64}
 servers=("${@:2}")
-[ $# -gt 1 ] || servers=(radosgw azurite postgres)
 declare -A input
 stop() {
   local server

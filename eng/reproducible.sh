@@ -34,6 +34,6 @@ for library in "${libraries[@]}"; do
 done
 
 for package in "$work"/feed/*.nupkg; do
-  unzip -p "$package" '*.nuspec' | grep -q "<repository type=\"git\" url=\"$origin.git\" commit=\"$commit\" />" || fail "$(basename "$package") does not name its repository and commit"
+  unzip -p "$package" '*.nuspec' | grep -q "<repository type=\"git\" url=\"$origin[^ ]*\" .*commit=\"$commit\" />" || fail "$(basename "$package") does not name its repository and commit"
 done
 echo "reproducible: ${#libraries[@]} libraries built twice, byte for byte the same; symbols link to the sources, packages name the commit"

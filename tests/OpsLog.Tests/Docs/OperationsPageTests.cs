@@ -19,7 +19,7 @@ public sealed class OperationsPageTests
         }
 
         var log = await Lab.LogAsync(storage);
-        await Lab.ChangeAsync(storage, log, bytes => Lab.FlipInLine(bytes, 2));
+        await Lab.ChangeAsync(storage, log, bytes => Lab.FlipInLine(bytes, 1));
         var repaired = new MemoryStorage();
         var loss = Assert.Single(await RepairIfDamagedAsync(storage, repaired));
         Assert.Equal((DamageKind.CorruptLine, log.Value, 2), (loss.Kind, loss.File, (int)loss.Line));
