@@ -31,7 +31,7 @@ internal sealed class Checker(Simulator simulator)
             Saw(process, line);
         }
 
-        if (run.Step.Kind == StepKind.Feed) TakeFeed(run, complete: true);
+        if (run.Step.Kind == StepKind.Feed) TakeFeed(run, complete: !run.StoppedFeed);
         if (process.Store is null) return;
         foreach (var (id, operation) in run.Before) Saw(process, id, operation);
         Show(process, $"after {run}");

@@ -49,7 +49,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     public bool MustReopen { get; set; }
 
     /// <summary>What this process has read from its feed so far.</summary>
-    public FeedReading Feed { get; } = new();
+    public FeedReading Feed { get; set; } = new();
 
     /// <summary>The storage calls that its step has been answered.</summary>
     public int CallsOfStep { get; private set; }
@@ -249,7 +249,14 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
                 if (Role != Role.Single) await Store!.RefreshAsync().ConfigureAwait(false);
                 var read = new List<Operation<JsonElement>>();
                 run.Result = read;
-                await foreach (var operation in Store!.OperationsAsync(Feed.Position).ConfigureAwait(false)) read.Add(operation);
+                var most = program.Settings.StopsFeeds && step.Number >= 0 ? step.Number % 4 : 0; // 0: all there is
+                await foreach (var operation in Store!.OperationsAsync(Feed.Position).ConfigureAwait(false))
+                {
+                    read.Add(operation);
+                    run.StoppedFeed = read.Count == most;
+                    if (run.StoppedFeed) break;
+                }
+
                 break;
             default:
                 if (Store is not null) await Store.DisposeAsync().ConfigureAwait(false);
