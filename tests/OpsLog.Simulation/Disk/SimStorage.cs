@@ -39,9 +39,7 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
 
     public ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
     {
-        using var buffer = new MemoryStream();
-        content.CopyTo(buffer);
-        var bytes = buffer.ToArray();
+        var bytes = All(content);
         return Park(new StorageCall<PutResult>(this, CallKind.Put, key, bytes, (call, _) => disk.Put(call, bytes, condition), Describe));
     }
 
@@ -71,6 +69,20 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private static byte[] All(Stream content)
+    {
+        if (content.CanSeek)
+        {
+            var bytes = new byte[content.Length - content.Position];
+            content.ReadExactly(bytes);
+            return bytes;
+        }
+
+        using var buffer = new MemoryStream();
+        content.CopyTo(buffer);
+        return buffer.ToArray();
+    }
 
     private static string Describe(PutResult result) => result.IsStored ? "stored" : $"{result.Outcome}: {result.Detail}";
 
