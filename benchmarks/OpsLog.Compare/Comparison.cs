@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using OpsLog.Compare.Peers;
 
 namespace OpsLog.Compare;
@@ -49,17 +50,26 @@ internal sealed class Comparison(string workload, string title, string unit, str
         return _ways.Count - 1;
     }
 
-    public async Task<Result> RunAsync(int rounds, bool warmUp = true)
+    /// <param name="rounds">How many rounds at most; one at least.</param>
+    /// <param name="warmUp">A round that is not counted comes first.</param>
+    /// <param name="patience">A round that would end after so many seconds is not begun.</param>
+    /// <param name="beginning">Told of each figure before it is measured.</param>
+    public async Task<Result> RunAsync(int rounds, bool warmUp = true, double patience = double.MaxValue, Action<string>? beginning = null)
     {
+        var (begun, lasted, counted) = (Stopwatch.GetTimestamp(), 0.0, 0);
         for (var round = warmUp ? -1 : 0; round < rounds; round++)
         {
+            var start = Stopwatch.GetTimestamp();
+            if (round > 0 && Stopwatch.GetElapsedTime(begun).TotalSeconds + lasted > patience) break;
             foreach (var way in _ways.Where(w => w.Row.Failure is null))
             {
+                beginning?.Invoke(way.Row.Name);
                 GC.Collect();
                 GC.WaitForPendingFinalizers();
                 try
                 {
                     var outcome = await way.Measure();
+                    Console.Error.WriteLine($"{workload} {(round < 0 ? "warm-up" : $"round {round + 1}")}, {way.Row.Name} {way.Row.Mode}: {Figures.Text(outcome.Figure)} {unit}");
                     if (round >= 0) way.Outcomes.Add(outcome);
                 }
                 catch (Exception e)
@@ -69,9 +79,17 @@ internal sealed class Comparison(string workload, string title, string unit, str
                     Console.Error.WriteLine($"{workload}, {way.Row.Name}: {e}");
                 }
             }
+
+            counted = round + 1;
+            lasted = Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
 
-        var result = new Result(workload, title, unit, note);
+        return ToResult(counted < rounds ? $"{note} {(counted == 1 ? "One round" : $"{counted} rounds")} for want of time.".TrimStart() : note);
+    }
+
+    private Result ToResult(string remark)
+    {
+        var result = new Result(workload, title, unit, remark);
         foreach (var (row, comparedTo, _, outcomes) in _ways)
         {
             result.Rows.Add(row);

@@ -14,7 +14,7 @@ internal static class Machine
         return $"""
 
             {RuntimeInformation.OSDescription}, {RuntimeInformation.OSArchitecture}, {Environment.ProcessorCount} cores ({Processor()}), {memory} GiB, {FileSystem(settings.Folder)}, {RuntimeInformation.FrameworkDescription}.
-            {settings.Rounds} interleaved rounds; the median counts. Load when it began: {Load()}. Command: `dotnet run -c Release --project benchmarks/OpsLog.Compare -- {settings.CommandLine}`
+            {settings.Rounds} interleaved rounds, fewer where a table says so; the median counts. Load when it began: {Load():0.0}. Command: `dotnet run -c Release --project benchmarks/OpsLog.Compare -- {settings.CommandLine}`
 
 
             """;
@@ -28,7 +28,7 @@ internal static class Machine
     }
 
     // Above the number of cores the figures are those of a busy machine.
-    private static string Load() => OperatingSystem.IsLinux() ? File.ReadAllText("/proc/loadavg").Split(' ')[0] : "unknown";
+    public static double Load() => OperatingSystem.IsLinux() ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture) : double.NaN;
 
     private static string FileSystem(string folder)
     {

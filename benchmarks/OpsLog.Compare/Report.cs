@@ -1,11 +1,22 @@
 using System.Text;
+using System.Text.Json;
 
 namespace OpsLog.Compare;
 
 /// <summary>What a run gives.</summary>
 /// <param name="Head">What was measured, on what and how, as Markdown.</param>
 /// <param name="Results">The tables.</param>
-internal sealed record Findings(string Head, IReadOnlyList<Result> Results);
+internal sealed record Findings(string Head, IReadOnlyList<Result> Results)
+{
+    public static Findings Load(string file) => JsonSerializer.Deserialize<Findings>(File.ReadAllText(file))!;
+
+    /// <summary>Replaces the file whole: whoever reads it, and a process that is killed meanwhile, leaves one of the two.</summary>
+    public void Save(string file)
+    {
+        File.WriteAllText(file + ".new", JsonSerializer.Serialize(this));
+        File.Move(file + ".new", file, overwrite: true);
+    }
+}
 
 /// <summary>Results as Markdown, in the document between its markers.</summary>
 internal static class Report

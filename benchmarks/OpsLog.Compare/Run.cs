@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using OpsLog.Compare.Peers;
 
@@ -37,8 +38,15 @@ internal sealed class Run(Settings settings, Workspace workspace, IReadOnlyList<
         if (peer is LimitPeer) peer = peers.FirstOrDefault(p => p is OpsLogPeer) ?? new OpsLogPeer();
         var key = (peer.Name, job with { Kind = JobKind.Fill, Folder = "", Promise = Promise.Os });
         if (_filled.TryGetValue(key, out var folder)) return folder;
-        folder = workspace.Fresh();
-        await peer.RunAsync(key.Item2 with { Folder = folder });
+        // Kept for the other workloads, each of which has a process of its own.
+        folder = Path.Join(workspace.Shared, string.Create(CultureInfo.InvariantCulture, $"{peer.Name.Replace(' ', '-')}-{job.Records}-{job.Callers}{(job.Update ? "-log" : "")}{(job.LongIds ? "-long" : "")}"));
+        if (!File.Exists(folder + ".done"))
+        {
+            Workspace.Delete(folder);
+            await peer.RunAsync(key.Item2 with { Folder = folder });
+            await File.WriteAllTextAsync(folder + ".done", "");
+        }
+
         return _filled[key] = folder;
     }
 
@@ -53,15 +61,20 @@ internal sealed class Run(Settings settings, Workspace workspace, IReadOnlyList<
 
     public async Task ReportAsync(Comparison comparison, bool warmUp = true)
     {
-        var result = await comparison.RunAsync(settings.Rounds, warmUp);
-        Results.Add(result);
-        Console.Write(Report.Markdown(result));
+        Add(await comparison.RunAsync(settings.Rounds, warmUp, settings.Patience, Beginning));
     }
 
-    /// <summary>Deletes the stores that were made, so that the disk does not fill up.</summary>
-    public void Forget()
+    /// <summary>Tells who is measured next, in case the process does not survive it.</summary>
+    public void Beginning(string name)
     {
-        foreach (var folder in _filled.Values) Workspace.Delete(folder);
-        _filled.Clear();
+        if (settings.Inside is not null) File.WriteAllText(settings.JsonFile + Workloads.All.At, name);
+    }
+
+    /// <summary>Takes a table, and saves what there is.</summary>
+    public void Add(Result result)
+    {
+        Results.Add(result);
+        Console.Write(Report.Markdown(result));
+        if (settings.JsonFile is { } file) new Findings("", Results).Save(file);
     }
 }

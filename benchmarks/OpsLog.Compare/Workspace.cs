@@ -8,13 +8,19 @@ internal sealed class Workspace : IDisposable
 {
     private int _next;
 
-    public Workspace(string parent)
+    /// <param name="parent">Where it is made.</param>
+    /// <param name="shared">The folder of the process that this one measures for; null: it is one of its own.</param>
+    public Workspace(string parent, string? shared = null)
     {
-        Root = Path.Join(Path.GetFullPath(parent), $"opslog-compare-{Environment.ProcessId}");
+        Root = Path.Join(Path.GetFullPath(shared ?? parent), $"opslog-compare-{Environment.ProcessId}");
+        Shared = shared ?? Root;
         Directory.CreateDirectory(Root);
     }
 
     public string Root { get; }
+
+    /// <summary>Where stores are that more than one workload uses.</summary>
+    public string Shared { get; }
 
     /// <summary>A path that nothing lies at.</summary>
     public string Fresh() => Path.Join(Root, (++_next).ToString(CultureInfo.InvariantCulture));

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# install.sh [radosgw|azurite|postgres|s3rver|fauxqs]... - installs the storage servers that the tests run against; all of them if none is named.
-# Ceph RADOS Gateway and PostgreSQL come from Debian's packages, the others from npm into this folder. What is there is left alone. Needs root, or sudo.
+# install.sh [radosgw|azurite|postgres|pgbouncer|s3rver|fauxqs]... - installs the storage servers that the tests run against; all of them if none is named.
+# Ceph RADOS Gateway, PostgreSQL and PgBouncer come from Debian's packages, the others from npm into this folder. What is there is left alone. Needs root, or sudo.
 set -euo pipefail
 cd "$(dirname "$0")"
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 has() { command -v "$1" > /dev/null; }
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null; }
 
-[ $# -gt 0 ] || set -- radosgw azurite postgres s3rver fauxqs
+[ $# -gt 0 ] || set -- radosgw azurite postgres pgbouncer s3rver fauxqs
 packages=() modules=()
 for server in "$@"; do
   case $server in
     radosgw) has radosgw && has ceph-mon && has ceph-osd && has uuidgen || packages+=(radosgw ceph-mon ceph-osd uuid-runtime) ;;
     postgres) has_postgres || packages+=(postgresql) ;;
+    pgbouncer)
+      has_postgres || packages+=(postgresql)
+      [ -x /usr/sbin/pgbouncer ] || packages+=(pgbouncer) ;;
     azurite | s3rver | fauxqs)
       [ -e "node_modules/$server/package.json" ] || modules+=("$server")
       has node && has npm || packages+=(nodejs npm) ;;

@@ -1,4 +1,5 @@
-# Ceph RADOS Gateway: the S3-compatible server that enforces conditional writes. One monitor, one object store in memory, one gateway; sourced by start.sh, as root.
+# Ceph RADOS Gateway: the S3-compatible server that enforces conditional writes. One monitor, one object store, one gateway; sourced by start.sh, as root.
+# The object store is in memory, or with OPSLOG_RADOSGW_STORE=bluestore on disk, where it outlives crash-radosgw.sh.
 monitor_port=$(free_port); gateway_port=$(free_port); first_port=$(free_port)
 fsid=$(uuidgen); osd=$(uuidgen)
 mkdir -p "$data"/{mon,osd,run,log}
@@ -26,7 +27,8 @@ mon_data = $data/mon
 mon_data_avail_crit = 1
 mon_data_avail_warn = 2
 osd_data = $data/osd
-osd_objectstore = memstore
+osd_objectstore = ${OPSLOG_RADOSGW_STORE:-memstore}
+bluestore_block_size = 4294967296
 memstore_device_bytes = 2147483648
 run_dir = $data/run
 admin_socket = $data/run/\$name.asok
@@ -36,7 +38,7 @@ mon_cluster_log_file = $data/log/cluster.log
 crash_dir = $data/log
 keyring = $data/keyring
 # tcp_nodelay: without it every listing, error and missing key takes 48 ms more.
-rgw_frontends = beast endpoint=127.0.0.1:$gateway_port tcp_nodelay=1
+rgw_frontends = beast endpoint=$address:$gateway_port tcp_nodelay=1
 rgw_thread_pool_size = 64
 rgw_enable_usage_log = false
 rgw_enable_ops_log = false
@@ -60,7 +62,8 @@ start osd ceph-osd -f -i 0
 for _ in $(seq 100); do timeout 5 ceph osd stat 2> /dev/null | grep -q '1 up' && break; sleep .1; done
 timeout 60 radosgw-admin user create --uid=test --display-name=test --access-key=testkey --secret=testsecret >> "$data/setup.out" 2>&1
 start gateway radosgw -f -n client.admin
-await_http "http://127.0.0.1:$gateway_port/"
-echo "OPSLOG_TEST_S3_ENDPOINT=http://127.0.0.1:$gateway_port"
+await_http "http://$address:$gateway_port/"
+echo "OPSLOG_TEST_S3_ENDPOINT=http://$address:$gateway_port"
 echo "OPSLOG_TEST_S3_ACCESS_KEY=testkey"
 echo "OPSLOG_TEST_S3_SECRET_KEY=testsecret"
+echo "OPSLOG_TEST_S3_SERVER=$data"

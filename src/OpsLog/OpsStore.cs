@@ -105,7 +105,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     public ValueTask<Revision> SetAsync(string id, T value, Revision? expected = null, CancellationToken cancellationToken = default)
     {
         Ids.Check(id);
-        return _engine.SetAsync(id, _documents.Encode(id, value), expected, cancellationToken);
+        return _engine.SetAsync(Request(id, value, expected), cancellationToken);
     }
 
     /// <summary>Deletes a record.</summary>
@@ -141,7 +141,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
             var changed = update(_documents.Decode(id, json.Span)!);
             try
             {
-                await _engine.SetAsync(id, _documents.Encode(id, changed), revision, cancellationToken).ConfigureAwait(false);
+                await _engine.SetAsync(Request(id, changed, revision), cancellationToken).ConfigureAwait(false);
                 return changed;
             }
             catch (OpsLogException e) when (e.Error == OpsLogError.Conflict)
@@ -158,7 +158,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     public async ValueTask BatchAsync(Action<OpsBatch<T>> build, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(build);
-        var items = new List<BatchItem>();
+        var items = _engine.NewBatch();
         var batch = NewBatch(items);
         try
         {
@@ -179,7 +179,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     public async ValueTask BatchAsync(Func<OpsBatch<T>, Task> build, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(build);
-        var items = new List<BatchItem>();
+        var items = _engine.NewBatch();
         var batch = NewBatch(items);
         try
         {
@@ -203,15 +203,24 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <exception cref="OpsLogException">Buffered writes could not be flushed.</exception>
     public ValueTask DisposeAsync() => _engine.DisposeAsync();
 
-    private OpsBatch<T> NewBatch(List<BatchItem> items) => new(
+    private SetRequest Request(string id, T value, Revision? expected)
+    {
+        var request = _engine.NewSet();
+        request.Begin(id, expected);
+        _documents.Encode(id, value, request.Document);
+        return request;
+    }
+
+    private OpsBatch<T> NewBatch(BatchItems batch) => new(
         (id, value) =>
         {
             Ids.Check(id);
-            items.Add(new BatchItem(id, _documents.Encode(id, value).ToArray()));
+            var start = _documents.Encode(id, value, batch.Documents);
+            batch.Items.Add(new BatchItem(id, batch.Documents.From(start)));
         },
         id =>
         {
             Ids.Check(id);
-            items.Add(new BatchItem(id, null));
+            batch.Items.Add(new BatchItem(id, default));
         });
 }

@@ -35,8 +35,11 @@ internal sealed class LmdbPeer : StorePeer
     // Its own native library needs a newer C library than some systems have; theirs does then.
     private static string? Try()
     {
-        NativeLibrary.SetDllImportResolver(typeof(LightningEnvironment).Assembly, (name, assembly, path) =>
-            NativeLibrary.TryLoad(name, assembly, path, out var own) || NativeLibrary.TryLoad("liblmdb.so.0", out own) ? own : 0);
+        const string Advice = "Debian has one: apt-get install liblmdb0";
+        var library = typeof(LightningEnvironment).Assembly;
+        NativeLibrary.SetDllImportResolver(library, (name, _, path) => Load(name, path));
+        // Not found out by trying: an environment without it can neither be made nor finalised.
+        if (Load("lmdb", null) == 0) return $"its native library cannot be loaded here. {Advice}";
         var folder = Directory.CreateTempSubdirectory("opslog-lmdb-").FullName;
         try
         {
@@ -46,12 +49,15 @@ internal sealed class LmdbPeer : StorePeer
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException or TypeInitializationException or LightningException)
         {
-            return $"its native library cannot be used here: {(e.InnerException ?? e).Message.Split('\n')[0]}. Debian has one: apt-get install liblmdb0";
+            return $"its native library cannot be used here: {(e.InnerException ?? e).Message.Split('\n')[0]}. {Advice}";
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
+
+        nint Load(string name, DllImportSearchPath? path) =>
+            NativeLibrary.TryLoad(name, library, path, out var own) || NativeLibrary.TryLoad("liblmdb.so.0", out own) ? own : 0;
     }
 
     private static string LightningEnvironmentVersion()

@@ -32,6 +32,7 @@ internal sealed class OpsLogPeer : StorePeer
     {
         JsonTypeInfo = ItemJson.Default.Item,
         AgentId = agent,
+        Documents = job.OnDisk ? DocumentPlacement.OnDisk : DocumentPlacement.InMemory,
         Durability = job.Promise switch { Promise.Disk => Durability.Disk, Promise.Os => Durability.Os, _ => Durability.Buffered },
         // The default where checkpoints are part of what is measured.
         Checkpoint = new CheckpointOptions { Automatic = job.Kind is JobKind.Churn or JobKind.Update },

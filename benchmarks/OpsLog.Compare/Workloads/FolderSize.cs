@@ -10,14 +10,13 @@ internal static class FolderSize
 
     public static async Task RunAsync(Run run)
     {
-        var sets = run.Settings.Quick ? 200_000 : 1_000_000;
+        var sets = run.Settings.Quick ? 100_000 : 1_000_000;
         var comparison = new Comparison(
             "W8", $"Largest folder for each byte of live data: {sets:#,0} sets over {Keys:#,0} records, `HistoryRetention.None`, default checkpoints", "folder / live",
             "Live data is ids and documents. While a checkpoint runs both snapshots and both logs are there.");
         comparison.Add("OpsLog", "`Os`", () => MeasureAsync(run.Workspace.Fresh(), sets), comparedTo: -1);
-        var result = await comparison.RunAsync(1, warmUp: false);
-        run.Results.Add(result);
-        Console.Write(Report.Markdown(result));
+        var result = await comparison.RunAsync(1, warmUp: false, beginning: run.Beginning);
+        run.Add(result);
     }
 
     private static async Task<Outcome> MeasureAsync(string folder, int sets)

@@ -7,7 +7,13 @@ internal static class Growth
 {
     private const int Keys = 10_000;
 
-    public static async Task ChurnAsync(Run run)
+    public static async Task WrittenAsync(Run run)
+    {
+        await ChurnAsync(run);
+        await FolderSize.RunAsync(run);
+    }
+
+    private static async Task ChurnAsync(Run run)
     {
         var comparison = new Comparison(
             "W8", "100,000 updates over 10,000 records at the defaults: bytes written for each byte of JSON set", "written / set",
@@ -19,7 +25,7 @@ internal static class Growth
 
     public static async Task SizesAsync(Run run)
     {
-        int[] sizes = run.Settings.Quick ? [1_000, 10_000, 100_000] : [1_000, 10_000, 100_000, 1_000_000];
+        int[] sizes = run.Settings.Quick ? [1_000, 10_000, 50_000] : [1_000, 10_000, 100_000, 1_000_000];
         foreach (var peer in run.For(JobKind.Update))
         {
             if (peer.Mode(Promise.Os) is not { } mode) continue;

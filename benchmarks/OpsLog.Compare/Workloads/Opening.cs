@@ -15,6 +15,7 @@ internal static class Opening
                 comparison.Add(peer.Name, peer.Name == "limit" ? "finding the lines of the snapshot" : "", () => OpenAsync(run, peer, size));
                 if (peer.Name != "OpsLog") continue;
                 comparison.Add(peer.Name, "from its log, no snapshot", () => OpenAsync(run, peer, size, log: true));
+                comparison.Add(peer.Name, "documents on disk", () => OpenAsync(run, peer, size, onDisk: true));
                 if (!run.Settings.Quick) comparison.Add(peer.Name, "in a program published ready-to-run", async () => await OpenAsync(run, peer, size, program: await run.ReadyToRunAsync()));
             }
 
@@ -52,10 +53,12 @@ internal static class Opening
         await run.ReportAsync(comparison, warmUp: false);
     }
 
-    private static async Task<Outcome> OpenAsync(Run run, Peers.Peer peer, int size, bool log = false, bool scan = false, string? program = null)
+    private static async Task<Outcome> OpenAsync(Run run, Peers.Peer peer, int size, bool log = false, bool scan = false, bool onDisk = false, string? program = null)
     {
         var folder = await run.FilledAsync(peer, new Job(JobKind.Fill, "") { Records = size, Update = log });
-        return await InOwnProcessAsync(peer, new Job(JobKind.Open, folder) { Records = size, Update = scan }, program);
+        var outcome = await InOwnProcessAsync(peer, new Job(JobKind.Open, folder) { Records = size, Update = scan, OnDisk = onDisk }, program);
+        if (outcome.More.TryGetValue("memory, MiB", out var memory)) outcome.More["memory, B/record"] = memory * (1 << 20) / size;
+        return outcome;
     }
 
     private static async Task<Outcome> KilledAsync(Run run, Peers.Peer peer, int size, Promise promise)

@@ -10,12 +10,12 @@ internal static class Race
 
     public static async Task RunAsync(Run run)
     {
-        var seconds = run.Settings.Quick ? 2 : 20;
+        var seconds = run.Settings.Quick ? 1 : 10;
         var comparison = new Comparison("race", $"{Count} agents open, set a record, compact and close as fast as they can, for {seconds} s: cycles of all", "cycles");
         comparison.Add("OpsLog", "a folder", () => CyclesAsync(seconds, run.Workspace.Fresh(), folder => new FileStorage(folder)), comparedTo: -1);
         comparison.Add("OpsLog", "memory", () => CyclesAsync(seconds, new MemoryStorage(), storage => storage), comparedTo: -1);
         comparison.Add("OpsLog", "memory without append", () => CyclesAsync(seconds, new MemoryStorage(append: false), storage => storage), comparedTo: -1);
-        await run.ReportAsync(comparison, warmUp: false);
+        run.Add(await comparison.RunAsync(1, warmUp: false, beginning: run.Beginning));
     }
 
     private static async Task<Outcome> CyclesAsync<T>(int seconds, T place, Func<T, IOpsStorage> open)

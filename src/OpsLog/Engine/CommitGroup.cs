@@ -8,8 +8,9 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class CommitGroup(StoreState state, TimeProvider time)
 {
+    private const int FewestPlaces = 256;
     private readonly List<Line> _lines = [];
-    private readonly Dictionary<string, int> _latest = new(StringComparer.Ordinal);
+    private int[] _latest = new int[FewestPlaces]; // the newest line of each id, plus 1, where the id's hash says or behind
     private byte[] _agent = [];
     private byte[] _patch = new byte[256];
     private readonly byte[] _timestamp = new byte[24];
@@ -19,7 +20,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     private int _indexed;
 
     /// <summary>One encoded line: where its record lies, and where the line ends in the log.</summary>
-    public readonly record struct Line(string Id, int IdStart, int IdLength, RecordLocation Location, long End, long Clock, bool IsUnitEnd, bool Noop);
+    public readonly record struct Line(RecordKey Key, int IdStart, int IdLength, RecordLocation Location, long End, long Clock, bool IsUnitEnd, bool Noop);
 
     public LogBuffer Buffer { get; set; } = null!;
 
@@ -55,8 +56,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     {
         _lines.Clear();
         _idsUsed = 0;
-        if (_indexed > 0) _latest.Clear();
-        _indexed = 0;
+        ForgetIndex();
         Clock = state.Clock;
         Stamp();
     }
@@ -67,21 +67,21 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         if (_lines.Count == lines) return;
         Clock = lines == 0 ? state.Clock : _lines[lines - 1].Clock;
         _lines.RemoveRange(lines, _lines.Count - lines);
-        _latest.Clear();
-        _indexed = 0;
+        ForgetIndex();
         Buffer.TakeBack(position);
     }
 
-    /// <summary>What a record will be once the lines so far are in; false if there will be none.</summary>
-    public bool TryFind(string id, out RecordLocation location)
+    /// <summary>Whether a record will be there once the lines so far are in.</summary>
+    public bool Exists(string id)
     {
-        if (TryFindInGroup(id, out location)) return !location.IsTombstone;
-        return state.Records.TryGet(id, out location, out _, out _) && !location.IsTombstone;
+        var bytes = IdBytes(id);
+        return TryFind(state.Records.KeyOf(bytes), bytes, out _);
     }
 
     public Revision RevisionOf(string id)
     {
-        if (!TryRead(id, out var record, out var extent)) return Revision.None;
+        var bytes = IdBytes(id);
+        if (!TryRead(state.Records.KeyOf(bytes), bytes, out var record, out var extent)) return Revision.None;
         var revision = record.Revision;
         GC.KeepAlive(extent);
         return revision;
@@ -91,29 +91,31 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     public void Write(in LineDraft line)
     {
         var idStart = _idsUsed;
-        var idLength = EncodeId(line.Id);
+        var id = IdBytes(line.Id);
+        _idsUsed += id.Length;
+        var key = state.Records.KeyOf(id);
         var previous = ReadOnlySpan<byte>.Empty;
-        var exists = TryRead(line.Id, out var record, out var extent);
+        var exists = TryRead(key, id, out var record, out var extent);
         if (exists) previous = record.Document;
         var draft = new OperationDraft
         {
             Timestamp24 = _timestamp,
             Kind = line.Kind,
-            IdWtf8 = _ids.AsSpan(idStart, idLength),
-            Data = line.Data.Span,
+            IdWtf8 = id,
+            Data = line.Data,
             Clock = ++Clock,
             AgentWtf8 = _agent,
             BatchIndex = line.BatchIndex,
             BatchSize = line.BatchSize,
-            Mark = line.Mark,
-            MarkOf = line.MarkOf,
-            MarkTo = line.MarkTo,
-            Noop = line.Noop,
-            Segment = line.Segment,
-            Moved = line.Moved,
         };
-        if (!exists) draft.Prev = line.Noop ? "{}"u8 : "null"u8; // a mark where there is nothing is a delete of nothing
-        else if (line.Kind == OperationKind.Set && ReversePatch.TryWrite(previous, line.Data.Span, PatchBuffer(previous.Length), out var written))
+        if (line.Origin is { } origin)
+        {
+            (draft.Mark, draft.MarkOf, draft.MarkTo, draft.Noop) = (origin.Mark, origin.MarkOf, origin.MarkTo, origin.Noop);
+            (draft.Segment, draft.Moved) = (origin.Segment, origin.Moved);
+        }
+
+        if (!exists) draft.Prev = draft.Noop ? "{}"u8 : "null"u8; // a mark where there is nothing is a delete of nothing
+        else if (line.Kind == OperationKind.Set && ReversePatch.TryWrite(previous, line.Data, PatchBuffer(previous.Length), out var written))
         {
             draft.Prev = _patch.AsSpan(0, written);
             draft.PrevIsDelta = true;
@@ -125,16 +127,16 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
 
         var at = Buffer.Write(draft, ChecksumBase);
         GC.KeepAlive(extent); // the previous value may lie in memory that is mapped
-        _lines.Add(new Line(line.Id, idStart, idLength, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1, line.Noop));
+        _lines.Add(new Line(key, idStart, id.Length, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1, draft.Noop));
     }
 
     // A checkpoint that tidies up may move a record between the two reads; its old extent may be gone then.
-    private bool TryRead(string id, out StoredRecord record, out Extent? extent)
+    private bool TryRead(scoped in RecordKey key, scoped ReadOnlySpan<byte> id, out StoredRecord record, out Extent? extent)
     {
-        while (TryFind(id, out var location))
+        while (TryFind(key, id, out var location))
         {
             extent = state.Extents.Current[location.Extent];
-            if (extent is null || !TryFind(id, out var again) || again != location) continue;
+            if (extent is null || !TryFind(key, id, out var again) || again != location) continue;
             record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
             return true;
         }
@@ -144,15 +146,55 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         return false;
     }
 
-    private bool TryFindInGroup(string id, out RecordLocation location)
+    private bool TryFind(in RecordKey key, ReadOnlySpan<byte> id, out RecordLocation location)
+    {
+        if (TryFindInGroup(key, id, out location)) return !location.IsTombstone;
+        return state.Records.TryGet(key, id, out location) && !location.IsTombstone;
+    }
+
+    private bool TryFindInGroup(in RecordKey key, ReadOnlySpan<byte> id, out RecordLocation location)
     {
         location = default;
         if (_lines.Count == 0) return false;
         for (; _indexed < _lines.Count; _indexed++)
-            if (!_lines[_indexed].Noop) _latest[_lines[_indexed].Id] = _indexed;
-        if (!_latest.TryGetValue(id, out var index)) return false;
-        location = _lines[index].Location;
+            if (!_lines[_indexed].Noop) Index(_indexed);
+        var found = _latest[PlaceOf(key, id)] - 1;
+        if (found < 0) return false;
+        location = _lines[found].Location;
         return true;
+    }
+
+    private void Index(int line)
+    {
+        if (2 * line >= _latest.Length)
+        {
+            _latest = new int[2 * _latest.Length];
+            for (var earlier = 0; earlier < line; earlier++)
+                if (!_lines[earlier].Noop) Index(earlier);
+        }
+
+        var added = _lines[line];
+        _latest[PlaceOf(added.Key, IdOf(added))] = line + 1;
+    }
+
+    // The place of an id's newest line, or the free one where it would be: at most half are taken.
+    private int PlaceOf(in RecordKey key, ReadOnlySpan<byte> id)
+    {
+        var mask = _latest.Length - 1;
+        var lines = Lines;
+        for (var place = (int)key.Hash & mask; ; place = (place + 1) & mask)
+        {
+            var line = _latest[place] - 1;
+            if (line < 0 || (lines[line].Key.Hash == key.Hash && IdOf(lines[line]).SequenceEqual(id))) return place;
+        }
+    }
+
+    private void ForgetIndex()
+    {
+        if (_indexed == 0) return;
+        _indexed = 0;
+        if (_latest.Length > FewestPlaces) _latest = new int[FewestPlaces];
+        else Array.Clear(_latest);
     }
 
     private Span<byte> PatchBuffer(int length)
@@ -161,13 +203,12 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         return _patch;
     }
 
-    private int EncodeId(string id)
+    // Behind the ids of the lines so far; to be kept there by whoever adds a line.
+    private ReadOnlySpan<byte> IdBytes(string id)
     {
         var most = JsonText.MaxWtf8(id.Length);
         if (_ids.Length - _idsUsed < most) Array.Resize(ref _ids, Math.Max(_idsUsed + most, _ids.Length * 2));
-        var length = JsonText.ToWtf8(id, _ids.AsSpan(_idsUsed));
-        _idsUsed += length;
-        return length;
+        return _ids.AsSpan(_idsUsed, JsonText.ToWtf8(id, _ids.AsSpan(_idsUsed)));
     }
 
     private void Stamp()
@@ -191,23 +232,12 @@ internal readonly struct LineDraft
 
     public OperationKind Kind { get; init; }
 
-    public ReadOnlyMemory<byte> Data { get; init; }
+    public ArraySegment<byte> Data { get; init; }
 
     public int BatchIndex { get; init; }
 
     public int BatchSize { get; init; } = 1;
 
-    public UndoMark Mark { get; init; }
-
-    public Stamp MarkOf { get; init; }
-
-    public Stamp? MarkTo { get; init; }
-
-    /// <summary>The line is only a mark: it changes nothing that shows.</summary>
-    public bool Noop { get; init; }
-
-    public string? Segment { get; init; }
-
-    public Stamp? Moved { get; init; }
+    /// <summary>What the line says besides, if it is no plain write.</summary>
+    public BatchOrigin? Origin { get; init; }
 }
-

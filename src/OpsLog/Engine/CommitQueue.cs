@@ -44,13 +44,25 @@ internal sealed class CommitQueue(IGroupCommitter committer, TimeProvider time, 
 
     private bool TryLead() => Interlocked.CompareExchange(ref _leading, 1, 0) == 0;
 
-    private async ValueTask LeadOnceAsync(CommitRequest own)
+    // What completes at once needs no state machine: most of a lone caller's commits do.
+    private ValueTask LeadOnceAsync(CommitRequest own)
     {
         if (!own.IsExclusive) Gather(alone: 1);
         _group.Insert(0, own);
-        await CommitGroupAsync(own).ConfigureAwait(false);
+        var committed = CommitGroupAsync(own);
+        return committed.IsCompletedSuccessfully ? HandOn(own) : HandOnAsync(committed, own);
+    }
+
+    private async ValueTask HandOnAsync(ValueTask committed, CommitRequest own)
+    {
+        await committed.ConfigureAwait(false);
+        await HandOn(own).ConfigureAwait(false);
+    }
+
+    private ValueTask HandOn(CommitRequest own)
+    {
         if (!TryRest()) ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        own.ThrowIfFailed();
+        return own.Outcome;
     }
 
     // Gives the lead up; false if somebody came meanwhile and the lead was taken back.
@@ -65,7 +77,7 @@ internal sealed class CommitQueue(IGroupCommitter committer, TimeProvider time, 
     private void Gather(int alone = 0)
     {
         if (gathers && _recentPeak > 1) AwaitRecentPeak(alone);
-        while (_group.Count < LargestGroup && _waiting.TryPeek(out var next))
+        while (_group.Count < LargestGroup && Volatile.Read(ref _waitingCount) > 0 && _waiting.TryPeek(out var next))
         {
             if (next.IsExclusive && (_group.Count > 0 || alone > 0)) break;
             _waiting.TryDequeue(out _);
@@ -90,12 +102,30 @@ internal sealed class CommitQueue(IGroupCommitter committer, TimeProvider time, 
         }
     }
 
-    private async ValueTask CommitGroupAsync(CommitRequest? own)
+    // Never fails: what does is told to the callers.
+    private ValueTask CommitGroupAsync(CommitRequest? own)
+    {
+        ValueTask work = default;
+        try
+        {
+            if (_group is [{ IsExclusive: true } alone]) work = alone.RunAsync();
+            else if (_group.Count > 0) work = committer.CommitAsync(_group);
+        }
+        catch (Exception e)
+        {
+            work = ValueTask.FromException(e);
+        }
+
+        if (!work.IsCompletedSuccessfully) return EndGroupAsync(work, own);
+        EndGroup(own);
+        return default;
+    }
+
+    private async ValueTask EndGroupAsync(ValueTask work, CommitRequest? own)
     {
         try
         {
-            if (_group is [{ IsExclusive: true } alone]) await alone.RunAsync().ConfigureAwait(false);
-            else if (_group.Count > 0) await committer.CommitAsync(_group).ConfigureAwait(false);
+            await work.ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -103,6 +133,11 @@ internal sealed class CommitQueue(IGroupCommitter committer, TimeProvider time, 
             foreach (var request in _group) request.Fail(e);
         }
 
+        EndGroup(own);
+    }
+
+    private void EndGroup(CommitRequest? own)
+    {
         foreach (var request in _group)
             if (request != own) request.Complete();
         _group.Clear();

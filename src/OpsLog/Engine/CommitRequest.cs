@@ -2,7 +2,7 @@ using System.Runtime.ExceptionServices;
 
 namespace OpsLog.Engine;
 
-/// <summary>What a caller wants committed, and how it ended. Made for one commit.</summary>
+/// <summary>What a caller wants committed, and how it ended.</summary>
 internal abstract class CommitRequest
 {
     private const int Waiting = 0, Taken = 1, Cancelled = 2;
@@ -31,6 +31,9 @@ internal abstract class CommitRequest
 
     public void ThrowIfFailed() => _failure?.Throw();
 
+    /// <summary>How it ended, for a caller that led itself.</summary>
+    public ValueTask Outcome => _failure is null ? default : ValueTask.FromException(_failure.SourceException);
+
     public Task Wait(CancellationToken cancellationToken)
     {
         _completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -48,6 +51,16 @@ internal abstract class CommitRequest
         _cancellation.Unregister();
         if (_failure is null) _completion.TrySetResult();
         else _completion.TrySetException(_failure.SourceException);
+    }
+
+    /// <summary>It may serve another call. Not after waiting with a token: a cancellation that comes late would be taken for one of that call.</summary>
+    public bool IsReusable => _cancellation == default;
+
+    /// <summary>As if it were new.</summary>
+    protected void Reset()
+    {
+        (_completion, _failure, _state) = (null, null, Waiting);
+        (FirstLine, LineCount) = (0, 0);
     }
 
     private void Cancel(CancellationToken token)

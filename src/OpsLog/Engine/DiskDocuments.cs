@@ -77,6 +77,21 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
         return end < 0 ? LongLine(offset, first) : first[..end];
     }
 
+    /// <summary>The whole line around an offset, if it lies in one block.</summary>
+    /// <param name="offset">The offset.</param>
+    /// <param name="line">The line, without the newline.</param>
+    /// <param name="before">How far behind its beginning the offset is.</param>
+    public bool TryWholeLine(long offset, out ReadOnlySpan<byte> line, out int before)
+    {
+        var block = Block(offset).AsSpan();
+        var at = (int)(offset % BlockSize);
+        var start = block[..at].LastIndexOf((byte)'\n') + 1;
+        var length = block[at..].IndexOf((byte)'\n');
+        before = at - start;
+        line = length < 0 ? default : block[start..(at + length)];
+        return start > 0 && length >= 0;
+    }
+
     /// <summary>What lies before an offset, from the start of a line on: at least the last line.</summary>
     /// <param name="from">Where a line begins, before which is not read.</param>
     /// <param name="to">The offset.</param>

@@ -15,38 +15,42 @@ internal sealed class DocumentCodec<T>
     private static readonly bool IsJsonElement = typeof(T) == typeof(JsonElement);
     private readonly JsonTypeInfo<T>? _typeInfo;
 
-    [ThreadStatic]
-    private static Scratch? s_scratch;
-
     public DocumentCodec(OpsStoreOptions options) => _typeInfo = IsJsonElement ? null : TypeInfo(options);
 
-    /// <summary>Turns a document into the bytes to store. The span is valid until this thread encodes again.</summary>
+    /// <summary>Puts a document as the bytes to store behind what a buffer holds.</summary>
+    /// <returns>Where it starts there; it goes to the end.</returns>
     /// <exception cref="OpsLogException">The document cannot be stored (<see cref="OpsLogError.InvalidDocument"/>).</exception>
-    public ReadOnlySpan<byte> Encode(string id, T value)
+    public int Encode(string id, T value, DocumentBuffer buffer)
     {
-        var scratch = s_scratch ??= new Scratch();
-        scratch.Buffer.ResetWrittenCount();
+        var start = buffer.Length;
         if (value is JsonElement element)
         {
             if (element.ValueKind != JsonValueKind.Object) throw NotAnObject(id, element.ValueKind.ToString());
-            return Minified(scratch, JsonMarshal.GetRawUtf8Value(element), id);
+            Minify(JsonMarshal.GetRawUtf8Value(element), id, buffer);
+            return start;
         }
 
         try
         {
-            scratch.Writer.Reset(scratch.Buffer);
-            JsonSerializer.Serialize(scratch.Writer, value, _typeInfo!);
-            scratch.Writer.Flush();
+            buffer.Json.Reset();
+            JsonSerializer.Serialize(buffer.Json, value, _typeInfo!);
+            buffer.Json.Flush();
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or ArgumentException or InvalidOperationException)
         {
             throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' cannot be written as JSON: {e.Message}", e);
         }
 
-        var bytes = scratch.Buffer.WrittenSpan;
+        ReadOnlySpan<byte> bytes = buffer.From(start);
         if (bytes is not [(byte)'{', ..]) throw NotAnObject(id, bytes.IsEmpty ? "nothing" : bytes[0] == 'n' ? "null" : "another JSON value");
         DocumentLimits.CheckLength(id, bytes.Length);
-        return bytes.IndexOfAny((byte)'\n', (byte)'\r') < 0 ? bytes : Minified(scratch, bytes.ToArray(), id);
+        if (bytes.IndexOfAny((byte)'\n', (byte)'\r') >= 0)
+        {
+            buffer.TakeBack(start);
+            Minify(bytes.ToArray(), id, buffer);
+        }
+
+        return start;
     }
 
     /// <summary>Turns stored bytes into a document.</summary>
@@ -70,16 +74,13 @@ internal sealed class DocumentCodec<T>
         }
     }
 
-    private static ReadOnlySpan<byte> Minified(Scratch scratch, ReadOnlySpan<byte> json, string id)
+    private static void Minify(ReadOnlySpan<byte> json, string id, DocumentBuffer buffer)
     {
         DocumentLimits.CheckLength(id, json.Length);
         if (!Utf8.IsValid(json)) throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is not valid UTF-8.");
         if (DocumentLimits.Depth(json) > DocumentLimits.MaxDepth)
             throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is nested deeper than {DocumentLimits.MaxDepth} levels.");
-        scratch.Buffer.ResetWrittenCount();
-        var length = JsonLines.Minify(json, scratch.Buffer.GetSpan(json.Length));
-        scratch.Buffer.Advance(length);
-        return scratch.Buffer.WrittenSpan;
+        buffer.Advance(JsonLines.Minify(json, buffer.GetSpan(json.Length)));
     }
 
     private static OpsLogException NotAnObject(string id, string found) =>
@@ -109,15 +110,6 @@ internal sealed class DocumentCodec<T>
         if (!JsonSerializer.IsReflectionEnabledByDefault)
             throw new InvalidOperationException($"Reflection is off in this program: set {nameof(OpsStoreOptions)}.{nameof(OpsStoreOptions.JsonTypeInfo)} to a source-generated JsonTypeInfo<{typeof(T).Name}>.");
         return DefaultJson.Options;
-    }
-
-    private sealed class Scratch
-    {
-        public readonly ArrayBufferWriter<byte> Buffer = new(1024);
-        public readonly Utf8JsonWriter Writer;
-
-        public Scratch() => Writer = new Utf8JsonWriter(
-            Buffer, new JsonWriterOptions { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
     }
 }
 

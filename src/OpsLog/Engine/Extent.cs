@@ -22,6 +22,9 @@ internal sealed class Extent(string name, StampSource[] sources)
     /// <summary>How many bytes are held in memory, or mapped.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>Its lines are records as a snapshot of ours has them.</summary>
+    public bool HoldsRecords { get; init; }
+
     /// <summary>Where bytes can be left; null: all are held.</summary>
     public DiskObject? Disk { get; init; }
 
@@ -77,6 +80,22 @@ internal sealed class Extent(string name, StampSource[] sources)
         return end < 0 ? rest : rest[..end];
     }
 
+    /// <summary>The whole line around an offset, if it lies in one piece: of what is left to the object, in one block.</summary>
+    /// <param name="offset">The offset.</param>
+    /// <param name="line">The line, without the newline.</param>
+    /// <param name="before">How far behind its beginning the offset is.</param>
+    public bool TryWholeLine(long offset, out ReadOnlySpan<byte> line, out int before)
+    {
+        var (items, index, count) = Find(offset);
+        if (items[index].IsOnDisk) return Disk!.TryWholeLine(offset, out line, out before);
+        var start = items[index].Memory.Span[..(int)(offset - items[index].Start)].LastIndexOf((byte)'\n') + 1 + items[index].Start;
+        before = (int)(offset - start);
+        line = From(items, index, count, start);
+        var end = line[before..].IndexOf((byte)'\n');
+        if (end >= 0) line = line[..(before + end)];
+        return end >= 0;
+    }
+
     /// <summary>The whole line around an offset, if the extent is a log's: what lies in a snapshot is no operation.</summary>
     public bool TryLineAround(long offset, out ReadOnlySpan<byte> line)
     {
@@ -92,6 +111,15 @@ internal sealed class Extent(string name, StampSource[] sources)
     {
         var (items, index, count) = Find(offset);
         return From(items, index, count, offset);
+    }
+
+    /// <summary>The same as memory, at most up to an end.</summary>
+    public ReadOnlyMemory<byte> MemoryFrom(long offset, long end)
+    {
+        var (items, index, count) = Find(offset);
+        if (index + 1 < count) end = Math.Min(end, items[index + 1].Start);
+        var memory = items[index].Memory[(int)(offset - items[index].Start)..];
+        return memory[..(int)Math.Min(memory.Length, end - offset)];
     }
 
     /// <summary>What lies before an offset, from the start of a line on: for walking backwards.</summary>

@@ -11,6 +11,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 {
     private const int SmallEnough = 64 << 10;
     private const int MostRounds = 8;
+    private const int MostTries = 16;
     private const int Slice = 512;
 
     private readonly LogTarget _old = writer.Target;
@@ -21,6 +22,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     private readonly long _from = position;
     private long _copied = position;
     private bool _switched;
+    private bool _oldIsSynced; // up to behind the snapshot: what lies behind it is copied
 
     public StorageKey Key { get; private set; }
 
@@ -40,6 +42,8 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         _buffer = new LogBuffer(_extent, 0);
         for (var round = 0; round < MostRounds && writer.Acknowledged - _copied > SmallEnough; round++)
             await CopyAsync(writer.Acknowledged).ConfigureAwait(false);
+        for (var tries = 0; !_oldIsSynced && settings.Durability == Durability.Os && !OldIsMissing && tries < MostTries; tries++)
+            _oldIsSynced = await writer.TrySyncAsync().ConfigureAwait(false); // here nobody waits for it
     }
 
     /// <summary>Copies the rest. From an exclusive request: nothing is written meanwhile.</summary>
@@ -48,7 +52,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         writer.ThrowIfFailed();
         await CopyAsync(_oldBuffer.Position).ConfigureAwait(false);
         if (writer.HasUnflushed) await writer.FlushHeldAsync().ConfigureAwait(false);
-        else if (settings.Durability != Durability.Disk && !OldIsMissing) await writer.SyncHeldAsync().ConfigureAwait(false); // kept for history, it must be there after a power loss
+        else if (settings.Durability != Durability.Disk && !OldIsMissing && !_oldIsSynced) await writer.SyncHeldAsync().ConfigureAwait(false); // kept for history, it must be there after a power loss
         if (OldIsMissing || _old.IsNumbered || (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0) return;
 
         // Nothing keeps another writer from the old log: an empty line behind its end makes that writer's next append fail. (A numbered log
@@ -89,14 +93,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     public async ValueTask RepointAsync(StoreView view, SnapshotStream written, SnapshotEntry snapshot)
     {
         if (await written.LocateAsync(storage, state, snapshot).ConfigureAwait(false) is not { } moved) return;
-        for (var start = 0; start < moved.Count; start += Slice)
-        {
-            lock (state.Gate)
-            {
-                for (var i = start; i < Math.Min(moved.Count, start + Slice); i++) moved.Repoint(state.Records, i);
-            }
-        }
-
+        moved.Repoint(state);
         RepointTail();
         lock (state.Gate)
         {

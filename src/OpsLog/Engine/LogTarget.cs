@@ -26,15 +26,35 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
     public bool IsNumbered { get; } = storage is null || (storage.Capabilities & StorageCapabilities.Append) == 0;
 
     /// <summary>Appends; the log is <paramref name="bytes"/> longer when it returns <see cref="PutOutcome.Stored"/>, else as it was.</summary>
-    public async ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
+    public ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
     {
-        var result = IsNumbered
-            ? await storage.PutAsync(StoreKeys.Piece(Key, Pieces + 1), new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, CancellationToken.None).ConfigureAwait(false)
-            : await storage.AppendAsync(Key, bytes, Length, flush, CancellationToken.None).ConfigureAwait(false);
-        if (result.IsStored) Advance(bytes.Length);
+        ValueTask<PutResult> append;
+        try
+        {
+            append = IsNumbered
+                ? storage.PutAsync(StoreKeys.Piece(Key, Pieces + 1), new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, CancellationToken.None)
+                : storage.AppendAsync(Key, bytes, Length, flush, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            append = ValueTask.FromException<PutResult>(e); // a storage that is disposed, or faulty, need not wait to say so
+        }
+
+        return append.IsCompletedSuccessfully ? new(Appended(append.Result, bytes.Length)) : AppendedAsync(append, bytes.Length);
+    }
+
+    private async ValueTask<PutResult> AppendedAsync(ValueTask<PutResult> append, int bytes) => Appended(await append.ConfigureAwait(false), bytes);
+
+    private PutResult Appended(PutResult result, int bytes)
+    {
+        if (result.IsStored) Advance(bytes);
         IsNearlyFull |= result.IsNearlyFull;
         return result;
     }
+
+    /// <summary>Brings onto stable storage what the log holds, beside its writer. False: not done, for the writer appended just then.</summary>
+    public async ValueTask<bool> TrySyncAsync() =>
+        !IsNumbered && (await storage.AppendAsync(Key, ReadOnlyMemory<byte>.Empty, Length, Flush.Synced, CancellationToken.None).ConfigureAwait(false)).IsStored;
 
     /// <summary>Takes the log for this process: nobody else appends to it from here on.</summary>
     public ValueTask<PutResult> ClaimAsync(CancellationToken ct) =>

@@ -28,6 +28,9 @@ internal readonly record struct RecordLocation(ulong Packed)
     private const int ExtentShift = OffsetShift + OffsetBits;
     private const int MantissaBits = 3;
 
+    /// <summary>The bits from here on are the place: extent, then offset.</summary>
+    public const int PlaceShift = OffsetShift;
+
     private const ulong TombstoneFlag = 1;
 
     // Set in every location that was made: neither extent 0, offset 0 nor an erased slot can be taken for it.
@@ -75,6 +78,13 @@ internal readonly record struct RecordLocation(ulong Packed)
         return new RecordLocation(
             ((ulong)extent << ExtentShift) | ((ulong)offset << OffsetShift) | ((ulong)ClassOf(lengthHint) << HintShift)
             | PresentFlag | (tombstone ? TombstoneFlag : 0));
+    }
+
+    /// <summary>The same offset in another extent.</summary>
+    public RecordLocation In(int extent)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)extent, (uint)MaxExtent, nameof(extent));
+        return new RecordLocation((Packed & ((1UL << ExtentShift) - 1)) | ((ulong)extent << ExtentShift));
     }
 
     // A class is a small floating number, 3 bits after the leading one: (8 + mantissa) << exponent.

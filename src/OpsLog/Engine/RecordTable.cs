@@ -56,6 +56,18 @@ internal sealed partial class RecordTable
     public bool TryGet(ReadOnlySpan<byte> idWtf8, out RecordLocation location, out object? value, out RecordHandle handle) =>
         new RecordReader(Directory, _hash).TryGet(idWtf8, out location, out value, out handle);
 
+    /// <summary>What finds an id here: made once for several calls.</summary>
+    public RecordKey KeyOf(ReadOnlySpan<byte> idWtf8) => RecordKey.Of(idWtf8, _hash);
+
+    /// <inheritdoc cref="TryGet(string, out RecordLocation, out object?, out RecordHandle)"/>
+    public bool TryGet(in RecordKey key, ReadOnlySpan<byte> idWtf8, out RecordLocation location)
+    {
+        RecordSegment segment = RecordReader.SegmentOf(Directory, key.Hash);
+        int index = segment.Find(key, idWtf8);
+        location = index < 0 ? default : segment.LocationAt(index);
+        return !location.IsNone;
+    }
+
     /// <summary>
     /// The shortest way to a live record's document. Returns it if it has been made; null with <paramref name="found"/> if the record is
     /// there and its bytes must be read; their location is told by
@@ -121,6 +133,38 @@ internal sealed partial class RecordTable
     public bool Repoint(RecordHandle handle, RecordLocation from, RecordLocation to) =>
         Repoint(handle.Segment.KeyAt(handle.Index, _hash), handle.Id, from, to);
 
+    /// <summary>
+    /// The same for many records of one segment, given as a view has it. May be called beside the one caller who changes the table if that one holds
+    /// <paramref name="gate"/>: here it is taken for the change alone, which is prepared before where nobody has changed the segment since.
+    /// </summary>
+    /// <param name="seen">The segment; it never changes, for a view has it.</param>
+    /// <param name="slots">The records.</param>
+    /// <param name="to">Where each lies now.</param>
+    /// <param name="gate">Held by whoever changes the table.</param>
+    public void Repoint(RecordSegment seen, ReadOnlySpan<int> slots, ReadOnlySpan<ulong> to, Lock gate)
+    {
+        long epoch = Volatile.Read(ref _epoch);
+        RecordSegment? copy = null;
+        if (ReferenceEquals(RecordReader.SegmentOf(Directory, seen.Start), seen))
+        {
+            copy = seen.Clone(epoch);
+            for (int i = 0; i < slots.Length; i++)
+                copy.Repoint(slots[i], new RecordLocation(to[i]));
+        }
+
+        lock (gate)
+        {
+            if (copy is not null && epoch == _epoch && ReferenceEquals(RecordReader.SegmentOf(_directory, seen.Start), seen))
+            {
+                Publish(copy, copy);
+                return;
+            }
+
+            for (int i = 0; i < slots.Length; i++)
+                Repoint(new RecordHandle(seen, slots[i]), seen.LocationAt(slots[i]), new RecordLocation(to[i]));
+        }
+    }
+
     /// <summary>The table at this moment, in constant time. Later changes copy a segment before they first touch it.</summary>
     public RecordTableView View()
     {
@@ -149,8 +193,9 @@ internal sealed partial class RecordTable
         return true;
     }
 
+    /// <inheritdoc cref="Set(ReadOnlySpan{byte}, RecordLocation)"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Set(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location)
+    public void Set(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location)
     {
         if (location.IsNone)
             throw new ArgumentException("A record needs a location.", nameof(location));

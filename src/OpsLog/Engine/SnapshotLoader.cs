@@ -80,7 +80,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
     private async ValueTask<LoadedSnapshot> LoadLinesAsync(StorageKey key, SnapshotEntry? expected, Func<SnapshotHeader, StateBuilder> builderFor, CancellationToken ct)
     {
         Extent extent;
-        lock (state.Gate) extent = state.Extents.Add(new Extent(key.Value, []) { Disk = state.Disk?.Open(key.Value) });
+        lock (state.Gate) extent = state.Extents.Add(new Extent(key.Value, []) { Disk = state.Disk?.Open(key.Value), HoldsRecords = true });
         var lines = new Lines(this, key, extent, builderFor);
         await ObjectReader.ReadAsync(storage, key, 0, null, 0, part =>
         {

@@ -5,24 +5,25 @@ using OpsLog.Storage;
 namespace OpsLog.Engine;
 
 /// <summary>
-/// A snapshot of a view as the bytes of an object, made while it is read. Records come in the order their bytes lie in memory, which is
-/// several times as fast as any other order.
+/// A snapshot of a view as the bytes of an object, made while it is read. Records come in the order their bytes lie in; those that lie in an earlier
+/// snapshot are copied line by line, checksums and all.
 /// </summary>
 internal sealed class SnapshotStream : Stream
 {
     private const int BufferSize = 1 << 20;
+    private const int RecordSize = 16 << 10;
 
     private readonly Extent?[] _extents;
-    private readonly RecordHandle[] _records;
-    private readonly ulong[] _locations;
+    private readonly SnapshotOrder _order;
+    private readonly bool[] _copies; // by extent: its lines have the form that they are to have here
     private readonly SnapshotHeader _header;
     private readonly Dictionary<StampSource, int> _sources;
     private readonly SnapshotFormat _format;
+    private readonly ulong[] _written; // where each record lies in the snapshot, by its number
     private byte[] _buffer = [];
     private int _used;
     private int _read;
-    private int _next = -1; // the header comes first
-    private readonly ulong[] _written;
+    private int _next = -1; // in the order of places; the header comes first
     private readonly ArrayBufferWriter<byte> _jsonBytes = new();
     private JsonSnapshotWriter? _json;
     private long _produced;
@@ -37,35 +38,31 @@ internal sealed class SnapshotStream : Stream
     {
         _extents = view.Extents;
         _format = format;
-        _records = new RecordHandle[view.Records.Count];
-        _locations = new ulong[view.Records.Count];
-        var count = 0;
-        foreach (var entry in view.Records)
+        _order = new SnapshotOrder(view.Records);
+        _written = format == SnapshotFormat.JsonLines ? new ulong[_order.Count] : [];
+        _sources = new Dictionary<StampSource, int> { [StampSource.SingleWriter] = 0 };
+        _copies = new bool[_extents.Length];
+        foreach (var index in DistinctExtents())
         {
-            _records[count] = entry.Handle;
-            _locations[count++] = entry.Location.Packed;
+            var extent = _extents[index]!;
+            foreach (var source in extent.Sources) _sources.TryAdd(source, _sources.Count);
+            _copies[index] = extent.HoldsRecords && extent.Sources.Select((source, number) => _sources[source] == number).All(same => same);
         }
 
-        Array.Sort(_locations, _records);
-        _written = format == SnapshotFormat.JsonLines ? new ulong[count] : [];
-        _sources = new Dictionary<StampSource, int> { [StampSource.SingleWriter] = 0 };
-        foreach (var location in DistinctExtents())
-            foreach (var source in _extents[location]!.Sources)
-                _sources.TryAdd(source, _sources.Count);
         var tombstones = floor is { } limit ? Tombstones(view, limit) : [];
         _header = new SnapshotHeader
         {
             SchemaVersion = schemaVersion,
             Timestamp = timestamp,
             Format = FormatVersion.Current,
-            Count = count,
+            Count = _order.Count,
             Floor = floor ?? view.Clock,
             Logs = [.. _sources.OrderBy(s => s.Value).Select(s => new LogName(s.Key.Log, s.Key.Agent))],
             Tombstones = tombstones,
         };
     }
 
-    public long Count => _records.Length;
+    public long Count => _order.Count;
 
     /// <summary>The checksum of what was read so far.</summary>
     public uint Checksum => _checksum.Value;
@@ -83,17 +80,18 @@ internal sealed class SnapshotStream : Stream
         if (_format == SnapshotFormat.Json)
         {
             var own = new OwnForm(state);
-            var kept = new ulong[_records.Length];
+            var kept = new ulong[_order.Count];
             for (var i = 0; i < kept.Length; i++)
             {
-                var record = StoreState.Read(_extents, new RecordLocation(_locations[i]));
-                kept[i] = own.Add(_records[i].Id, record.Document, record.Clock, record.Source, false).Packed;
+                var record = StoreState.Read(_extents, _order.Location(i));
+                var number = _order.Number(i);
+                kept[number] = own.Add(_order.Id(number), record.Document, record.Clock, record.Source, false).Packed;
             }
 
-            return new MovedRecords(_records, _locations, kept, 0);
+            return new MovedRecords(_order, kept, 0);
         }
 
-        var extent = new Extent(snapshot.Name, [.. _sources.OrderBy(s => s.Value).Select(s => s.Key)]) { Disk = state.Disk?.Open(snapshot.Name) };
+        var extent = new Extent(snapshot.Name, [.. _sources.OrderBy(s => s.Value).Select(s => s.Key)]) { Disk = state.Disk?.Open(snapshot.Name), HoldsRecords = true };
         var length = await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), 0, null, 0, part =>
         {
             var taken = part.IsLast ? part.Memory.Length : part.Memory.Span.LastIndexOf((byte)'\n') + 1;
@@ -103,7 +101,7 @@ internal sealed class SnapshotStream : Stream
         }, state.Disk is null ? ObjectReader.DefaultWindow : DiskDocuments.LoadWindow, CancellationToken.None).ConfigureAwait(false);
         if (length is null) return null;
         lock (state.Gate) state.Extents.Add(extent);
-        return new MovedRecords(_records, _locations, _written, extent.Index);
+        return new MovedRecords(_order, _written, extent.Index);
     }
 
     public override bool CanRead => true;
@@ -114,7 +112,14 @@ internal sealed class SnapshotStream : Stream
 
     public override int Read(Span<byte> buffer)
     {
-        if (_read == _used && !Fill()) return 0;
+        if (_read == _used)
+        {
+            // Most records go straight to where they are wanted.
+            var made = _next >= 0 && _format == SnapshotFormat.JsonLines ? Records(buffer) : 0;
+            if (made > 0) return made;
+            if (!Fill()) return 0;
+        }
+
         var count = Math.Min(buffer.Length, _used - _read);
         _buffer.AsSpan(_read, count).CopyTo(buffer);
         _read += count;
@@ -154,39 +159,55 @@ internal sealed class SnapshotStream : Stream
     private IEnumerable<int> DistinctExtents()
     {
         var last = -1;
-        foreach (var packed in _locations)
+        for (var i = 0; i < _order.Count; i++)
         {
-            var extent = new RecordLocation(packed).Extent;
+            var extent = _order.Location(i).Extent;
             if (extent == last) continue;
             yield return last = extent;
         }
     }
 
+    // What cannot go straight to where it is wanted: the header, a record that is longer than the room there, and the 0.3.0 layout.
     private bool Fill()
     {
         _used = _read = 0;
-        if (_next > _records.Length) return false;
-        if (_buffer.Length == 0) _buffer = new byte[_records.Length < 64 ? 16 << 10 : BufferSize];
         if (_format == SnapshotFormat.Json) FillJson();
-        else FillLines();
+        else if (_next < 0) FillHeader();
+        else if (_next < _order.Count) FillRecord();
         _checksum.Append(_buffer.AsSpan(0, _used));
         _produced += _used;
         return _used > 0;
     }
 
-    private void FillLines()
+    private void FillHeader()
     {
-        if (_next < 0)
+        var header = new ArrayBufferWriter<byte>();
+        SnapshotCodec.WriteHeader(header, _header);
+        Put(header.WrittenSpan);
+        _next = 0;
+    }
+
+    private void FillRecord()
+    {
+        while ((_used = Record(_buffer)) == 0) _buffer = new byte[Math.Max(RecordSize, 2 * _buffer.Length)];
+        _next++;
+    }
+
+    // As many whole records as there is room for.
+    private int Records(Span<byte> buffer)
+    {
+        var used = 0;
+        for (; _next < _order.Count; _next++)
         {
-            var header = new ArrayBufferWriter<byte>();
-            SnapshotCodec.WriteHeader(header, _header);
-            Put(header.WrittenSpan);
-            _next = 0;
+            var length = Record(buffer[used..], used);
+            if (length == 0) break;
+            used += length;
         }
 
-        while (_next < _records.Length && Record())
-        {
-        }
+        _checksum.Append(buffer[..used]);
+        _produced += used;
+        BytesRead += used;
+        return used;
     }
 
     private void FillJson()
@@ -198,13 +219,13 @@ internal sealed class SnapshotStream : Stream
             _next = 0;
         }
 
-        for (; _next < _records.Length && _jsonBytes.WrittenCount < BufferSize; _next++)
+        for (; _next < _order.Count && _jsonBytes.WrittenCount < BufferSize; _next++)
         {
-            var record = StoreState.Read(_extents, new RecordLocation(_locations[_next]));
-            _json!.Add(_records[_next].Id, record.Document, record.Clock, _sources[record.Source]);
+            var record = StoreState.Read(_extents, _order.Location(_next));
+            _json!.Add(_order.Id(_order.Number(_next)), record.Document, record.Clock, _sources[record.Source]);
         }
 
-        if (_next == _records.Length)
+        if (_next == _order.Count)
         {
             _json!.End();
             _next++;
@@ -213,23 +234,27 @@ internal sealed class SnapshotStream : Stream
         Put(_jsonBytes.WrittenSpan);
     }
 
-    private bool Record()
+    // Writes the next record's line, as far behind what was counted last as is said; 0 if there is no room for it.
+    private int Record(Span<byte> room, int behind = 0)
     {
-        var location = new RecordLocation(_locations[_next]);
-        var id = _records[_next].Id;
-        var record = StoreState.Read(_extents, location);
-        var most = SnapshotCodec.MaxRecordLength(id.Length, record.Document.Length);
-        if (_buffer.Length - _used < most)
+        var location = _order.Location(_next);
+        var number = _order.Number(_next);
+        var extent = _extents[location.Extent]!;
+        if (_copies[location.Extent] && extent.TryWholeLine(location.Offset, out var line, out var before))
         {
-            if (_used > 0) return false;
-            _buffer = new byte[most];
+            if (room.Length <= line.Length) return 0;
+            line.CopyTo(room);
+            room[line.Length] = (byte)'\n';
+            _written[number] = RecordLocation.Create(0, _produced + behind + before, line.Length - before, false).Packed;
+            return line.Length + 1;
         }
 
-        var length = SnapshotCodec.WriteRecord(_buffer.AsSpan(_used), id, record.Document, record.Clock, _sources[record.Source], out var dataStart);
-        _written[_next] = RecordLocation.Create(0, _produced + _used + dataStart, length - 1 - dataStart, false).Packed;
-        _used += length;
-        _next++;
-        return true;
+        var id = _order.Id(number);
+        var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+        if (room.Length < SnapshotCodec.MaxRecordLength(id.Length, record.Document.Length)) return 0;
+        var length = SnapshotCodec.WriteRecord(room, id, record.Document, record.Clock, _sources[record.Source], out var dataStart);
+        _written[number] = RecordLocation.Create(0, _produced + behind + dataStart, length - 1 - dataStart, false).Packed;
+        return length;
     }
 
     private void Put(ReadOnlySpan<byte> bytes)
@@ -237,18 +262,5 @@ internal sealed class SnapshotStream : Stream
         if (_buffer.Length - _used < bytes.Length) Array.Resize(ref _buffer, _used + bytes.Length + BufferSize);
         bytes.CopyTo(_buffer.AsSpan(_used));
         _used += bytes.Length;
-    }
-}
-
-/// <summary>The records of a snapshot: where they lay, and where the same versions lie now.</summary>
-internal sealed class MovedRecords(RecordHandle[] records, ulong[] from, ulong[] to, int extent)
-{
-    public int Count => records.Length;
-
-    public void Repoint(RecordTable table, int index)
-    {
-        var location = new RecordLocation(to[index]);
-        if (extent != 0) location = RecordLocation.Create(extent, location.Offset, location.LengthHint, false);
-        table.Repoint(records[index], new RecordLocation(from[index]), location);
     }
 }

@@ -218,7 +218,7 @@ internal sealed class OwnForm(StoreState state)
 
     public RecordLocation Add(ReadOnlySpan<byte> id, ReadOnlySpan<byte> data, long clock, StampSource source, bool tombstone)
     {
-        _extent ??= state.Extents.Add(new Extent("", []));
+        _extent ??= state.Extents.Add(new Extent("", []) { HoldsRecords = true });
         var most = SnapshotCodec.MaxRecordLength(id.Length, data.Length);
         if (_slab.Length - _used < most)
         {

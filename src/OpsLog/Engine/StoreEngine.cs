@@ -1,4 +1,3 @@
-using System.Buffers;
 using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
@@ -22,6 +21,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     private readonly Follower? _follower;
     private volatile AgentSession? _agents; // of a read-only opening also once agents have come to the store
     private readonly ChangeSignal _changes;
+    private readonly SpareRequests _spare = new();
     private readonly BackgroundFlush? _flush;
     private readonly RecoveryReport _report;
     private StoreState _state;
@@ -127,30 +127,31 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         }
     }
 
-    public ValueTask<Revision> SetAsync(string id, ReadOnlySpan<byte> data, Revision? expected, CancellationToken ct)
+    /// <summary>A request to write a document into, for <see cref="SetAsync"/>.</summary>
+    public SetRequest NewSet() => _spare.Take();
+
+    /// <summary>Commits what the request says; from here on the request belongs to the engine.</summary>
+    public ValueTask<Revision> SetAsync(SetRequest request, CancellationToken ct) => Telemetry.IsMeasuringWrites ? MeasureSetAsync(request, ct) : SubmitSetAsync(request, ct);
+
+    private ValueTask<Revision> MeasureSetAsync(SetRequest request, CancellationToken ct) => Telemetry.MeasureAsync(StoreCall.Set, () => SubmitSetAsync(request, ct));
+
+    private ValueTask<Revision> SubmitSetAsync(SetRequest request, CancellationToken ct)
     {
-        var copy = ArrayPool<byte>.Shared.Rent(data.Length);
-        data.CopyTo(copy);
-        return SetAsync(new SetRequest(id, copy, data.Length, expected), copy, ct);
+        var submitted = Submit(request, ct);
+        return submitted.IsCompletedSuccessfully ? new(Done(request)) : EndSetAsync(submitted, request);
     }
 
-    private async ValueTask<Revision> SetAsync(SetRequest request, byte[] pooled, CancellationToken ct)
+    private async ValueTask<Revision> EndSetAsync(ValueTask submitted, SetRequest request)
     {
-        var measurement = Telemetry.StartWrite(StoreCall.Set);
-        try
-        {
-            await Submit(request, ct).ConfigureAwait(false);
-            measurement.Succeeded();
-            return request.Revision;
-        }
-        catch (Exception e) when (measurement.Failed(e))
-        {
-            throw;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(pooled); // read only when the request is encoded, which is over or will never be
-        }
+        await submitted.ConfigureAwait(false);
+        return Done(request);
+    }
+
+    private Revision Done(SetRequest request)
+    {
+        var revision = request.Revision;
+        if (request.IsReusable) _spare.Return(request);
+        return revision;
     }
 
     public async ValueTask<bool> DeleteAsync(string id, Revision? expected, CancellationToken ct)
@@ -169,14 +170,19 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         }
     }
 
-    public async ValueTask<int> BatchAsync(List<BatchItem> items, CancellationToken ct)
+    /// <summary>To collect a batch in, for <see cref="BatchAsync"/>.</summary>
+    public BatchItems NewBatch() => _spare.TakeBatch();
+
+    /// <summary>Commits a batch; from here on it belongs to the engine.</summary>
+    public async ValueTask<int> BatchAsync(BatchItems batch, CancellationToken ct)
     {
-        var request = new BatchRequest(items);
-        var measurement = Telemetry.StartWrite(StoreCall.Batch, items.Count);
+        var request = new BatchRequest(batch.Items);
+        var measurement = Telemetry.StartWrite(StoreCall.Batch, batch.Items.Count);
         try
         {
             await Submit(request, ct).ConfigureAwait(false);
             measurement.Succeeded();
+            _spare.Return(batch);
             return request.Written;
         }
         catch (Exception e) when (measurement.Failed(e))
@@ -218,8 +224,16 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     private ValueTask Submit(CommitRequest request, CancellationToken ct)
     {
-        ThrowIfDisposed();
-        _writer!.ThrowIfFailed();
+        try
+        {
+            ThrowIfDisposed();
+            _writer!.ThrowIfFailed();
+        }
+        catch (Exception e)
+        {
+            return ValueTask.FromException(e);
+        }
+
         return _writer.Queue.SubmitAsync(request, ct);
     }
 

@@ -2,16 +2,32 @@ using OpsLog.Format;
 
 namespace OpsLog.Engine;
 
-/// <summary>One record set.</summary>
-internal sealed class SetRequest(string id, byte[] data, int length, Revision? expected) : CommitRequest
+/// <summary>One record set. Used again for other calls, with the memory its document was written in (<see cref="SpareRequests"/>).</summary>
+internal sealed class SetRequest : CommitRequest
 {
+    private string _id = "";
+    private Revision? _expected;
+
+    /// <summary>Holds the document, and nothing else.</summary>
+    public DocumentBuffer Document { get; } = new();
+
     public Revision Revision { get; private set; }
+
+    /// <summary>Says what is to be set.</summary>
+    public void Begin(string id, Revision? expected) => (_id, _expected) = (id, expected);
 
     public override void Prepare(CommitGroup group)
     {
-        Expectation.Check(group, id, expected);
-        group.Write(new LineDraft { Id = id, Kind = OperationKind.Set, Data = data.AsMemory(0, length) });
+        Expectation.Check(group, _id, _expected);
+        group.Write(new LineDraft { Id = _id, Kind = OperationKind.Set, Data = Document.From(0) });
         Revision = group.Revision;
+    }
+
+    /// <summary>As if it were new.</summary>
+    public void Clear()
+    {
+        Reset();
+        Document.Clear();
     }
 }
 
@@ -23,13 +39,21 @@ internal sealed class DeleteRequest(string id, Revision? expected) : CommitReque
     public override void Prepare(CommitGroup group)
     {
         Expectation.Check(group, id, expected);
-        Existed = group.TryFind(id, out _);
+        Existed = group.Exists(id);
         if (Existed) group.Write(new LineDraft { Id = id, Kind = OperationKind.Delete });
     }
 }
 
-/// <summary>A change as part of a batch. No data: a delete.</summary>
-internal readonly record struct BatchItem(string Id, byte[]? Data, BatchOrigin? Origin = null);
+/// <summary>A change as part of a batch. No array: a delete.</summary>
+internal readonly record struct BatchItem(string Id, ArraySegment<byte> Data, BatchOrigin? Origin = null)
+{
+    public BatchItem(string id, byte[]? data, BatchOrigin origin)
+        : this(id, data is null ? default : new ArraySegment<byte>(data), origin)
+    {
+    }
+
+    public bool IsDelete => Data.Array is null;
+}
 
 /// <summary>What the line of a change says besides the change, when it is no plain write: what it takes back, or where the record was moved.</summary>
 internal sealed record BatchOrigin(UndoMark Mark, Stamp MarkOf = default, string? Segment = null, Stamp? Moved = null)
@@ -58,16 +82,11 @@ internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
             group.Write(new LineDraft
             {
                 Id = item.Id,
-                Kind = item.Data is null ? OperationKind.Delete : OperationKind.Set,
+                Kind = item.IsDelete ? OperationKind.Delete : OperationKind.Set,
                 Data = item.Data,
                 BatchIndex = index++,
                 BatchSize = standing.Count,
-                Mark = item.Origin?.Mark ?? UndoMark.None,
-                MarkOf = item.Origin?.MarkOf ?? default,
-                MarkTo = item.Origin?.MarkTo,
-                Noop = item.Origin?.Noop ?? false,
-                Segment = item.Origin?.Segment,
-                Moved = item.Origin?.Moved,
+                Origin = item.Origin,
             });
         }
 
@@ -76,14 +95,14 @@ internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
 
     private List<BatchItem> Effective(CommitGroup group)
     {
-        if (!items.Exists(i => i.Data is null)) return items; // a set always counts
+        if (!items.Exists(i => i.IsDelete)) return items; // a set always counts
         var present = new Dictionary<string, bool>(items.Count, StringComparer.Ordinal);
         var standing = new List<BatchItem>(items.Count);
         foreach (var item in items)
         {
-            if (item.Data is null && item.Origin?.Noop != true && !(present.TryGetValue(item.Id, out var there) ? there : group.TryFind(item.Id, out _))) continue;
+            if (item.IsDelete && item.Origin?.Noop != true && !(present.TryGetValue(item.Id, out var there) ? there : group.Exists(item.Id))) continue;
             if (OnlyIfUnmoved && item.Origin?.Moved is { } moved && group.RevisionOf(item.Id) != new Revision(moved.Clock, moved.Agent, moved.Log)) continue;
-            present[item.Id] = item.Data is not null;
+            present[item.Id] = !item.IsDelete;
             standing.Add(item);
         }
 

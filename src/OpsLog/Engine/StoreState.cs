@@ -43,11 +43,11 @@ internal sealed class StoreState(ulong hashSeed)
     }
 
     /// <summary>Takes a change of this process in.</summary>
-    public void Set(ReadOnlySpan<byte> wtf8, RecordLocation location)
+    public void Set(in RecordKey key, ReadOnlySpan<byte> wtf8, RecordLocation location)
     {
         // With one writer nothing older can come in: a deleted record needs no tombstone.
         if (location.IsTombstone && !KeepsTombstones) Records.Remove(wtf8);
-        else Records.Set(wtf8, location);
+        else Records.Set(key, wtf8, location);
     }
 
     /// <summary>Forgets deleted records that nothing older can come in for any more.</summary>

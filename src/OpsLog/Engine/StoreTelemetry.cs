@@ -33,6 +33,9 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time, bool measu
 
     public string? Name { get; } = name;
 
+    /// <summary>Whether somebody wants to know of writes.</summary>
+    public bool IsMeasuringWrites => measuresWrites && (OpsLogInstruments.Source.HasListeners() || OpsLogInstruments.Duration.Enabled);
+
     /// <summary>Begins to measure a write; tell how it ended.</summary>
     /// <param name="call">Which write.</param>
     /// <param name="batchSize">How many changes a batch holds.</param>
@@ -87,7 +90,8 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time, bool measu
         OpsLogInstruments.Duration.Record(time.GetElapsedTime(started).TotalSeconds, tags);
     }
 
-    private CallMeasurement Start(StoreCall call, int batchSize = 0)
+    /// <summary>Begins to measure a call that is no write; tell how it ended.</summary>
+    public CallMeasurement Start(StoreCall call, int batchSize = 0)
     {
         var (isTraced, isTimed) = (OpsLogInstruments.Source.HasListeners(), OpsLogInstruments.Duration.Enabled);
         if (!isTraced && !isTimed) return default;

@@ -35,6 +35,19 @@ internal sealed partial class Writer
         SwitchTo(LogTarget.None, new LogBuffer(new Extent("", []), 0), 0);
     }
 
+    private async ValueTask CommitAmongManyAsync(List<CommitRequest> requests)
+    {
+        while (await TryHaveLogAsync(requests).ConfigureAwait(false) && !await TryCommitAsync(requests).ConfigureAwait(false)) Fenced();
+    }
+
+    // A seal lies there, or what a double of this process wrote: it is read on like another's.
+    private async ValueTask<bool> AbandonLogAsync(PeerLog log)
+    {
+        _ownLogs!.Abandon(log);
+        await LeaveLogAsync().ConfigureAwait(false);
+        return false;
+    }
+
     private void Fenced()
     {
         Fencings++;

@@ -94,51 +94,70 @@ internal sealed partial class Writer : IGroupCommitter
         Volatile.Write(ref _flushedTo, buffer.Position);
     }
 
-    public async ValueTask CommitAsync(List<CommitRequest> requests)
+    public ValueTask CommitAsync(List<CommitRequest> requests)
     {
-        if (_ownLogs is null) await TryCommitAsync(requests).ConfigureAwait(false);
-        else
-            while (await TryHaveLogAsync(requests).ConfigureAwait(false) && !await TryCommitAsync(requests).ConfigureAwait(false)) Fenced();
+        if (_ownLogs is not null) return CommitAmongManyAsync(requests);
+        var committed = TryCommitAsync(requests);
+        return committed.IsCompletedSuccessfully ? default : new ValueTask(committed.AsTask());
     }
 
     // False: another writer ended the agent's log, and nothing was written. It goes on in another one.
-    private async ValueTask<bool> TryCommitAsync(List<CommitRequest> requests)
+    private ValueTask<bool> TryCommitAsync(List<CommitRequest> requests)
     {
         _group.Begin();
         _group.ChecksumBase = !_target.IsNumbered ? 0 : _durability == Durability.Buffered ? Flushed : _buffer.GroupStart;
         foreach (var request in requests) Prepare(request);
-        if (_group.Lines.IsEmpty) return true;
+        if (_group.Lines.IsEmpty) return new(true);
         if (_durability == Durability.Buffered)
         {
             _buffer.Close();
             Show(requests, long.MaxValue);
             _buffer.Stored(Stored);
-            return true;
+            return new(true);
         }
 
         var bytes = _buffer.Group;
+        var append = AppendAsync(bytes, _durability == Durability.Disk ? Flush.Synced : Flush.Written);
+        return append.IsCompletedSuccessfully ? EndCommitAsync(requests, bytes, append.Result) : EndCommitAsync(requests, bytes, append);
+    }
+
+    private async ValueTask<bool> EndCommitAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, ValueTask<PutResult> append)
+    {
+        PutResult result;
         try
         {
-            var result = await AppendAsync(bytes, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
-            if (!result.IsStored && _log is not null)
-            {
-                _ownLogs!.Abandon(_log); // a seal lies there, or what a double of this process wrote: it is read on like another's
-                await LeaveLogAsync().ConfigureAwait(false);
-                return false;
-            }
+            result = await append.ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            return await FailAsync(requests, bytes, e).ConfigureAwait(false);
+        }
 
+        return await EndCommitAsync(requests, bytes, result).ConfigureAwait(false);
+    }
+
+    private ValueTask<bool> EndCommitAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, PutResult result)
+    {
+        try
+        {
+            if (!result.IsStored && _log is not null) return AbandonLogAsync(_log);
             if (!result.IsStored) throw Fenced(result);
             _buffer.Close();
             Volatile.Write(ref _flushedTo, _buffer.Position);
             Show(requests, long.MaxValue);
             _buffer.Stored(Stored);
+            return new(true);
         }
         catch (Exception e)
         {
-            if (_log is null) await AfterFailureAsync(requests, bytes, e).ConfigureAwait(false);
-            else await EndLogAsync(requests, bytes, e).ConfigureAwait(false);
+            return FailAsync(requests, bytes, e);
         }
+    }
 
+    private async ValueTask<bool> FailAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)
+    {
+        if (_log is null) await AfterFailureAsync(requests, bytes, cause).ConfigureAwait(false);
+        else await EndLogAsync(requests, bytes, cause).ConfigureAwait(false);
         return true;
     }
 
@@ -186,6 +205,19 @@ internal sealed partial class Writer : IGroupCommitter
     /// <summary>Brings the log onto stable storage. With flushes held, from an exclusive request.</summary>
     public ValueTask SyncHeldAsync() => _target.IsNumbered ? ValueTask.CompletedTask : SyncOrPoisonAsync();
 
+    /// <summary>Brings onto stable storage what is acknowledged, while requests are committed. False: it was not done, try again.</summary>
+    public async ValueTask<bool> TrySyncAsync()
+    {
+        try
+        {
+            return await _target.TrySyncAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw Poison(e as OpsLogException ?? Failed(e));
+        }
+    }
+
     /// <summary>The log has got bytes behind its end that are no lines of ours. Only from an exclusive request, or before the first commit.</summary>
     public void Skip(byte[] bytes)
     {
@@ -213,19 +245,17 @@ internal sealed partial class Writer : IGroupCommitter
     private async ValueTask FlushRangeAsync(long from, long to, Flush flush)
     {
         if (from >= to) return;
-        var bytes = new byte[to - from];
-        for (var at = from; at < to;)
-        {
-            var span = _buffer.Extent.From(at);
-            span = span[..(int)Math.Min(span.Length, to - at)];
-            span.CopyTo(bytes.AsSpan((int)(at - from)));
-            at += span.Length;
-        }
-
         try
         {
-            var result = await AppendAsync(bytes, flush).ConfigureAwait(false);
-            if (!result.IsStored) throw Fenced(result);
+            // Numbered logs get one object; elsewhere each piece of memory is appended from where it lies.
+            for (var at = from; at < to;)
+            {
+                var bytes = _target.IsNumbered ? Copy(at, to) : _buffer.Extent.MemoryFrom(at, to);
+                at += bytes.Length;
+                var result = await AppendAsync(bytes, at < to ? Flush.Written : flush).ConfigureAwait(false);
+                if (!result.IsStored) throw Fenced(result);
+            }
+
             Stored = to;
         }
         catch (Exception e)
@@ -235,14 +265,35 @@ internal sealed partial class Writer : IGroupCommitter
         }
     }
 
-    private async ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
+    private byte[] Copy(long from, long to)
+    {
+        var bytes = new byte[to - from];
+        for (var at = from; at < to;)
+        {
+            var piece = _buffer.Extent.MemoryFrom(at, to);
+            piece.CopyTo(bytes.AsMemory((int)(at - from)));
+            at += piece.Length;
+        }
+
+        return bytes;
+    }
+
+    private ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
     {
         var started = _telemetry.AppendStarts(flush);
-        var result = await _target.AppendAsync(bytes, flush).ConfigureAwait(false);
+        var append = _target.AppendAsync(bytes, flush);
+        return append.IsCompletedSuccessfully ? new(Appended(append.Result, bytes.Length, started)) : AppendedAsync(append, bytes.Length, started);
+    }
+
+    private async ValueTask<PutResult> AppendedAsync(ValueTask<PutResult> append, int bytes, long started) =>
+        Appended(await append.ConfigureAwait(false), bytes, started);
+
+    private PutResult Appended(PutResult result, int bytes, long started)
+    {
         _telemetry.AppendEnded(started);
         if (!result.IsStored) return result;
         Appends++;
-        AppendedBytes += bytes.Length;
+        AppendedBytes += bytes;
         return result;
     }
 
@@ -291,8 +342,8 @@ internal sealed partial class Writer : IGroupCommitter
 
     private void Apply(in CommitGroup.Line line)
     {
-        if (_log is null) _state.Set(_group.IdOf(line), line.Location);
-        else if (!line.Noop && ((line.Clock > _state.Clock && line.Location.IsLive) || Wins(line))) _state.Set(_group.IdOf(line), line.Location);
+        var id = _group.IdOf(line);
+        if (_log is null || (!line.Noop && ((line.Clock > _state.Clock && line.Location.IsLive) || Wins(line)))) _state.Set(line.Key, id, line.Location);
         _state.Clock = Math.Max(_state.Clock, line.Clock);
         LogOperations++;
         Operations++;

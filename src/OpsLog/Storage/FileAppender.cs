@@ -55,11 +55,13 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
     /// <summary>Appends if the file is open; null if it is closed and has to be opened first.</summary>
     public PutResult? TryAppend(ReadOnlySpan<byte> bytes, long expectedLength, Flush flush)
     {
+        SafeFileHandle? synced = null;
         lock (_lock)
         {
             if (_file is null) return null;
             if (_length != expectedLength)
                 return new PutResult(PutOutcome.Conflict, Detail: $"The object is {_length} bytes long, not {expectedLength}.");
+            if (bytes.IsEmpty && flush == Flush.Synced) synced = _file;
             try
             {
                 if (!bytes.IsEmpty)
@@ -76,9 +78,11 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
                 throw FileFaults.Translate(e, "append to", path, outcomeUnknown: !untouched);
             }
 
-            if (flush == Flush.Synced) Sync(_file);
-            return default(PutResult);
+            if (flush == Flush.Synced && synced is null) Sync(_file);
         }
+
+        // A sync alone holds up no append beside it.
+        return synced is null ? default(PutResult) : SyncBeside(synced);
     }
 
     /// <summary>
@@ -103,6 +107,25 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
             _released = true;
             Close();
             claim.Dispose();
+        }
+    }
+
+    private PutResult SyncBeside(SafeFileHandle file)
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(file);
+            return default;
+        }
+        catch (ObjectDisposedException)
+        {
+            return new PutResult(PutOutcome.Conflict, Detail: "An append beside the sync has failed.");
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            lock (_lock)
+                if (ReferenceEquals(_file, file)) Close();
+            throw FileFaults.SyncFailed(e, path);
         }
     }
 

@@ -15,7 +15,8 @@ namespace OpsLog.Storage;
 /// <para>No folder is made by reading, and nothing is written through a symbolic link below the root. Lock files, temporary files and
 /// anything whose name is not a key are no objects: not listed, not read, never written.</para>
 /// <para>A version is the file's length, its modification time in 100 ns and, up to 16 KiB, a checksum of its content; finding it is
-/// one look at the file and at most one read of 16 KiB, so that a read of no bytes is a cheap "has it changed".</para>
+/// one look at the file and at most one read of 16 KiB. A read of no bytes is a cheap "has it changed": on a local file system one look, as long
+/// as it has not.</para>
 /// </remarks>
 public sealed partial class FileStorage : IOpsStorage
 {
@@ -25,6 +26,7 @@ public sealed partial class FileStorage : IOpsStorage
     private readonly FileStorageOptions _options;
     private readonly FileFolders _folders;
     private readonly FileNonces _nonces;
+    private readonly FileLooks _looks;
     private readonly ConcurrentDictionary<StorageKey, FileAppender> _appenders = new();
     private readonly SemaphoreSlim _claiming = new(1, 1);
     private FileAppender? _recent;
@@ -43,6 +45,7 @@ public sealed partial class FileStorage : IOpsStorage
         _options = new FileStorageOptions { TimeProvider = options.TimeProvider, Random = options.Random, MapReads = options.MapReads };
         _folders = new FileFolders(_root, _options);
         _nonces = new FileNonces(_options.Random);
+        _looks = new FileLooks(_root, _options.TimeProvider);
     }
 
     /// <summary>The folder, as a full path.</summary>
@@ -62,11 +65,12 @@ public sealed partial class FileStorage : IOpsStorage
         StorageGuard.RequireName(key);
         StorageGuard.RequireRange(range);
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<StoredObject?>(cancellationToken);
-        if (FileNames.RelativePath(key) is not { } relative) return default;
-        var path = Path.Join(_root, relative);
         try
         {
-            return new(Read(key, path, range));
+            if (range.Length == 0 && _looks.Find(key) is { } known) return new(known);
+            if (FileNames.RelativePath(key) is not { } relative) return default;
+            var path = Path.Join(_root, relative);
+            return new(range.Length == 0 ? Look(key, path, range) : Read(key, path, range));
         }
         catch (StorageException e)
         {
@@ -74,7 +78,7 @@ public sealed partial class FileStorage : IOpsStorage
         }
         catch (Exception e) when (FileFaults.IsFault(e))
         {
-            return ValueTask.FromException<StoredObject?>(FileFaults.Translate(e, "read", path));
+            return ValueTask.FromException<StoredObject?>(FileFaults.Translate(e, "read", Path.Join(_root, FileNames.RelativePath(key))));
         }
     }
 
@@ -146,6 +150,15 @@ public sealed partial class FileStorage : IOpsStorage
         {
             _claiming.Release();
         }
+    }
+
+    // A read of no bytes: asks whether there is something new.
+    private StoredObject? Look(StorageKey key, string path, ByteRange range)
+    {
+        var before = _appenders.ContainsKey(key) ? null : _looks.Before(path);
+        var found = Read(key, path, range);
+        if (before is not null && found is not null) _looks.Keep(key, before, found);
+        return found;
     }
 
     private StoredObject? Read(StorageKey key, string path, ByteRange range)

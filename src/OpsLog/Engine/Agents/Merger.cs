@@ -121,8 +121,10 @@ internal sealed class Merger : IDisposable
     {
         var operations = 0;
         if (!ReferenceEquals(manifest, CaughtUpWith)) operations += await EnterAsync(manifest, ct).ConfigureAwait(false);
-        foreach (var log in Logs)
+        var logs = Logs;
+        for (var i = 0; i < logs.Count; i++) // by number: with nothing new nothing is allocated
         {
+            var log = logs[i];
             if (log.IsOwn || log.IsSealed) continue;
             var read = await ReadOnAsync(log, isRetired: false, ct).ConfigureAwait(false);
             if (read >= 0) operations += read;
@@ -285,7 +287,11 @@ internal sealed class Merger : IDisposable
     private async ValueTask<int> ReadOnAsync(PeerLog log, bool isRetired, CancellationToken ct)
     {
         if (await HasMoreAsync(log, isRetired, ct).ConfigureAwait(false) is not { } hasMore) return -1;
-        if (!hasMore) return 0;
+        return hasMore ? await ReadMoreAsync(log, ct).ConfigureAwait(false) : 0;
+    }
+
+    private async ValueTask<int> ReadMoreAsync(PeerLog log, CancellationToken ct)
+    {
         var scanner = new LogScanner(new LogSource(log.Entry.Name, log.Clock, log.Entry.Agent), _settings.Recovery == Recovery.Strict ? Recovery.TolerateTornTail : _settings.Recovery)
         {
             WaitsForMore = true,

@@ -1,0 +1,120 @@
+using System.Diagnostics;
+
+namespace OpsLog.Compare.Workloads;
+
+/// <summary>What each operation of OpsLog costs in stores that are ten times as large from row to row: nothing but opening and the checkpoint may grow.</summary>
+internal static class GrowthTable
+{
+    private const int Operations = 1000;
+    private const int News = 100;
+    private const int Smallest = 1_000;
+
+    public static async Task<Findings> MeasureAsync(Settings settings, Workspace workspace, string file)
+    {
+        var head = Machine.Describe(settings);
+        Console.Write(head);
+        var tables = new Dictionary<string, Result>();
+        for (long size = Smallest; size <= settings.MostGrowth; size *= 10)
+        {
+            var folder = workspace.Fresh();
+            await FillAsync(folder, (int)size);
+            for (var round = 0; round < settings.Rounds; round++)
+            {
+                foreach (var (title, unit, figure) in await RoundAsync(folder, (int)size))
+                {
+                    if (!tables.TryGetValue(title, out var table)) tables[title] = table = new Result("growth", title, unit, "");
+                    var name = Figures.Records((int)size) + " records";
+                    if (table.Rows.Count == 0 || table.Rows[^1].Name != name) table.Rows.Add(new Row(name, ""));
+                    table.Rows[^1].Figures.Add(figure);
+                    table.Rows[^1].Ratios.Add(figure / table.Rows[0].Figures[round]);
+                    Console.Error.WriteLine($"growth round {round + 1}, {name}, {title}: {Figures.Text(figure)} {unit}");
+                }
+            }
+
+            Workspace.Delete(folder);
+            new Findings(head, [.. tables.Values]).Save(file);
+        }
+
+        foreach (var table in tables.Values) Console.Write(Report.Markdown(table));
+        return new Findings(head, [.. tables.Values]);
+    }
+
+    private static async Task FillAsync(string folder, int size)
+    {
+        await using var store = await OpenAsync(folder);
+        var job = new Job(JobKind.Fill, folder);
+        for (var first = 0; first < size; first += Operations)
+        {
+            await store.BatchAsync(batch =>
+            {
+                for (var i = first; i < Math.Min(size, first + Operations); i++) batch.Set(job.Id(i), Items.Make(i));
+            });
+        }
+
+        await store.CompactAsync();
+    }
+
+    private static async Task<List<(string Title, string Unit, double Figure)>> RoundAsync(string folder, int size)
+    {
+        var found = new List<(string, string, double)>();
+        var random = new Random(size);
+        var ids = Enumerable.Range(0, Operations).Select(_ => Items.Id(random.Next(size))).ToArray();
+        var items = Items.Make(Operations, 0, Environment.TickCount % 1000);
+        var start = Stopwatch.GetTimestamp();
+        await using (var store = await OpenAsync(folder))
+        {
+            found.Add(("Opening, for each record", "ns", Figures.Nanoseconds(size, start)));
+            foreach (var id in ids) _ = store[id]; // the first read makes the document
+            found.Add(("Get", "ns", Mean(ids.Length, i => store.TryGetValue(ids[i], out _))));
+            found.Add(("Put, `Os`", "µs", await MedianAsync(Operations, async i => await store.SetAsync(ids[i], items[i])) / 1000));
+            found.Add(("Undo, `Os`", "µs", await MedianAsync(News, async _ => await store.UndoAsync()) / 1000));
+            start = Stopwatch.GetTimestamp();
+            await store.CompactAsync();
+            found.Add(("Checkpoint, for each record", "ns", Figures.Nanoseconds(size, start)));
+        }
+
+        // Agents make a store theirs: the single writer's next opening takes it back.
+        await using var writer = await OpenAsync(folder, "writer");
+        await using var reader = await OpenAsync(folder, "reader");
+        var times = new List<double>();
+        for (var time = 0; time < 20; time++)
+        {
+            for (var i = 0; i < News; i++) await writer.SetAsync(ids[i], items[(i + time) % items.Length]);
+            start = Stopwatch.GetTimestamp();
+            await reader.RefreshAsync();
+            times.Add(Figures.Nanoseconds(1, start) / 1000);
+        }
+
+        found.Add(("Refresh of 100 operations of another agent", "µs", Figures.Median(times)));
+        return found;
+    }
+
+    private static ValueTask<OpsStore<Item>> OpenAsync(string folder, string? agent = null) => OpsStore<Item>.OpenAsync(folder, new OpsStoreOptions
+    {
+        JsonTypeInfo = ItemJson.Default.Item,
+        AgentId = agent,
+        Durability = Durability.Os,
+        Checkpoint = new CheckpointOptions { Automatic = false },
+    });
+
+    private static double Mean(int count, Action<int> call)
+    {
+        for (var i = 0; i < count; i++) call(i);
+        var start = Stopwatch.GetTimestamp();
+        for (var i = 0; i < count; i++) call(i);
+        return Figures.Nanoseconds(count, start);
+    }
+
+    private static async Task<double> MedianAsync(int count, Func<int, Task> call)
+    {
+        var times = new double[count];
+        for (var i = 0; i < count; i++)
+        {
+            var start = Stopwatch.GetTimestamp();
+            await call(i);
+            times[i] = Figures.Nanoseconds(1, start);
+        }
+
+        return Figures.Median(times);
+    }
+}
