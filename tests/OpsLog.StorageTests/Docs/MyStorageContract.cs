@@ -42,7 +42,5 @@ internal sealed class MyStorage(string container) : IOpsStorage
 
     public ValueTask DeleteAsync(StorageKey key, CancellationToken cancellationToken) => _objects.DeleteAsync(key, cancellationToken);
 
-    public ValueTask ReleaseAsync(StorageKey key, CancellationToken cancellationToken) => _objects.ReleaseAsync(key, cancellationToken);
-
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -45,7 +45,7 @@ public sealed class TestingReadme
         }
     }
 
-    private static async Task CheckWhatIsLeft(IOpsStorage storage)
+    private static async Task CheckWhatIsLeft(CrashableStorage storage)
     {
         await using var left = await storage.ReadAsync(s_key, ByteRange.All, CancellationToken.None);
         Assert.Equal(1, left!.Length); // a put is durable when it returns, and all or nothing
