@@ -41,11 +41,18 @@ internal sealed partial class Writer
     }
 
     // A seal lies there, or what a double of this process wrote: it is read on like another's.
-    private async ValueTask<bool> AbandonLogAsync(PeerLog log)
+    private async ValueTask<bool> AbandonLogAsync(PeerLog log, List<CommitRequest> requests, ReadOnlyMemory<byte> bytes)
     {
-        _ownLogs!.Abandon(log);
-        await LeaveLogAsync().ConfigureAwait(false);
-        return false;
+        try
+        {
+            _ownLogs!.Abandon(log);
+            await LeaveLogAsync().ConfigureAwait(false);
+            return false;
+        }
+        catch (Exception e)
+        {
+            return await FailAsync(requests, bytes, e).ConfigureAwait(false);
+        }
     }
 
     private void Fenced()

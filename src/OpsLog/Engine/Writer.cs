@@ -139,7 +139,7 @@ internal sealed partial class Writer : IGroupCommitter
     {
         try
         {
-            if (!result.IsStored && _log is not null) return AbandonLogAsync(_log);
+            if (!result.IsStored && _log is not null) return AbandonLogAsync(_log, requests, bytes);
             if (!result.IsStored) throw Fenced(result);
             _buffer.Close();
             Volatile.Write(ref _flushedTo, _buffer.Position);
