@@ -49,7 +49,7 @@ public sealed class PollyTests
         try
         {
             await using var history = new GZipStream(File.OpenRead(Path.Combine(s_bundle, "polly-history.jsonl.gz")), CompressionMode.Decompress);
-            await RunAsync(settings, history, "apply", location, "--concurrency", "128");
+            await RunAsync(settings, history, "apply", location, "--concurrency", "1024");
             var tree = new List<string>();
             foreach (var line in (await RunAsync(settings, null, "export", location)).Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
