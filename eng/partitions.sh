@@ -10,9 +10,10 @@ agents=(a b c)
 [ "$(id -u)" -eq 0 ] || { echo "partitions.sh needs root: it makes network namespaces." >&2; exit 2; }
 command -v ip > /dev/null || { echo "partitions.sh needs iproute2." >&2; exit 2; }
 [ -f src/OpsLog.Cli/bin/Release/net10.0/OpsLog.Cli.dll ] || dotnet build src/OpsLog.Cli -c Release -v:q -clp:NoSummary
-opslog=(dotnet "$PWD/src/OpsLog.Cli/bin/Release/net10.0/OpsLog.Cli.dll")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/opslog-partitions.XXXXXX")
+cp -r src/OpsLog.Cli/bin/Release/net10.0 "$work/tool" # whoever builds meanwhile changes nothing here
+opslog=(dotnet "$work/tool/OpsLog.Cli.dll")
 space() { echo "opslog-$1-$$"; }
 hub=$(space hub)
 inside() { ip netns exec "$(space "$1")" timeout -k 5 "$limit" "${@:2}"; }

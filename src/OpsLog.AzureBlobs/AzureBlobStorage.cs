@@ -17,17 +17,14 @@ namespace OpsLog.AzureBlobs;
 /// </remarks>
 public sealed class AzureBlobStorage : IOpsStorage
 {
-    private const long LongestBlob = 1L << 50; // longer than the service allows
-
     private readonly AzureRequests _requests;
     private readonly AzureAppend _append;
     private readonly PutCalls _calls;
     private readonly KeyMap _names;
     private readonly RetrySettings _settings;
-    private readonly PartReader _reader;
+    private readonly BucketReader _reader;
     private readonly int _partSize;
     private readonly int _parallel;
-    private volatile bool _hasContainer;
     private volatile bool _disposed;
 
     /// <summary>Makes the storage. Sends nothing: a container that is not there shows at the first call.</summary>
@@ -53,7 +50,12 @@ public sealed class AzureBlobStorage : IOpsStorage
         _requests = new AzureRequests(AzureClient.ContainerOf(container, options));
         _calls = new PutCalls(AzureFaults.Of, AzureFaults.IsRefused, _requests.LookAsync);
         _append = new AzureAppend(_requests, _settings, options.AppendsPerBlob, _partSize);
-        _reader = new PartReader(ReadPartAsync, _partSize, _parallel);
+        var reads = new ReadCalls($"the container '{container}'", AzureFaults.Of, _requests.LookAsync, _requests.GetAsync, async ct =>
+        {
+            await _requests.ListAsync(_names.Prefix, null, ct).ConfigureAwait(false);
+            return true;
+        });
+        _reader = new BucketReader(_names, _settings, reads, _partSize, _parallel);
     }
 
     /// <summary>The container.</summary>
@@ -75,24 +77,12 @@ public sealed class AzureBlobStorage : IOpsStorage
     public static AzureBlobStorage FromUri(string uri, AzureBlobStorageOptions? options = null)
     {
         var location = new LocationUri(uri, "azblob", "account", "endpoint");
-        options ??= new AzureBlobStorageOptions();
         LocationUri.RequireEndpoint(location["endpoint"], nameof(uri));
-        return new AzureBlobStorage(location.Container, new AzureBlobStorageOptions
-        {
-            Prefix = location.Prefix.Length > 0 ? location.Prefix : options.Prefix,
-            Account = location["account"] ?? options.Account,
-            Endpoint = location["endpoint"] ?? options.Endpoint,
-            ConnectionString = options.ConnectionString,
-            Credential = options.Credential,
-            RetryBudget = options.RetryBudget,
-            RequestTimeout = options.RequestTimeout,
-            PartSize = options.PartSize,
-            Parallelism = options.Parallelism,
-            AppendsPerBlob = options.AppendsPerBlob,
-            TimeProvider = options.TimeProvider,
-            Random = options.Random,
-            ConfigureClient = options.ConfigureClient,
-        });
+        var settings = options?.Copy() ?? new AzureBlobStorageOptions();
+        if (location.Prefix.Length > 0) settings.Prefix = location.Prefix;
+        settings.Endpoint = location["endpoint"] ?? settings.Endpoint;
+        settings.Account = location["account"] ?? settings.Account;
+        return new AzureBlobStorage(location.Container, settings);
     }
 
     /// <summary>Makes <c>azblob://</c> known to <see cref="StorageSchemes"/>. May be called more than once.</summary>
@@ -101,29 +91,18 @@ public sealed class AzureBlobStorage : IOpsStorage
 
     /// <inheritdoc/>
     /// <remarks>Up to 256 MiB come as an array, more as a stream. A range of no bytes is a look at the blob: one small request.</remarks>
-    public async ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken)
+    public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        StorageGuard.RequireName(key);
-        StorageGuard.RequireRange(range);
-        cancellationToken.ThrowIfCancellationRequested();
-        if (!_names.CanName(key)) return null;
-        var found = await _reader.ReadAsync(key, range, cancellationToken).ConfigureAwait(false);
-        if (found is not null) _hasContainer = true;
-        else await RequireContainerAsync(cancellationToken).ConfigureAwait(false);
-        return found;
+        return _reader.ReadAsync(key, range, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        StorageGuard.RequireName(key);
-        ArgumentNullException.ThrowIfNull(content);
-        cancellationToken.ThrowIfCancellationRequested();
+        if (GuardedPut.Check(key, content, condition, cancellationToken) is { } refused) return refused;
         var name = _names.NameOf(key);
-        if (condition.Kind == PutConditionKind.IfVersion && PutMarks.Of(condition.Version) is null)
-            return new PutResult(PutOutcome.Conflict, Detail: "No object has such a version.");
         var put = new GuardedPut(_calls, _settings, key, name, condition);
         ETag? ifMatch = put.EntityTag is { } tag ? new ETag(tag) : null;
         var source = new PartSource(content, _partSize);
@@ -187,20 +166,5 @@ public sealed class AzureBlobStorage : IOpsStorage
     {
         _disposed = true;
         return ValueTask.CompletedTask;
-    }
-
-    private ValueTask<ObjectBytes?> ReadPartAsync(StorageKey key, long offset, long count, CancellationToken ct)
-    {
-        var name = _names.NameOf(key);
-        return _settings.RunAsync(
-            $"read '{key}'", token => count == 0 || offset >= LongestBlob ? _requests.LookAsync(name, token) : _requests.GetAsync(name, offset, count, token), AzureFaults.Of, ct);
-    }
-
-    // A look at a blob says "not there" of a missing container too; that is an error, not an empty store.
-    private async ValueTask RequireContainerAsync(CancellationToken ct)
-    {
-        if (_hasContainer) return;
-        await _settings.RunAsync($"list the container '{Container}'", token => _requests.ListAsync(_names.Prefix, null, token), AzureFaults.Of, ct).ConfigureAwait(false);
-        _hasContainer = true;
     }
 }

@@ -60,4 +60,7 @@ public sealed class AzureBlobStorageOptions
     /// Default: <see langword="null"/>.
     /// </summary>
     public Action<BlobClientOptions>? ConfigureClient { get; set; }
+
+    /// <summary>One's own, that may be changed.</summary>
+    internal AzureBlobStorageOptions Copy() => (AzureBlobStorageOptions)MemberwiseClone();
 }

@@ -23,7 +23,6 @@ namespace OpsLog.S3;
 public sealed class S3Storage : IOpsStorage
 {
     private const string DefaultRegion = "us-east-1";
-    private const long LongestObject = 1L << 50; // longer than any server allows
 
     private readonly AmazonS3Client _client;
     private readonly S3Requests _requests;
@@ -31,10 +30,9 @@ public sealed class S3Storage : IOpsStorage
     private readonly PutCalls _calls;
     private readonly KeyMap _names;
     private readonly RetrySettings _settings;
-    private readonly PartReader _reader;
+    private readonly BucketReader _reader;
     private readonly int _partSize;
     private readonly int _parallel;
-    private volatile bool _hasBucket;
     private volatile bool _disposed;
 
     /// <summary>Makes the storage. Sends nothing: a bucket that is not there shows at the first call.</summary>
@@ -58,7 +56,12 @@ public sealed class S3Storage : IOpsStorage
         _requests = new S3Requests(_client, bucket);
         _calls = new PutCalls(S3Faults.Of, S3Faults.IsRefused, _requests.HeadAsync);
         _probe = new S3Probe(_requests, _settings, _names.Prefix);
-        _reader = new PartReader(ReadPartAsync, _partSize, _parallel);
+        var reads = new ReadCalls($"the bucket '{bucket}'", S3Faults.Of, _requests.HeadAsync, _requests.GetAsync, async ct =>
+        {
+            await _requests.ListAsync(_names.Prefix, null, null, 1, ct).ConfigureAwait(false);
+            return true;
+        });
+        _reader = new BucketReader(_names, _settings, reads, _partSize, _parallel);
     }
 
     /// <summary>The bucket.</summary>
@@ -80,23 +83,12 @@ public sealed class S3Storage : IOpsStorage
     public static S3Storage FromUri(string uri, S3StorageOptions? options = null)
     {
         var location = new LocationUri(uri, "s3", "endpoint", "region");
-        options ??= new S3StorageOptions();
         LocationUri.RequireEndpoint(location["endpoint"], nameof(uri));
-        return new S3Storage(location.Container, new S3StorageOptions
-        {
-            Prefix = location.Prefix.Length > 0 ? location.Prefix : options.Prefix,
-            Endpoint = location["endpoint"] ?? options.Endpoint,
-            Region = location["region"] ?? options.Region,
-            Credentials = options.Credentials,
-            ForcePathStyle = options.ForcePathStyle,
-            RetryBudget = options.RetryBudget,
-            RequestTimeout = options.RequestTimeout,
-            PartSize = options.PartSize,
-            Parallelism = options.Parallelism,
-            TimeProvider = options.TimeProvider,
-            Random = options.Random,
-            ConfigureClient = options.ConfigureClient,
-        });
+        var settings = options?.Copy() ?? new S3StorageOptions();
+        if (location.Prefix.Length > 0) settings.Prefix = location.Prefix;
+        settings.Endpoint = location["endpoint"] ?? settings.Endpoint;
+        settings.Region = location["region"] ?? settings.Region;
+        return new S3Storage(location.Container, settings);
     }
 
     /// <summary>Makes <c>s3://</c> known to <see cref="StorageSchemes"/>. May be called more than once.</summary>
@@ -105,29 +97,18 @@ public sealed class S3Storage : IOpsStorage
 
     /// <inheritdoc/>
     /// <remarks>Up to 256 MiB come as an array, more as a stream. A range of no bytes is a look at the object: one small request.</remarks>
-    public async ValueTask<StoredObject?> ReadAsync(StorageKey key, Storage.ByteRange range, CancellationToken cancellationToken)
+    public ValueTask<StoredObject?> ReadAsync(StorageKey key, Storage.ByteRange range, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        StorageGuard.RequireName(key);
-        StorageGuard.RequireRange(range);
-        cancellationToken.ThrowIfCancellationRequested();
-        if (!_names.CanName(key)) return null;
-        var found = await _reader.ReadAsync(key, range, cancellationToken).ConfigureAwait(false);
-        if (found is not null) _hasBucket = true;
-        else await RequireBucketAsync(cancellationToken).ConfigureAwait(false);
-        return found;
+        return _reader.ReadAsync(key, range, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        StorageGuard.RequireName(key);
-        ArgumentNullException.ThrowIfNull(content);
-        cancellationToken.ThrowIfCancellationRequested();
+        if (GuardedPut.Check(key, content, condition, cancellationToken) is { } refused) return refused;
         var name = _names.NameOf(key);
-        if (condition.Kind == PutConditionKind.IfVersion && PutMarks.Of(condition.Version) is null)
-            return new PutResult(PutOutcome.Conflict, Detail: "No object has such a version.");
         var isConditional = condition.Kind != PutConditionKind.Always;
         var form = isConditional ? await _probe.FormAsync(cancellationToken).ConfigureAwait(false) : EntityTagForm.Quoted;
         var put = new GuardedPut(_calls, _settings, key, name, condition);
@@ -137,7 +118,7 @@ public sealed class S3Storage : IOpsStorage
         if (source.IsAtEnd) return await PutWholeAsync(put, ifMatch, new ReadOnlyMemoryStream(first), cancellationToken).ConfigureAwait(false);
         if (!isConditional || await _probe.UploadsHonourAsync(cancellationToken).ConfigureAwait(false))
             return await new S3Upload(_requests, _settings, put, ifMatch, key, _parallel).SendAsync(first, source, cancellationToken).ConfigureAwait(false);
-        return await PutWholeAsync(put, ifMatch, await PartsStream.CollectAsync(first, source, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return await PutWholeAsync(put, ifMatch, new ReadOnlyMemoryStream(await PartSequence.CollectAsync(first, source, cancellationToken).ConfigureAwait(false)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Object storage has no append.</summary>
@@ -237,19 +218,4 @@ public sealed class S3Storage : IOpsStorage
 
     private ValueTask<PutResult> PutWholeAsync(GuardedPut put, string? ifMatch, Stream content, CancellationToken ct) =>
         put.SendAsync(token => _requests.PutAsync(put.Name, content, put.Marks, ifMatch, put.IfAbsent, token), readsBackAlways: false, ct);
-
-    private ValueTask<ObjectBytes?> ReadPartAsync(StorageKey key, long offset, long count, CancellationToken ct)
-    {
-        var name = _names.NameOf(key);
-        return _settings.RunAsync(
-            $"read '{key}'", token => count == 0 || offset >= LongestObject ? _requests.HeadAsync(name, token) : _requests.GetAsync(name, offset, count, token), S3Faults.Of, ct);
-    }
-
-    // A look at an object says "not there" of a missing bucket too; that is an error, not an empty store.
-    private async ValueTask RequireBucketAsync(CancellationToken ct)
-    {
-        if (_hasBucket) return;
-        await _settings.RunAsync($"list the bucket '{Bucket}'", token => _requests.ListAsync(_names.Prefix, null, null, 1, token), S3Faults.Of, ct).ConfigureAwait(false);
-        _hasBucket = true;
-    }
 }

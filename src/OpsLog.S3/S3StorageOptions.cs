@@ -51,4 +51,7 @@ public sealed class S3StorageOptions
     /// Default: <see langword="null"/>.
     /// </summary>
     public Action<AmazonS3Config>? ConfigureClient { get; set; }
+
+    /// <summary>One's own, that may be changed.</summary>
+    internal S3StorageOptions Copy() => (S3StorageOptions)MemberwiseClone();
 }

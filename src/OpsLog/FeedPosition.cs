@@ -13,6 +13,8 @@ public readonly struct FeedPosition : IEquatable<FeedPosition>
 
     internal FeedPosition(object place) => _place = place;
 
+    internal FeedCursor? FeedCursor => _place as FeedCursor ?? (_place is string text && FeedCursor.TryParse(text, out var cursor) ? cursor : null);
+
     internal AgentCursor? AgentCursor => _place as AgentCursor ?? (_place is string text ? AgentCursor.TryParse(text) : null);
 
     /// <summary>The start of the feed: everything that is retained.</summary>

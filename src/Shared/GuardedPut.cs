@@ -28,6 +28,15 @@ internal sealed class GuardedPut
         Marks = condition.Kind == PutConditionKind.Always ? PutMarks.Over(_mark) : (_replaced?.Marks ?? default).Add(_mark);
     }
 
+    /// <summary>Checks what a put is called with; a result, if it needs no request: no object can have such a version.</summary>
+    public static PutResult? Check(StorageKey key, Stream content, PutCondition condition, CancellationToken ct)
+    {
+        StorageGuard.RequireName(key);
+        ArgumentNullException.ThrowIfNull(content);
+        ct.ThrowIfCancellationRequested();
+        return condition.Kind == PutConditionKind.IfVersion && PutMarks.Of(condition.Version) is null ? new PutResult(PutOutcome.Conflict, Detail: "No object has such a version.") : null;
+    }
+
     public string Name { get; }
 
     /// <summary>The metadata to send along.</summary>

@@ -23,6 +23,7 @@ internal sealed class Checkpointer : IDisposable
     private List<string> _collected = [];
     private bool _logIsMissing;
     private readonly LogEnd _logEnd;
+    private readonly bool _logMayBeSealed;
     private readonly long _logTaken;
     private readonly IReadOnlyDictionary<string, long> _finalLengths;
     private long _snapshotBytes;
@@ -40,7 +41,7 @@ internal sealed class Checkpointer : IDisposable
         LogIsOurs = opened.LogIsOurs;
         History = opened.History;
         _logIsMissing = opened.LogIsMissing;
-        _logTaken = opened.LogTaken;
+        (_logTaken, _logMayBeSealed) = (opened.LogTaken, opened.LogMayBeSealed);
         _finalLengths = opened.FinalLengths;
     }
 
@@ -82,9 +83,9 @@ internal sealed class Checkpointer : IDisposable
     public async ValueTask TakeOverAsync(CancellationToken ct)
     {
         var log = _writer.Target.Key.Value;
-        // Where nothing locks the log, the swap is what tells others who prepare to end it that they are too late.
+        // Where nothing locks the log, or whoever sealed it has let it go since, the swap is what tells others who prepare to end it that they are too late.
         var isHeld = (_storage.Capabilities & StorageCapabilities.HoldsWriters) != 0;
-        if (isHeld && string.Equals(_register.Current.Exclusive, log, StringComparison.Ordinal)) return;
+        if (isHeld && !_logMayBeSealed && string.Equals(_register.Current.Exclusive, log, StringComparison.Ordinal)) return;
         await SwapAsync(m => m with { Exclusive = log }, ct).ConfigureAwait(false);
     }
 

@@ -12,6 +12,9 @@ namespace OpsLog.Engine;
 /// <param name="Length">Where it ends for the feed.</param>
 internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClock, int Schema, long Length)
 {
+    /// <summary>No operation in it has a larger clock.</summary>
+    public long EndClock { get; init; } = long.MaxValue;
+
     /// <summary>Every line carries its clock: reading may begin in the middle.</summary>
     public bool EveryLineHasAClock { get; init; }
 
@@ -45,12 +48,18 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
     /// <param name="since">Where to begin; null for the start.</param>
     /// <param name="id">Only this record's operations; null for all.</param>
     /// <param name="ct">Stops reading.</param>
+    public IAsyncEnumerable<RawOperation> ReadAsync(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since, string? id, CancellationToken ct) =>
+        ReadAsync(logs, incarnation, () => StartsOf(logs, incarnation, since), id, ct);
+
+    /// <summary>The same, with a place to begin at for each log, looked for when the first operation is asked for.</summary>
     public async IAsyncEnumerable<RawOperation> ReadAsync(
-        IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since, string? id, [EnumeratorCancellation] CancellationToken ct)
+        IReadOnlyList<FeedLog> logs, string incarnation, Func<long[]> findStarts, string? id, [EnumeratorCancellation] CancellationToken ct)
     {
-        var (first, offset) = Locate(logs, incarnation, since);
-        for (var i = first; i < logs.Count; i++, offset = 0)
+        var starts = findStarts();
+        for (var i = 0; i < logs.Count; i++)
         {
+            var offset = starts[i];
+            if (offset >= logs[i].Length) continue;
             var log = logs[i];
             var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed, EndsWithSeal = log.Source.Agent.Length > 0 && log.EveryLineHasAClock, BeginsBehindALine = log.EveryLineHasAClock && offset > 0 };
             var found = new Collector(log, incarnation, id, offset);
@@ -98,7 +107,14 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             DamageKind.CorruptObject, log.Key.Value, 0, found.Value.Length, log.Length - found.Value.Length, $"the log has {found.Value.Length} bytes, {log.Length} were written"));
     }
 
-    private static (int Log, long Offset) Locate(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since)
+    private static long[] StartsOf(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since)
+    {
+        var (first, offset) = Locate(logs, incarnation, since);
+        return [.. logs.Select((log, i) => i < first ? log.Length : i == first ? offset : 0)];
+    }
+
+    /// <summary>The log that a position lies in, and where.</summary>
+    public static (int Log, long Offset) Locate(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since)
     {
         if (since is null) return (0, 0);
         if (!string.Equals(since.Incarnation, incarnation, StringComparison.Ordinal))

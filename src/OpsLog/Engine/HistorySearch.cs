@@ -22,14 +22,22 @@ internal sealed class HistorySearch(IOpsStorage storage)
         {
             var retired = manifest.Retired[i];
             var start = i > 0 ? manifest.Retired[i - 1].Clock : 0;
-            // Nobody writes to a single writer's log behind the one it went on from: this one holds no operation, and none was kept.
-            var isAlone = retired.Agent.Length == 0 && (i == 0 || manifest.Retired[i - 1].Agent.Length == 0);
-            if (retired.Length == 0 || (isAlone && retired.Clock == start)) continue;
+            if (HoldsNothing(manifest.Retired, i)) continue; // and was not kept
             if (garbage.Contains(retired.Name) || await ReadAsync(retired, start, ct).ConfigureAwait(false) is not { } log) break;
             if (log.Operations > 0) found.Insert(0, log);
         }
 
         return found;
+    }
+
+    /// <summary>Whether there is no operation in a retired log, as far as can be told without reading it.</summary>
+    public static bool HoldsNothing(IReadOnlyList<RetiredLog> retired, int index)
+    {
+        var log = retired[index];
+        if (log.Length == 0) return true;
+        // A single writer has one log after the other, and each operation has a larger clock than the one before.
+        var isAlone = log.Agent.Length == 0 && (index == 0 || retired[index - 1].Agent.Length == 0);
+        return isAlone && log.Clock == (index == 0 ? 0 : retired[index - 1].Clock);
     }
 
     // Null if it is gone, or shorter than it was. A numbered log counts objects: it ends, as far as it was kept, with the clock that it was retired with.

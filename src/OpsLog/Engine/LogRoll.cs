@@ -82,7 +82,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     public async ValueTask AbandonAsync()
     {
         if (_switched || _new is null) return;
-        await storage.ReleaseAsync(Key, CancellationToken.None).ConfigureAwait(false);
+        await _new.ReleaseAsync().ConfigureAwait(false);
         if (_extent.Index == 0) return;
         lock (state.Gate) state.Extents.Remove(_extent);
     }

@@ -1,3 +1,4 @@
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -57,8 +58,13 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
         !IsNumbered && (await storage.AppendAsync(Key, ReadOnlyMemory<byte>.Empty, Length, Flush.Synced, CancellationToken.None).ConfigureAwait(false)).IsStored;
 
     /// <summary>Takes the log for this process: nobody else appends to it from here on.</summary>
-    public ValueTask<PutResult> ClaimAsync(CancellationToken ct) =>
-        IsNumbered ? new(new PutResult(PutOutcome.Stored)) : storage.AppendAsync(Key, ReadOnlyMemory<byte>.Empty, Length, Flush.Written, ct);
+    public async ValueTask<PutResult> ClaimAsync(CancellationToken ct)
+    {
+        if (IsNumbered) return new PutResult(PutOutcome.Stored);
+        var claim = await storage.AppendAsync(Key, ReadOnlyMemory<byte>.Empty, Length, Flush.Written, ct).ConfigureAwait(false);
+        if (claim.IsStored) LivingLogs.On(storage)?.Add(Key);
+        return claim;
+    }
 
     /// <summary>
     /// After an append that failed: how many of its bytes are in the log. They are added to <see cref="Length"/>.
@@ -91,7 +97,13 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
         }
     }
 
-    public ValueTask ReleaseAsync() => storage is null ? ValueTask.CompletedTask : storage.ReleaseAsync(Key, CancellationToken.None);
+    /// <summary>Gives up what this process holds of it.</summary>
+    public ValueTask ReleaseAsync()
+    {
+        if (storage is null) return ValueTask.CompletedTask;
+        LivingLogs.On(storage)?.Remove(Key);
+        return storage.ReleaseAsync(Key, CancellationToken.None);
+    }
 
     /// <summary>After a read-back: the log was found to end there.</summary>
     public void EndAt(long length, long pieces) => (Length, Pieces) = (length, pieces);

@@ -16,13 +16,13 @@ internal sealed partial class StoreEngine
         lock (State.Gate) return conflicts.Of(revision);
     }
 
-    private async IAsyncEnumerable<RawOperation> ReadAgentFeedAsync(AgentSession agents, AgentCursor? cursor, string? id, [EnumeratorCancellation] CancellationToken ct)
+    private async IAsyncEnumerable<RawOperation> ReadAgentFeedAsync(AgentSession agents, FeedPosition since, string? id, [EnumeratorCancellation] CancellationToken ct)
     {
         while (true)
         {
             var revision = agents.Merger.Entered.Revision;
             ExceptionDispatchInfo? lost = null;
-            var feed = agents.Feed.ReadAsync(cursor, id, ct).GetAsyncEnumerator(ct);
+            var feed = agents.Feed.ReadAsync(since, id, ct).GetAsyncEnumerator(ct);
             await using (feed.ConfigureAwait(false))
             {
                 while (lost is null)
@@ -41,8 +41,8 @@ internal sealed partial class StoreEngine
                         throw new OpsLogException(OpsLogError.StorageFailed, $"The logs cannot be read: {e.Message}", e);
                     }
 
-                    cursor = feed.Current.Next;
-                    yield return feed.Current.Raw with { Position = new FeedPosition(cursor) };
+                    since = new FeedPosition(feed.Current.Next);
+                    yield return feed.Current.Raw with { Position = since };
                 }
             }
 

@@ -9,6 +9,7 @@ namespace OpsLog.Engine;
 internal sealed partial class StoreEngine
 {
     private readonly Lazy<Archiver> _archiver;
+    private readonly Lazy<HistoryKeeper> _followedHistory;
     private LogBuffer? _undoneIn;
 
     public StoreStatistics Statistics
@@ -148,25 +149,19 @@ internal sealed partial class StoreEngine
     /// <summary>The retained operations behind a position.</summary>
     public async IAsyncEnumerable<RawOperation> ReadFeedAsync(FeedPosition since, string? id, [EnumeratorCancellation] CancellationToken ct)
     {
-        FeedCursor? cursor = null;
-        AgentCursor? agentCursor = null;
-        if (since != FeedPosition.Start && !FeedCursor.TryParse(since.ToString(), out cursor))
-            agentCursor = since.AgentCursor ?? throw new ArgumentException("That is no feed position.", nameof(since));
+        if (since != FeedPosition.Start && since.FeedCursor is null && since.AgentCursor is null) throw new ArgumentException("That is no feed position.", nameof(since));
         if (_writer is { HasUnflushed: true }) await _writer.FlushAsync(Flush.Written, ct).ConfigureAwait(false);
-        if (_agents is not null)
-        {
-            if (cursor is not null) agentCursor = AgentFeed.Translate(cursor);
-            await foreach (var operation in ReadAgentFeedAsync(_agents, agentCursor, id, ct).ConfigureAwait(false)) yield return operation;
-            yield break;
-        }
-
-        if (agentCursor is not null) throw new OpsLogException(OpsLogError.PositionLost, "The position is of the time when the store had many writers. Read the state and start from there.");
-        var reader = new FeedReader(_storage, _settings.Recovery);
         while (true)
         {
+            if (_agents is not null)
+            {
+                await foreach (var operation in ReadAgentFeedAsync(_agents, since, id, ct).ConfigureAwait(false)) yield return operation;
+                yield break;
+            }
+
             var manifest = CurrentManifest;
             ExceptionDispatchInfo? lost = null;
-            var feed = reader.ReadAsync(await FeedLogsAsync(manifest, ct).ConfigureAwait(false), manifest.Incarnation, cursor, id, ct).GetAsyncEnumerator(ct);
+            var feed = ReadSingleFeed(manifest, await FeedLogsAsync(manifest, ct).ConfigureAwait(false), since, id, ct).GetAsyncEnumerator(ct);
             await using (feed.ConfigureAwait(false))
             {
                 while (lost is null)
@@ -181,7 +176,7 @@ internal sealed partial class StoreEngine
                         break;
                     }
 
-                    cursor = feed.Current.Next;
+                    since = feed.Current.Position;
                     yield return feed.Current;
                 }
             }
@@ -190,6 +185,14 @@ internal sealed partial class StoreEngine
             var taken = await RefreshAsync(ct).ConfigureAwait(false);
             if (taken == 0 && CurrentManifest.Revision == manifest.Revision) lost!.Throw();
         }
+    }
+
+    private IAsyncEnumerable<RawOperation> ReadSingleFeed(Manifest manifest, List<FeedLog> logs, FeedPosition since, string? id, CancellationToken ct)
+    {
+        var reader = new FeedReader(_storage, _settings.Recovery);
+        return since.AgentCursor is { } ofAgents
+            ? new FeedBehindAgents(reader, manifest, logs, ofAgents).ReadAsync(id, ct)
+            : reader.ReadAsync(logs, manifest.Incarnation, since.FeedCursor, id, ct);
     }
 
     public async ValueTask DisposeAsync()
@@ -216,7 +219,7 @@ internal sealed partial class StoreEngine
         {
             if (_writer is not null) return WriterLogs();
             var read = manifest;
-            var found = await new HistoryKeeper(_storage, _settings).FindAsync(read, async () =>
+            var found = await _followedHistory.Value.FindAsync(read, async () =>
             {
                 await RefreshAsync(ct).ConfigureAwait(false);
                 return CurrentManifest.Revision == read.Revision;
@@ -227,7 +230,7 @@ internal sealed partial class StoreEngine
     }
 
     public static FeedLog Retired(HistoryLog log) =>
-        new(new StorageKey(log.Name), StampSource.Of(log.Agent, log.Name), log.StartClock, log.Schema, log.Length) { IsClosed = true };
+        new(new StorageKey(log.Name), StampSource.Of(log.Agent, log.Name), log.StartClock, log.Schema, log.Length) { IsClosed = true, EndClock = log.EndClock };
 
     // Taken as one: a checkpoint changes the manifest, the history and the log one after the other.
     private List<FeedLog> WriterLogs()

@@ -35,6 +35,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         SchemaVersion = opened.SchemaVersion;
         _changes = new ChangeSignal(storage, settings.Time);
         _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer, _register, SchemaVersion));
+        _followedHistory = new Lazy<HistoryKeeper>(() => new HistoryKeeper(storage, settings));
         if (opened.Peers is not null)
         {
             _agents = new AgentSession(storage, settings, opened, OnCommitted);

@@ -6,7 +6,11 @@ using OpsLog.Storage;
 namespace OpsLog.Engine;
 
 /// <summary>A log as it was read on opening.</summary>
-internal sealed record LoadedLog(StorageKey Key, Extent Extent, long Length, long Pieces, long Operations, LogEnd End, long Position, long Clock);
+internal sealed record LoadedLog(StorageKey Key, Extent Extent, long Length, long Pieces, long Operations, LogEnd End, long Position, long Clock)
+{
+    /// <summary>Behind its last operation there is more: empty lines, of which the last may be an agent's seal, or what was never finished.</summary>
+    public bool GoesOnBehindOperations { get; init; }
+}
 
 /// <summary>One reading of a store into a state, by a plan.</summary>
 internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, StorePlan plan)
@@ -141,7 +145,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _skipped.AddRange(scanner.Skipped);
         Operations += scanner.Operations;
         if (plan.IsMany) Peers.Add(PeerOf(log.Entry, extent, skip, length.Value, scanner, times.Last, numbered));
-        var loaded = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock);
+        var loaded = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock) { GoesOnBehindOperations = length.Value.Length > Math.Max(0, scanner.Standing) };
         if (log.Entry.Agent.Length == 0 || LastLog is null) LastLog = loaded; // the one that was claimed
         var end = plan.IsMany ? Peers[^1].Standing : scanner.Position;
         var operations = scanner.Operations + (covered > 0 ? 1 : 0); // at least

@@ -28,6 +28,9 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
 
     public long LogClock { get; init; }
 
+    /// <summary>An empty line at the log's end may be the seal of an agent that is about to take the store over.</summary>
+    public bool LogMayBeSealed { get; init; }
+
     public IReadOnlyList<PlannedLog> Logs { get; init; } = [];
 
     public long SnapshotBytes { get; init; }
@@ -124,7 +127,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             }
             finally
             {
-                if (claimed is { } key) await storage.ReleaseAsync(key, CancellationToken.None).ConfigureAwait(false);
+                if (claimed is not null) await claimed.ReleaseAsync().ConfigureAwait(false);
             }
         }
 
@@ -138,7 +141,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         var exclusive = isShared ? null : await new StoreConverter(storage, settings).ToExclusiveAsync(register, ct).ConfigureAwait(false);
         try
         {
-            if (exclusive is not null) plan = StorePlan.Of(new ManifestReadResult(ManifestVerdict.Ours) { Manifest = register.Current, Package = register.Current.Package }, 0, settings.Nonces) with { TakesOver = true };
+            if (exclusive is not null) plan = StorePlan.OfTakeover(register.Current, exclusive.Key.Value);
             var load = new StoreLoad(storage, settings, plan);
             await load.RunAsync(ct).ConfigureAwait(false);
             // A log that is not there, or ends early, may have been folded and deleted while it was being read.
@@ -160,7 +163,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             if (exclusive is null) return opened;
             var log = load.Peers.First(p => p.Key == exclusive.Key);
             var numbered = exclusive.IsNumbered;
-            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.Where(p => p != log).ToDictionary(p => p.Entry.Name, p => p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.StoredSchema != load.SchemaVersion };
+            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.Where(p => p != log).ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.StoredSchema != load.SchemaVersion };
             exclusive = null;
             return opened;
         }
@@ -186,7 +189,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         Duration = settings.Time.GetElapsedTime(started),
     };
 
-    private async ValueTask<StorageKey?> ClaimAsync(StorePlan plan, CancellationToken ct)
+    private async ValueTask<LogTarget?> ClaimAsync(StorePlan plan, CancellationToken ct)
     {
         var name = plan.Logs.FirstOrDefault(l => l.Entry.Agent.Length == 0)?.Entry.Name ?? plan.Logs[0].Entry.Name;
         if (!StorageKey.IsValid(name)) return null; // reading it will say what is wrong
@@ -194,8 +197,9 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         for (var tries = 0; tries < MostTries; tries++)
         {
             if (await ObjectReader.StatAsync(storage, key, ct).ConfigureAwait(false) is not { } stat) return null;
-            var result = await new LogTarget(storage, key, stat.Length, 0).ClaimAsync(ct).ConfigureAwait(false);
-            if (result.IsStored) return key;
+            var target = new LogTarget(storage, key, stat.Length, 0);
+            var result = await target.ClaimAsync(ct).ConfigureAwait(false);
+            if (result.IsStored) return target;
             if (result.Outcome == PutOutcome.Held)
                 throw new OpsLogException(OpsLogError.Locked, $"The store is open for writing elsewhere{(result.Detail is { } who ? $": {who}" : "")}. Close it there, or open it read-only.");
         }
@@ -220,6 +224,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             LogEnd = log?.End ?? LogEnd.Clean,
             LogTaken = log?.Position ?? 0,
             LogClock = log?.Clock ?? 0,
+            LogMayBeSealed = log?.GoesOnBehindOperations == true,
             Logs = load.Logs,
             LogIsOurs = load.ForeignOperations == 0,
             SnapshotBytes = load.SnapshotBytes,

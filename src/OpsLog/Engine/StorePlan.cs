@@ -48,6 +48,17 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
         };
     }
 
+    /// <summary>A single writer has registered its log, and sealed all others: an empty line at their end is no line of theirs.</summary>
+    public static StorePlan OfTakeover(Manifest manifest, string own)
+    {
+        var plan = OfOurs(manifest);
+        return plan with
+        {
+            TakesOver = true,
+            Logs = [.. plan.Logs.Select(l => string.Equals(l.Entry.Name, own, StringComparison.Ordinal) ? l : l with { Entry = l.Entry with { Sealed = true } })],
+        };
+    }
+
     private static StorePlan OfOurs(Manifest manifest) =>
         new(manifest, manifest.Snapshot.Name, true, [.. manifest.Logs.Select(l => new PlannedLog(l))], true);
 

@@ -29,18 +29,8 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
         while (await cursor.NextAsync().ConfigureAwait(false) is { } unit)
         {
             var first = cursor.Read(unit[0]);
-            if (first.Mark != UndoMark.None)
-            {
-                foreach (var operation in unit)
-                {
-                    var mark = cursor.Read(operation);
-                    cursor.Marks.TryAdd(mark.MarkOf().Clock, mark.Mark);
-                }
-
-                continue;
-            }
-
-            if (cursor.Marks.TryGetValue(unit[0].Clock, out var newest) && newest == UndoMark.Undo) continue;
+            if (first.Mark != UndoMark.None) Note(cursor, unit);
+            if (first.Mark != UndoMark.None || cursor.Marks.IsUndone(StampOf(unit[0].Clock))) continue;
             _offered = cursor;
             return Inverse(cursor, unit, UndoMark.Undo);
         }
@@ -57,13 +47,27 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
         {
             var first = cursor.Read(unit[0]);
             if (first.Mark == UndoMark.None) return null;
-            var isNewest = false;
-            foreach (var operation in unit) isNewest |= cursor.Marks.TryAdd(cursor.Read(operation).MarkOf().Clock, first.Mark); // a unit's order turns round with each mark
-            if (isNewest && first.Mark == UndoMark.Undo) return Inverse(cursor, unit, UndoMark.Redo);
+            if (Note(cursor, unit) && first.Mark == UndoMark.Undo) return Inverse(cursor, unit, UndoMark.Redo);
         }
 
         return null;
     }
+
+    // Whether one of the unit's marks is the newest on its operation so far: a unit's order turns round with each mark.
+    private static bool Note(Cursor cursor, UnitOperation[] unit)
+    {
+        var isNewest = false;
+        foreach (var operation in unit)
+        {
+            var line = cursor.Read(operation);
+            isNewest |= cursor.Marks.Add(StampOf(line.MarkOf().Clock), operation.Clock, line.Mark);
+        }
+
+        return isNewest;
+    }
+
+    // In a single writer's logs the clock alone says which operation it is.
+    private static Stamp StampOf(long clock) => new(clock, "", "");
 
     // What takes a unit back: its operations in reverse, each to the value before it.
     private List<BatchItem> Inverse(Cursor cursor, UnitOperation[] unit, UndoMark mark)
@@ -72,7 +76,7 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
         for (var i = unit.Length - 1; i >= 0; i--)
         {
             var line = cursor.Read(unit[i]);
-            var of = mark == UndoMark.Undo ? new Stamp(unit[i].Clock, "", "") : line.MarkOf();
+            var of = mark == UndoMark.Undo ? StampOf(unit[i].Clock) : line.MarkOf();
             var previous = Previous(line);
             if (previous is not null && migration.Applies(cursor.Schema)) previous = migration.Apply(previous, cursor.Schema).ToArray();
             items.Add(new BatchItem(line.Id(), previous, new BatchOrigin(mark, of)));
@@ -97,7 +101,7 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
         private int _logsBack;
         private UndoUnits? _units;
 
-        public Dictionary<long, UndoMark> Marks { get; } = [];
+        public NewestMarks Marks { get; } = new();
 
         public int Schema => _units!.Schema;
 

@@ -16,7 +16,6 @@ internal sealed partial class Writer : IGroupCommitter
     private readonly CommitGroup _group;
     private readonly Action _committed;
     private readonly StoreTelemetry _telemetry;
-    private readonly SemaphoreSlim _flushing = new(1, 1);
     private LogTarget _target;
     private LogBuffer _buffer;
     private long _flushedTo;
@@ -161,63 +160,6 @@ internal sealed partial class Writer : IGroupCommitter
         return true;
     }
 
-    /// <summary>Brings what is buffered into the log; with <see cref="Flush.Synced"/>, what the log holds onto stable storage.</summary>
-    public async ValueTask FlushAsync(Flush flush, CancellationToken ct)
-    {
-        await _flushing.WaitAsync(ct).ConfigureAwait(false);
-        try
-        {
-            ThrowIfFailed();
-            long from = 0, to = 0;
-            var cut = new ExclusiveRequest(() =>
-            {
-                (from, to) = (Flushed, _buffer.Position);
-                Volatile.Write(ref _flushedTo, to); // the next lines belong to the next piece
-                return ValueTask.CompletedTask;
-            });
-            await Queue.SubmitAsync(cut, CancellationToken.None).ConfigureAwait(false);
-            cut.ThrowIfFailed();
-            await FlushRangeAsync(from, to, flush).ConfigureAwait(false);
-            if (flush == Flush.Synced && from >= to && _durability != Durability.Disk && !_target.IsNumbered)
-                await Queue.SubmitAsync(new ExclusiveRequest(SyncOrPoisonAsync), CancellationToken.None).ConfigureAwait(false);
-        }
-        finally
-        {
-            _flushing.Release();
-        }
-    }
-
-    /// <summary>Keeps flushes away until it is disposed: taken before an exclusive request that changes the log.</summary>
-    public async ValueTask<FlushHold> HoldFlushesAsync(CancellationToken ct)
-    {
-        await _flushing.WaitAsync(ct).ConfigureAwait(false);
-        return new FlushHold(_flushing);
-    }
-
-    /// <summary>Brings what is buffered onto stable storage. With flushes held, from an exclusive request.</summary>
-    public async ValueTask FlushHeldAsync()
-    {
-        var from = Flushed;
-        Volatile.Write(ref _flushedTo, _buffer.Position);
-        await FlushRangeAsync(from, _buffer.Position, Flush.Synced).ConfigureAwait(false);
-    }
-
-    /// <summary>Brings the log onto stable storage. With flushes held, from an exclusive request.</summary>
-    public ValueTask SyncHeldAsync() => _target.IsNumbered ? ValueTask.CompletedTask : SyncOrPoisonAsync();
-
-    /// <summary>Brings onto stable storage what is acknowledged, while requests are committed. False: it was not done, try again.</summary>
-    public async ValueTask<bool> TrySyncAsync()
-    {
-        try
-        {
-            return await _target.TrySyncAsync().ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            throw Poison(e as OpsLogException ?? Failed(e));
-        }
-    }
-
     /// <summary>The log has got bytes behind its end that are no lines of ours. Only from an exclusive request, or before the first commit.</summary>
     public void Skip(byte[] bytes)
     {
@@ -240,42 +182,6 @@ internal sealed partial class Writer : IGroupCommitter
         }
 
         Volatile.Write(ref _flushedTo, _buffer.Position);
-    }
-
-    private async ValueTask FlushRangeAsync(long from, long to, Flush flush)
-    {
-        if (from >= to) return;
-        try
-        {
-            // Numbered logs get one object; elsewhere each piece of memory is appended from where it lies.
-            for (var at = from; at < to;)
-            {
-                var bytes = _target.IsNumbered ? Copy(at, to) : _buffer.Extent.MemoryFrom(at, to);
-                at += bytes.Length;
-                var result = await AppendAsync(bytes, at < to ? Flush.Written : flush).ConfigureAwait(false);
-                if (!result.IsStored) throw Fenced(result);
-            }
-
-            Stored = to;
-        }
-        catch (Exception e)
-        {
-            // It was acknowledged already and memory shows it: nothing may be built on it any more.
-            throw Poison(e as OpsLogException ?? Failed(e));
-        }
-    }
-
-    private byte[] Copy(long from, long to)
-    {
-        var bytes = new byte[to - from];
-        for (var at = from; at < to;)
-        {
-            var piece = _buffer.Extent.MemoryFrom(at, to);
-            piece.CopyTo(bytes.AsMemory((int)(at - from)));
-            at += piece.Length;
-        }
-
-        return bytes;
     }
 
     private ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
@@ -416,10 +322,4 @@ internal sealed partial class Writer : IGroupCommitter
 
     private OpsLogException Failed(Exception cause) => new(
         OpsLogError.OutcomeUnknown, $"Writing to the log '{_target.Key}' failed, and it is not known how far it got: {cause.Message}", cause);
-}
-
-/// <summary>While it lives, nothing is flushed.</summary>
-internal readonly struct FlushHold(SemaphoreSlim flushing) : IDisposable
-{
-    public void Dispose() => flushing.Release();
 }

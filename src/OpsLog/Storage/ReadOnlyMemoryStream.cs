@@ -1,25 +1,33 @@
+using System.Buffers;
+
 namespace OpsLog.Storage;
 
 /// <summary>Bytes in memory as a stream, for <see cref="IOpsStorage.PutAsync"/> and <see cref="StoredObject.Content"/>.</summary>
-internal sealed class ReadOnlyMemoryStream(ReadOnlyMemory<byte> memory) : Stream
+internal sealed class ReadOnlyMemoryStream(ReadOnlySequence<byte> bytes) : Stream
 {
-    private int _position;
+    private long _position;
+
+    public ReadOnlyMemoryStream(ReadOnlyMemory<byte> bytes)
+        : this(new ReadOnlySequence<byte>(bytes))
+    {
+    }
 
     public override bool CanRead => true;
     public override bool CanSeek => true;
     public override bool CanWrite => false;
-    public override long Length => memory.Length;
+    public override long Length { get; } = bytes.Length;
 
     public override long Position
     {
         get => _position;
-        set => _position = checked((int)value);
+        set => _position = value;
     }
 
     public override int Read(Span<byte> buffer)
     {
-        var count = Math.Max(0, Math.Min(buffer.Length, memory.Length - _position));
-        memory.Span.Slice(_position, count).CopyTo(buffer);
+        var count = (int)Math.Clamp(Length - _position, 0, buffer.Length);
+        if (count == 0) return 0;
+        bytes.Slice(_position, count).CopyTo(buffer);
         _position += count;
         return count;
     }
@@ -33,7 +41,7 @@ internal sealed class ReadOnlyMemoryStream(ReadOnlyMemory<byte> memory) : Stream
     {
         SeekOrigin.Begin => offset,
         SeekOrigin.Current => _position + offset,
-        _ => memory.Length + offset,
+        _ => Length + offset,
     };
 
     public override void Flush()

@@ -2,15 +2,17 @@
 // a lone writer's callers and two agents write.
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Npgsql;
 using OpsLog.PostgreSql;
 using OpsLog.RemoteTests.Servers;
+using OpsLog.Storage;
 using Xunit;
 
 namespace OpsLog.RemoteTests.PostgreSql;
 
 public sealed class PostgreSqlCrashTests
 {
-    private static readonly string s_scripts = Path.Combine(Root(), "eng", "servers");
+    private static readonly string s_scripts = Path.Combine(TestServer.Root(), "eng", "servers");
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -62,6 +64,40 @@ public sealed class PostgreSqlCrashTests
         }
     }
 
+    [Fact]
+    public async Task A_server_that_does_not_sync_is_refused_unless_it_is_allowed()
+    {
+        await TestServer.PostgreSql.RequireAsync(); // it can be had
+        using var server = Start(Path.Combine(s_scripts, "start.sh"), "postgres");
+        try
+        {
+            var connection = (await ReadyAsync(server))["OPSLOG_TEST_POSTGRES"];
+            await using var source = NpgsqlDataSource.Create(connection);
+            foreach (var sql in (string[])["ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"])
+            {
+                await using var command = source.CreateCommand(sql);
+                await command.ExecuteNonQueryAsync(Token);
+            }
+
+            await using (var show = source.CreateCommand("SHOW fsync"))
+                while (!"off".Equals(await show.ExecuteScalarAsync(Token))) await Task.Yield(); // the server takes the setting in when it gets to it
+
+            await using var storage = new PostgreSqlStorage(connection, "s");
+            var failure = await Assert.ThrowsAsync<StorageException>(() => PostgreSqlRig.PutAsync(storage, "manifest.json", "1"));
+            Assert.Equal(StorageFault.Unsupported, failure.Fault);
+            Assert.False(failure.OutcomeUnknown);
+            Assert.Contains("fsync", failure.Message, StringComparison.Ordinal);
+            Assert.Null(await PostgreSqlRig.TextAsync(storage, "manifest.json")); // nothing was written, and reading goes on
+            await using var allowed = new PostgreSqlStorage(connection, "s", new PostgreSqlStorageOptions { AllowServerWithoutFsync = true });
+            Assert.True((await PostgreSqlRig.PutAsync(allowed, "manifest.json", "1")).IsStored);
+        }
+        finally
+        {
+            server.StandardInput.Close();
+            await server.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
     // A write that fails fails the test: what passes is for the storage to wait for.
     private static async Task WriteAsync(OpsStore<Item> store, string name, string writer, ConcurrentDictionary<(string, string), int> acknowledged, CancellationToken enough)
     {
@@ -92,13 +128,6 @@ public sealed class PostgreSqlCrashTests
 
     private static Process Start(string script, string argument) =>
         Process.Start(new ProcessStartInfo("bash", [script, argument]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
-
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "OpsLog.slnx"))) folder = Path.GetDirectoryName(folder)!;
-        return folder;
-    }
 
     internal sealed record Item(int Value);
 }

@@ -10,7 +10,7 @@ namespace OpsLog.RemoteTests.PostgreSql;
 /// <summary>A database schema of its own on the test server, and storages in it.</summary>
 internal sealed class PostgreSqlRig : IAsyncDisposable
 {
-    public const string Store = "store";
+    public const string Store = "store '\"; DROP TABLE opslog_objects; --";
 
     private readonly List<IAsyncDisposable> _opened = [];
 

@@ -15,6 +15,9 @@ public sealed class ServerTests
     public async Task A_PostgreSQL_is_there() => Assert.Contains("Host=", await TestServer.PostgreSql.RequireAsync(), StringComparison.Ordinal);
 
     [Fact]
+    public async Task A_PgBouncer_is_there() => Assert.Contains("Host=", await TestServer.PgBouncer.RequireAsync(), StringComparison.Ordinal);
+
+    [Fact]
     public async Task S3_servers_that_ignore_conditions_are_there()
     {
         Assert.StartsWith("http", await TestServer.S3rver.RequireAsync(), StringComparison.Ordinal);

@@ -33,6 +33,9 @@ internal sealed class TestServer
 
     public static TestServer PostgreSql { get; } = new("postgres", "OPSLOG_TEST_POSTGRES");
 
+    /// <summary>A pooler in transaction mode, before a server of its own.</summary>
+    public static TestServer PgBouncer { get; } = new("pgbouncer", "OPSLOG_TEST_PGBOUNCER", "OPSLOG_TEST_PGBOUNCER_DIRECT");
+
     /// <summary>Speaks S3 and ignores conditions, as <see cref="Fauxqs"/> does.</summary>
     public static TestServer S3rver { get; } = new("s3rver", "OPSLOG_TEST_S3RVER_ENDPOINT");
 
@@ -100,7 +103,8 @@ internal sealed class TestServer
         }
     }
 
-    private static string Root()
+    /// <summary>The repository's root.</summary>
+    public static string Root()
     {
         var folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "OpsLog.slnx")))

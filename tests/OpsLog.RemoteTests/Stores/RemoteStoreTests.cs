@@ -7,26 +7,25 @@ using Xunit;
 namespace OpsLog.RemoteTests.Stores;
 
 /// <summary>The programs; a storage's tests derive from it and say how to reach the server.</summary>
-public abstract class RemoteStoreTests : IAsyncLifetime
+public abstract class RemoteStoreTests(string kind) : IAsyncLifetime
 {
+    private RemotePlace _place = null!;
+
     private static readonly string[] s_hostileIds =
         ["../../manifest.json", "a/b\\c", "con", "%2e%2e%2f", "\u0000", "ä\u2028", "🙂", "__proto__", " ", "?x=y&z#", "a\nb", new string('i', 2000)];
 
-    /// <summary>A client of its own of the test's objects: empty before the test.</summary>
-    protected abstract ValueTask<IOpsStorage> ConnectAsync();
+    public async ValueTask InitializeAsync() => _place = await RemotePlace.CreateAsync(kind);
 
-    public abstract ValueTask InitializeAsync();
-
-    public abstract ValueTask DisposeAsync();
+    public ValueTask DisposeAsync() => _place.DisposeAsync();
 
     [Fact]
     public async Task A_store_is_written_closed_and_opened_again()
     {
-        await using var storage = await ConnectAsync();
+        await using var storage = _place.Connect();
         var expected = new SortedDictionary<string, Item>(StringComparer.Ordinal);
         for (var run = 0; run < 4; run++)
         {
-            await using var client = await ConnectAsync();
+            await using var client = _place.Connect();
             await using var store = await OpenAsync(client);
             Same(expected, store);
             foreach (var id in s_hostileIds.Concat(Enumerable.Range(0, 10).Select(i => $"n{i}")))
@@ -56,7 +55,7 @@ public abstract class RemoteStoreTests : IAsyncLifetime
             Assert.Equal(4, await store.HistoryAsync("n1").CountAsync());
         }
 
-        await using var names = await ConnectAsync();
+        await using var names = _place.Connect();
         Assert.All(await names.ListAsync(StorageKey.Root, null, default).ToListAsync(), entry =>
             Assert.Matches("^(manifest\\.json|(ops|snapshots|archive)/[A-Za-z0-9._%~-]+)$", entry.Key.Value));
     }
@@ -64,8 +63,8 @@ public abstract class RemoteStoreTests : IAsyncLifetime
     [Fact]
     public async Task Two_agents_write_and_see_each_other_and_either_may_compact()
     {
-        await using var one = await ConnectAsync();
-        await using var two = await ConnectAsync();
+        await using var one = _place.Connect();
+        await using var two = _place.Connect();
         var expected = new SortedDictionary<string, Item>(StringComparer.Ordinal);
         await using (var a = await OpenAsync(one, o => o.AgentId = "a"))
         await using (var b = await OpenAsync(two, o => o.AgentId = "b"))
@@ -105,13 +104,13 @@ public abstract class RemoteStoreTests : IAsyncLifetime
     public async Task Two_agents_lose_nothing_acknowledged_while_requests_fail(int seed)
     {
         var acknowledged = new Dictionary<string, HashSet<int>>(StringComparer.Ordinal);
-        await using (var first = await ConnectAsync())
-        await using (var second = await ConnectAsync())
+        await using (var first = _place.Connect())
+        await using (var second = _place.Connect())
         {
             await Task.WhenAll(WriteAsync(new FaultyStorage(first, seed), "a"), WriteAsync(new FaultyStorage(second, seed + 100), "b"));
         }
 
-        await using var storage = await ConnectAsync();
+        await using var storage = _place.Connect();
         await using var store = await OpenAsync(storage, o => o.AgentId = "last");
         foreach (var (id, values) in acknowledged) Assert.Contains(store[id].Number, values);
         await store.CompactAsync();

@@ -13,10 +13,13 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
     private readonly Dictionary<string, SimStorage> _holders = new(StringComparer.Ordinal);
     private int _appends;
 
-    public StorageCapabilities Capabilities { get; } =
-        (append ? StorageCapabilities.Append : StorageCapabilities.None) | (holdsWriters ? StorageCapabilities.HoldsWriters : StorageCapabilities.None) | StorageCapabilities.ListIsOrdered;
+    public StorageCapabilities Capabilities => Mirror?.Capabilities ??
+        ((append ? StorageCapabilities.Append : StorageCapabilities.None) | (holdsWriters ? StorageCapabilities.HoldsWriters : StorageCapabilities.None) | StorageCapabilities.ListIsOrdered);
 
     public required IDiskWatcher Watcher { get; init; }
+
+    /// <summary>Where everything happens as well; null: nowhere.</summary>
+    public IDiskMirror? Mirror { get; init; }
 
     /// <summary>The time of the disk's own clock.</summary>
     public DateTimeOffset Now { get; set; }
@@ -27,7 +30,13 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
 
     public SimObject? Find(string key) => _objects.GetValueOrDefault(key);
 
-    public StoredObject? Read(string key, ByteRange range)
+    public StoredObject? Read(StorageCall call, ByteRange range)
+    {
+        var found = Slice(call.Key.Value, range);
+        return Mirror is null ? found : Mirror.Read(call, range, found);
+    }
+
+    private StoredObject? Slice(string key, ByteRange range)
     {
         if (!_objects.TryGetValue(key, out var found)) return null;
         var offset = (int)Math.Min(range.Offset, found.Length);
@@ -36,6 +45,13 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
     }
 
     public PutResult Put(StorageCall call, byte[] bytes, PutCondition condition)
+    {
+        var result = Swap(call, bytes, condition);
+        Mirror?.Put(call, bytes, condition, result);
+        return result;
+    }
+
+    private PutResult Swap(StorageCall call, byte[] bytes, PutCondition condition)
     {
         var key = call.Key.Value;
         var before = _objects.GetValueOrDefault(key);
@@ -56,6 +72,13 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
     /// <param name="flush">Whether they are synced.</param>
     public PutResult Append(StorageCall call, ReadOnlySpan<byte> bytes, long expectedLength, Flush flush)
     {
+        var result = Extend(call, bytes, expectedLength, flush);
+        Mirror?.Append(call, bytes, expectedLength, flush, result);
+        return result;
+    }
+
+    private PutResult Extend(StorageCall call, ReadOnlySpan<byte> bytes, long expectedLength, Flush flush)
+    {
         var key = call.Key.Value;
         if (!_objects.TryGetValue(key, out var stored)) return new PutResult(PutOutcome.Conflict, Detail: "There is no such object.");
         if (HeldByAnother(key, call.Storage, appends: true) is { } holder) return new PutResult(PutOutcome.Held, Detail: $"Process {holder.Process.Name} holds the object.");
@@ -71,22 +94,23 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
         return default;
     }
 
-    public List<StorageEntry> List(string prefix, StorageKey? after)
+    public List<StorageEntry> List(StorageCall call, StorageKey? after)
     {
         var entries = new List<StorageEntry>();
         foreach (var stored in _objects.Values)
         {
-            if (!stored.Key.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            if (!stored.Key.StartsWith(call.Key.Value, StringComparison.Ordinal)) continue;
             var key = new StorageKey(stored.Key);
             if (after is not { } last || key > last) entries.Add(new StorageEntry(key, stored.Length, stored.Modified));
         }
 
         entries.Sort(static (a, b) => a.Key.CompareTo(b.Key));
-        return entries;
+        return Mirror is null ? entries : Mirror.List(call, after, entries);
     }
 
     public bool Delete(StorageCall call)
     {
+        Mirror?.Delete(call);
         if (defect == DiskDefect.KeepsDeleted || !_objects.Remove(call.Key.Value, out var stored)) return false;
         Watcher.Deleted(stored, call);
         return true;

@@ -34,14 +34,12 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
     }
 
     public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken) =>
-        Park(new StorageCall<StoredObject?>(this, CallKind.Read, key, default, (call, _) => disk.Read(call.Key.Value, range),
+        Park(new StorageCall<StoredObject?>(this, CallKind.Read, key, default, (call, _) => disk.Read(call, range),
             found => found is null ? "absent" : $"{(range.Length == 0 ? "" : $"{range.Offset}+{found.Memory!.Value.Length} of ")}{found.Length} bytes, version {found.Version}"));
 
     public ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
     {
-        using var buffer = new MemoryStream();
-        content.CopyTo(buffer);
-        var bytes = buffer.ToArray();
+        var bytes = All(content);
         return Park(new StorageCall<PutResult>(this, CallKind.Put, key, bytes, (call, _) => disk.Put(call, bytes, condition), Describe));
     }
 
@@ -57,7 +55,7 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
 
     public async IAsyncEnumerable<StorageEntry> ListAsync(StorageKey prefix, StorageKey? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var call = new StorageCall<List<StorageEntry>>(this, CallKind.List, prefix, default, (call, _) => disk.List(call.Key.Value, after), found => $"{found.Count} objects");
+        var call = new StorageCall<List<StorageEntry>>(this, CallKind.List, prefix, default, (call, _) => disk.List(call, after), found => $"{found.Count} objects");
         foreach (var entry in await Park(call).ConfigureAwait(false)) yield return entry;
     }
 
@@ -71,6 +69,20 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private static byte[] All(Stream content)
+    {
+        if (content.CanSeek)
+        {
+            var bytes = new byte[content.Length - content.Position];
+            content.ReadExactly(bytes);
+            return bytes;
+        }
+
+        using var buffer = new MemoryStream();
+        content.CopyTo(buffer);
+        return buffer.ToArray();
+    }
 
     private static string Describe(PutResult result) => result.IsStored ? "stored" : $"{result.Outcome}: {result.Detail}";
 

@@ -113,7 +113,7 @@ internal sealed class Auditor : IDiskWatcher
         foreach (var operation in History.Operations)
             operation.IsInSnapshotOnly |= !Disk().IsNumbered && operation.Places.TrueForAll(place => place.End > place.Log.Length);
         Reload();
-        RequireAgreement("after a power loss");
+        RequireAgreement("a power loss");
     }
 
     /// <summary>Whether an operation is on stable storage.</summary>
@@ -190,7 +190,7 @@ internal sealed class Auditor : IDiskWatcher
 
             _stored.Apply(operation);
             if (operation.Moved is { } moved) _archives.Require(operation, moved);
-            RequireAgreement(operation.Id, $"after {operation}");
+            RequireAgreement(operation.Id, operation);
         }
     }
 
@@ -218,7 +218,7 @@ internal sealed class Auditor : IDiskWatcher
         if (before is not null && next.Snapshot.Name != before.Snapshot.Name) RequireFloor(next);
         Reload();
         foreach (var entry in next.Logs) Count(LogOf(entry.Name), call);
-        RequireAgreement($"after {call.Storage.Process.Name} wrote revision {next.Revision}");
+        RequireAgreement(next);
         _archives.List(next);
         RequireArchived();
         if (next.History != before?.History) ReadHistory(next.History);
@@ -290,17 +290,20 @@ internal sealed class Auditor : IDiskWatcher
             if (operation.Moved is { } moved) _archives.Require(operation, moved);
     }
 
-    private void RequireAgreement(string when)
+    private void RequireAgreement(object behind)
     {
         if (Manifest is null) return;
-        foreach (var id in _stored.Ids.Union(History.Winners.Keys)) RequireAgreement(id, when);
+        foreach (var id in History.Winners.Keys) RequireAgreement(id, behind);
+        foreach (var id in _stored.Ids)
+            if (!History.Winners.ContainsKey(id)) RequireAgreement(id, behind);
     }
 
-    private void RequireAgreement(string id, string when)
+    // Behind what it is looked at (an operation, a manifest, a power loss) is put into words only if something is wrong.
+    private void RequireAgreement(string id, object behind)
     {
         if (_stored.Difference(id, History) is not { } difference) return;
         var winner = History.Winners.GetValueOrDefault(id);
-        throw new InvariantViolation(winner is null or { IsSet: true } ? Invariant.I1Kept : Invariant.I3Deleted, $"{when}: {difference}");
+        throw new InvariantViolation(winner is null or { IsSet: true } ? Invariant.I1Kept : Invariant.I3Deleted, $"after {(behind is ManifestModel manifest ? $"revision {manifest.Revision}" : behind)}: {difference}");
     }
 
     private InvariantViolation Missing(string name) => new(Invariant.V10Manifest, $"the manifest (revision {Manifest?.Revision}) names {name}, which is not there");

@@ -36,7 +36,7 @@ internal static class LineParser
         {
             var name = reader.ValueSpan;
             if (name.SequenceEqual("id"u8)) id = Text(ref reader);
-            else if (name.SequenceEqual("op"u8)) op = Text(ref reader);
+            else if (name.SequenceEqual("op"u8)) op = Verb(ref reader);
             else if (name.SequenceEqual("clock"u8)) clock = Number(ref reader);
             else if (name.SequenceEqual("agent"u8)) agent = Text(ref reader);
             else if (name.SequenceEqual("data"u8)) data = Raw(ref reader, line);
@@ -110,7 +110,13 @@ internal static class LineParser
     private static string Text(ref Utf8JsonReader reader)
     {
         Next(ref reader, JsonTokenType.String);
-        return reader.ValueSpan.IsEmpty ? "" : string.Intern(reader.GetString()!);
+        return reader.ValueSpan.IsEmpty ? "" : reader.GetString()!;
+    }
+
+    private static string? Verb(ref Utf8JsonReader reader)
+    {
+        Next(ref reader, JsonTokenType.String);
+        return reader.ValueTextEquals("set"u8) ? "set" : reader.ValueTextEquals("delete"u8) ? "delete" : null;
     }
 
     private static long Number(ref Utf8JsonReader reader)

@@ -9,6 +9,9 @@ internal enum Mix
     /// <summary>As <see cref="Many"/>, without undo, archives and feeds.</summary>
     Core,
 
+    /// <summary>As <see cref="Many"/>, with consumers that stop in the middle of a feed, and a store that changes hands often.</summary>
+    Feeds,
+
     /// <summary>One writer and readers; in a folder several writers, which keep each other out.</summary>
     Single,
 
@@ -26,11 +29,11 @@ internal static class ProgramGenerator
     {
         var random = new SimRandom(seed);
         var settings = Settings(ref random, mix);
-        var many = mix is Mix.Many or Mix.Core;
+        var many = mix is Mix.Many or Mix.Core or Mix.Feeds;
         var processes = !many ? 1 + random.Next(3) : random.Next(10) < 6 ? 2 : 3 + random.Next(4);
         var steps = 10 + random.Next(16);
         var ids = 1 + random.Next(s_ids.Length);
-        var style = new Style(s_ids.AsMemory(0, ids), random.Next(4), mix, random.Chance(250), random.Chance(200));
+        var style = new Style(s_ids.AsMemory(0, ids), random.Next(4), mix, random.Chance(mix == Mix.Feeds ? 900 : 250), random.Chance(200));
         var sameId = many && random.Chance(120);
         var plans = new List<ProcessPlan>();
         var number = 0;
@@ -69,6 +72,7 @@ internal static class ProgramGenerator
             SilentAfter = random.Next(3) switch { 0 => TimeSpan.Zero, 1 => TimeSpan.FromMinutes(1), _ => TimeSpan.FromMinutes(10) },
             GracePeriod = random.Chance(700) ? TimeSpan.Zero : TimeSpan.FromMinutes(1),
             HasFeeds = mix != Mix.Core,
+            StopsFeeds = mix == Mix.Feeds,
             Retention = mix is not (Mix.Many or Mix.Core) || random.Chance(600) ? 2 : random.Next(2),
         };
     }
@@ -83,7 +87,7 @@ internal static class ProgramGenerator
             return random.Next(12) switch
             {
                 0 => new Step(StepKind.Close, number, []),
-                1 when style.Mix is Mix.Many or Mix.Core => new Step(StepKind.BecomeAgent, number, []),
+                1 when style.Mix is Mix.Many or Mix.Core or Mix.Feeds => new Step(StepKind.BecomeAgent, number, []),
                 2 => new Step(StepKind.Feed, number, []),
                 _ => new Step(StepKind.Refresh, number, []),
             };
@@ -93,6 +97,7 @@ internal static class ProgramGenerator
         var roll = random.Next(100);
         var (set, delete, batch, undo, redo, refresh, compact, archive, close, other) = style.Emphasis switch
         {
+            _ when style.Mix == Mix.Feeds => (30, 8, 8, 3, 1, 22, 12, 2, 8, 2),
             0 => (40, 14, 8, 4, 2, 10, 8, 4, 8, 2),
             1 => (26, 12, 4, 2, 1, 8, 24, 4, 17, 2),
             2 => (30, 10, 8, 20, 9, 6, 7, 2, 6, 2),
@@ -103,13 +108,13 @@ internal static class ProgramGenerator
         if ((roll -= batch) < 0) return new Step(StepKind.Batch, number, Parts(ref random, ids), padding);
         if ((roll -= undo) < 0) return new Step(StepKind.Undo, number, []);
         if ((roll -= redo) < 0) return new Step(StepKind.Redo, number, []);
-        if ((roll -= refresh) < 0) return new Step(random.Chance(100) ? StepKind.Feed : StepKind.Refresh, number, []);
+        if ((roll -= refresh) < 0) return new Step(random.Chance(style.Mix == Mix.Feeds ? 800 : 100) ? StepKind.Feed : StepKind.Refresh, number, []);
         if ((roll -= compact) < 0) return new Step(StepKind.Compact, number, []);
         if ((roll -= archive) < 0) return new Step(StepKind.Archive, number, random.Chance(700) ? [new Part(id)] : Parts(ref random, ids), 0, random.Chance(800) ? "2026-Q4" : "2026-Q3");
         if ((roll -= close) < 0) return new Step(StepKind.Close, number, []);
-        if ((roll - other) < 0 && style.Changes)
+        if ((roll - (style.Mix == Mix.Feeds ? 3 * other : other)) < 0 && style.Changes)
         {
-            var kind = style.Mix is not (Mix.Many or Mix.Core) ? StepKind.LoadArchive
+            var kind = style.Mix is not (Mix.Many or Mix.Core or Mix.Feeds) ? StepKind.LoadArchive
                 : random.Next(3) switch { 0 => role == Role.Single ? StepKind.BecomeAgent : StepKind.BecomeSingle, 1 => StepKind.BecomeReader, _ => StepKind.LoadArchive };
             return new Step(kind, number, []);
         }

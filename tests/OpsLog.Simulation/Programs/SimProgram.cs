@@ -30,6 +30,9 @@ internal sealed record SimSettings
     /// <summary>Whether feeds are read at the end.</summary>
     public bool HasFeeds { get; init; } = true;
 
+    /// <summary>Whether consumers stop in the middle of a feed now and then, and go on from there the next time.</summary>
+    public bool StopsFeeds { get; init; }
+
     public HistoryRetention HistoryRetention => Retention switch
     {
         0 => HistoryRetention.None,

@@ -31,10 +31,10 @@ internal sealed class Checker(Simulator simulator)
             Saw(process, line);
         }
 
-        if (run.Step.Kind == StepKind.Feed) TakeFeed(run, complete: true);
+        if (run.Step.Kind == StepKind.Feed) TakeFeed(run, complete: !run.StoppedFeed);
         if (process.Store is null) return;
         foreach (var (id, operation) in run.Before) Saw(process, id, operation);
-        Show(process, $"after {run}");
+        Show(process, run);
         if (run.Step.Kind is StepKind.Undo or StepKind.Redo) UndoCheck.Require(run, simulator);
     }
 
@@ -49,7 +49,7 @@ internal sealed class Checker(Simulator simulator)
             if (failure.Error == OpsLogError.PositionLost) run.Process.Feed.StartOver();
         }
 
-        if (run.Process.Store is not null) Show(run.Process, $"after {run} failed");
+        if (run.Process.Store is not null) Show(run.Process, run);
     }
 
     /// <summary>What it shows is the whole truth.</summary>
@@ -85,29 +85,34 @@ internal sealed class Checker(Simulator simulator)
         if (!process.Seen.TryGetValue(id, out var known) || known.IsLost || operation.Rank > known.Rank) process.Seen[id] = operation;
     }
 
+    // When: a step that has ended, or a text; put into words only if something is wrong.
     // Each record that is shown is an operation's, byte for byte, and none that was seen to decide is lost again.
-    private void Show(SimProcess process, string when)
+    private void Show(SimProcess process, object when)
     {
         var store = process.Store!;
         foreach (var id in store.Keys)
         {
             if (!store.TryGet(id, out _, out var revision) || !store.TryGetJson(id, out var json))
-                throw new InvariantViolation(Invariant.I2Agree, $"{when}: {process.Name} lists {id}, but does not find it");
+                throw new InvariantViolation(Invariant.I2Agree, $"{After(when)}: {process.Name} lists {id}, but does not find it");
             var stamp = new SimStamp(revision.Clock, revision.Agent, revision.Log);
             var shown = History.Find(stamp);
             if (shown is null || shown.Id != id || !shown.IsSet || !shown.Data.Span.SequenceEqual(json.Span))
-                throw new InvariantViolation(Invariant.I5Whole, $"{when}: {process.Name} shows {id} = {Encoding.UTF8.GetString(json.Span)} with stamp {stamp}, which is {shown?.ToString() ?? "no operation that counts"}");
+                throw new InvariantViolation(Invariant.I5Whole, $"{After(when)}: {process.Name} shows {id} = {Encoding.UTF8.GetString(json.Span)} with stamp {stamp}, which is {shown?.ToString() ?? "no operation that counts"}");
             if (process.Seen.TryGetValue(id, out var seen) && seen.Rank > shown.Rank)
-                throw new InvariantViolation(seen.IsSet ? Invariant.I1Kept : Invariant.I3Deleted, $"{when}: {process.Name} shows {shown}, but must have seen {seen}");
+                throw new InvariantViolation(seen.IsSet ? Invariant.I1Kept : Invariant.I3Deleted, $"{After(when)}: {process.Name} shows {shown}, but must have seen {seen}");
             process.Seen[id] = shown;
         }
 
         foreach (var (id, seen) in process.Seen)
         {
-            if (!seen.IsSet || store.ContainsKey(id) || History.Operations.Exists(o => o.Id == id && !o.IsSet && !o.IsNoop && o.Rank > seen.Rank)) continue;
-            throw new InvariantViolation(Invariant.I1Kept, $"{when}: {process.Name} does not show {id}, but must have seen {seen}, and nothing has deleted it since");
+            if (!seen.IsSet || store.ContainsKey(id) || IsDeletedSince(seen)) continue;
+            throw new InvariantViolation(Invariant.I1Kept, $"{After(when)}: {process.Name} does not show {id}, but must have seen {seen}, and nothing has deleted it since");
         }
     }
+
+    private static string After(object when) => when is StepRun run ? $"after {run}{(run.Failure is null ? "" : " failed")}" : $"{when}";
+
+    private bool IsDeletedSince(LoggedOperation seen) => History.Operations.Exists(o => !o.IsSet && !o.IsNoop && o.Id == seen.Id && o.Rank > seen.Rank);
 
     private static void RequireClocks(StepRun run)
     {

@@ -47,13 +47,16 @@ internal static class Ending
         }
 
         Look(simulator);
+        if (simulator.Program.Settings.StopsFeeds)
+            foreach (var consumer in simulator.Processes.Select(p => p.Feed).Where(f => f.Stamps.Count > 0).ToList()) Look(simulator, consumer);
         simulator.Checker.RequireOutcomes();
     }
 
-    // Somebody opens the store read-only.
-    private static void Look(Simulator simulator)
+    // Somebody opens the store read-only, and reads the feed: on from where a consumer stopped, or from the start.
+    private static void Look(Simulator simulator, FeedReading? consumer = null)
     {
         var reader = simulator.Join(new ProcessPlan("", Role.Reader, 0, []));
+        if (consumer is not null) reader.Feed = consumer;
         Must(simulator, reader, Step.Opening);
         simulator.Checker.RequireExact(reader, "a fresh read-only opening");
         if (simulator.Program.Settings is { Retention: 2, HasFeeds: true }) Must(simulator, reader, s_feed);

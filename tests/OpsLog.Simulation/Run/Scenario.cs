@@ -14,16 +14,17 @@ internal sealed class Scenario
     private readonly Simulator _simulator;
     private int _steps;
 
-    /// <param name="form">What the storage can do.</param>
+    /// <param name="form">What the storage can do: the name of a <see cref="StorageForm"/>.</param>
     /// <param name="seals">Whether a compaction ends the logs of the living too: nobody can tell who lives, and nobody is waited for. Else it waits for ten minutes.</param>
     /// <param name="keepsHistory">Whether logs are kept for history; else they are collected once they are folded.</param>
     /// <param name="gracePeriod">How long what is no longer named is kept.</param>
-    public Scenario(StorageForm form, bool seals = false, bool keepsHistory = false, TimeSpan gracePeriod = default)
+    public Scenario(string form, bool seals = false, bool keepsHistory = false, TimeSpan gracePeriod = default)
     {
+        var storage = Enum.Parse<StorageForm>(form);
         var settings = new SimSettings
         {
-            Append = form != StorageForm.Numbered,
-            HoldsWriters = form == StorageForm.Locks,
+            Append = storage != StorageForm.Numbered,
+            HoldsWriters = storage == StorageForm.Locks,
             SilentAfter = seals ? TimeSpan.Zero : TimeSpan.FromMinutes(10),
             GracePeriod = gracePeriod,
             Retention = keepsHistory ? 2 : 0,

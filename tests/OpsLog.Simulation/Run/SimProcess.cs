@@ -13,6 +13,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private int _failedOpenings;
     private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
     private ulong _failures;
+    private ulong _listed;
 
     public int Index { get; } = index;
 
@@ -49,7 +50,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     public bool MustReopen { get; set; }
 
     /// <summary>What this process has read from its feed so far.</summary>
-    public FeedReading Feed { get; } = new();
+    public FeedReading Feed { get; set; } = new();
 
     /// <summary>The storage calls that its step has been answered.</summary>
     public int CallsOfStep { get; private set; }
@@ -89,6 +90,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     {
         var run = Running!;
         Running = null;
+        _listed = 0; // what a listing told is used up within the step
         switch (run.Step.Kind)
         {
             case StepKind.Open when Store is null:
@@ -127,6 +129,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         CallsOfStep++;
         Draws = 0;
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
+        else if (call.Kind == CallKind.List) _listed = call.Found();
         else _met[call.Key.Value] = call.Found();
     }
 
@@ -151,15 +154,21 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     public int Acknowledged => Runs.Count(r => r.End == StepEnd.Done);
 
     /// <summary>How far it has read or written each object, as one number.</summary>
-    public ulong Met()
+    private ulong Met()
     {
-        ulong met = 0;
+        ulong met = _listed;
         foreach (var (key, found) in _met) met += Hashing.Of(key, found);
         return Hashing.Add(met, (ulong)Index);
     }
 
     /// <summary>Random numbers drawn since the last storage call.</summary>
-    public ulong Draws { get; set; }
+    private ulong Draws { get; set; }
+
+    /// <summary>
+    /// The next random number of a process of the exhaustive search. It follows from who draws, and from the manifest on which the name that is made of it will be based: no
+    /// process registers or reserves two names on one manifest, and ways that lead to the same place must lead to the same names.
+    /// </summary>
+    public ulong Draw() => Hashing.Add(Hashing.Add(_met.GetValueOrDefault("manifest.json"), (ulong)Index), Draws++);
 
     private static ulong Sum(Dictionary<string, LoggedOperation> operations)
     {
@@ -177,6 +186,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
         (WasHit, MustReopen, _failures) = (false, false, 0);
         _met.Clear();
+        _listed = 0;
         Seen.Clear();
     }
 
@@ -249,7 +259,14 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
                 if (Role != Role.Single) await Store!.RefreshAsync().ConfigureAwait(false);
                 var read = new List<Operation<JsonElement>>();
                 run.Result = read;
-                await foreach (var operation in Store!.OperationsAsync(Feed.Position).ConfigureAwait(false)) read.Add(operation);
+                var most = program.Settings.StopsFeeds && step.Number >= 0 ? step.Number % 4 : 0; // 0: all there is
+                await foreach (var operation in Store!.OperationsAsync(Feed.Position).ConfigureAwait(false))
+                {
+                    read.Add(operation);
+                    run.StoppedFeed = read.Count == most;
+                    if (run.StoppedFeed) break;
+                }
+
                 break;
             default:
                 if (Store is not null) await Store.DisposeAsync().ConfigureAwait(false);
@@ -267,15 +284,12 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     }
 }
 
-/// <summary>
-/// Random numbers that follow from what a process has read and written, not from how often it tried: in the exhaustive search ways that lead to the same place must
-/// lead to the same names.
-/// </summary>
+/// <summary>The random numbers of a process of the exhaustive search.</summary>
 internal sealed class PlaceRandom(SimProcess process) : Random(0)
 {
     public override void NextBytes(byte[] buffer)
     {
-        var random = new SimRandom(Hashing.Add(process.Met(), process.Draws++));
+        var random = new SimRandom(process.Draw());
         for (var i = 0; i < buffer.Length; i++) buffer[i] = (byte)random.NextBits();
     }
 }

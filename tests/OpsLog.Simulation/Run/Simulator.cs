@@ -13,6 +13,9 @@ internal sealed record SimOptions
 
     /// <summary>How the storage breaks its contract.</summary>
     public DiskDefect Defect { get; init; }
+
+    /// <summary>A real storage on which everything happens as well; null: none.</summary>
+    public IDiskMirror? Mirror { get; init; }
 }
 
 /// <summary>
@@ -32,7 +35,7 @@ internal sealed class Simulator
         (Program, _options) = (program, options);
         _time = new SimTime { StandsStill = program.Prelude is not null };
         Auditor = new Auditor { Disk = () => Disk! };
-        Disk = new SimDisk(program.Settings.Append, program.Settings.HoldsWriters, options.Defect) { Watcher = Auditor, Now = SimTime.Start };
+        Disk = new SimDisk(program.Settings.Append, program.Settings.HoldsWriters, options.Defect) { Watcher = Auditor, Mirror = options.Mirror, Now = SimTime.Start };
         Checker = new Checker(this);
         for (var i = 0; i < program.Processes.Count; i++) Processes.Add(new SimProcess(i, program.Processes[i], program, _time));
     }

@@ -56,6 +56,9 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
     /// <summary>How often somebody else was first.</summary>
     public int Conflicts { get; set; }
 
+    /// <summary>It stopped reading a feed before its end.</summary>
+    public bool StoppedFeed { get; set; }
+
     /// <summary>A call of it was made to fail.</summary>
     public bool WasHit { get; set; }
 

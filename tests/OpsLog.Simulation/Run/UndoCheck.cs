@@ -17,7 +17,6 @@ internal static class UndoCheck
         if (auditor.Changes - run.ChangesBefore != run.Changes) return;
         var known = auditor.History.Operations.GetRange(0, run.OperationsBefore);
         var units = OwnUnits(run, auditor, known);
-        if (SharesItsId(run, simulator)) return; // which of two processes' units is the newest is not said
         var isUndo = run.Step.Kind == StepKind.Undo;
         var target = isUndo ? ToUndo(units, known) : ToRedo(units, known);
         if (run.Result is not bool done || done != target is not null)
@@ -37,21 +36,19 @@ internal static class UndoCheck
         }
     }
 
-    private static bool SharesItsId(StepRun run, Simulator simulator) =>
-        simulator.Processes.Exists(p => p != run.Process && p.Plan.AgentId == run.Process.Plan.AgentId);
-
-    // This process's, and those of ended logs of its agent id; the newest last.
+    // This process's, and those of ended logs of its agent id; the newest last, by the stamp of the last operation.
     private static List<List<LoggedOperation>> OwnUnits(StepRun run, Auditor auditor, List<LoggedOperation> known)
     {
         var agent = run.Process.Plan.AgentId;
         var own = known.Where(o => o.Stamp.Agent == agent && auditor.Logs.TryGetValue(o.Stamp.Log, out var log) && (log.Owner == run.Opening || !log.IsRegistered || log.SealedAt is not null));
         var units = new List<List<LoggedOperation>>();
-        foreach (var operation in own.OrderBy(o => o.Stamp))
+        foreach (var operation in own.OrderBy(o => o.Stamp.Log, StringComparer.Ordinal).ThenBy(o => o.Stamp))
         {
             if (operation.BatchIndex == 0) units.Add([]);
             units[^1].Add(operation);
         }
 
+        units.Sort((a, b) => a[^1].Stamp.CompareTo(b[^1].Stamp)); // two processes that share an id write at the same time
         return units;
     }
 

@@ -8,9 +8,9 @@ namespace OpsLog.Simulation.Search;
 internal static class CommandLine
 {
     private const string Usage = """
-        seeds FIRST COUNT [--workers N] [--mix many|core|single|rivals] [--failures N] [--no-shrink]
+        seeds FIRST COUNT [--workers N] [--mix many|core|feeds|single|rivals] [--failures N] [--no-shrink]
                                                                     run seeds; print seeds a second; a failing one is shrunk
-        seed N [--trace] [--mix many|core|single|rivals] [--no-shrink]                  run one seed again
+        seed N [--trace] [--mix many|core|feeds|single|rivals] [--no-shrink]                  run one seed again
         exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--races N] [--switches N] [--seals] [--compacted] [--compactors N] [--first N] [--count N] [--workers N] [--each] [--go-on]
                                                                     all interleavings of every program of 2 agents with 2 steps
         exhaustive --plans "Set Compact | Delete" [--compacted] [--seals] …   of one program
@@ -96,7 +96,7 @@ internal static class CommandLine
         return forms.SelectMany(f => SmallPrograms.FewSwitches(Number(args, "--agents", 2), Number(args, "--steps", 4), Number(args, "--programs", 10), f, (ulong)Number(args, "--seed", 1)));
     }
 
-    private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "core" => Mix.Core, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };
+    private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "core" => Mix.Core, "feeds" => Mix.Feeds, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };
 
     private static int Number(string[] args, string name, int otherwise) => Text(args, name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 

@@ -44,7 +44,7 @@ internal sealed class ExhaustiveRunner(ExploreLimits limits, bool goesOn, Action
     }
 
     public override string ToString() =>
-        $"{_programs:N0} programs: {_states:N0} states, {_runs:N0} schedules, {_endings:N0} ends, {_lost:N0} states with too many lost races, {_incomplete} programs cut off, {_elapsed.TotalSeconds:N1} s";
+        $"{_programs:N0} programs: {_states:N0} states, {_runs:N0} schedules, {_endings:N0} ends, {(limits.Races == int.MaxValue ? "" : $"{_lost:N0} states not followed (more than {limits.Races} lost races in one step), ")}{_incomplete} programs cut off, {(Failure is null ? "no" : "a")} violation, {_elapsed.TotalSeconds:N1} s";
 
     private SimProgram? Next(IEnumerator<SimProgram> source)
     {

@@ -25,6 +25,7 @@ internal static class SeedRunner
     {
         var report = new SeedReport();
         var watch = Stopwatch.StartNew();
+        var before = Environment.CpuUsage.TotalTime;
         long next = -1;
         var threads = Enumerable.Range(0, workers).Select(_ => new Thread(() =>
         {
@@ -37,7 +38,7 @@ internal static class SeedRunner
         })).ToList();
         threads.ForEach(t => t.Start());
         threads.ForEach(t => t.Join());
-        report.Elapsed = watch.Elapsed;
+        (report.Elapsed, report.Cpu) = (watch.Elapsed, Environment.CpuUsage.TotalTime - before);
         return report;
     }
 }
@@ -59,12 +60,20 @@ internal sealed class SeedReport
 
     public long Refusals { get; private set; }
 
+    /// <summary>All runs as one number, whatever their order: code that only got faster gives the same.</summary>
+    public ulong Digest { get; private set; }
+
     public TimeSpan Elapsed { get; set; }
+
+    /// <summary>The time of all processors, compiling included: on a machine that does other things too, the fairer measure.</summary>
+    public TimeSpan Cpu { get; set; }
 
     public void Add(SimResult result)
     {
+        var digest = result.Digest();
         lock (_lock)
         {
+            Digest += digest;
             Seeds++;
             Calls += result.Simulator.Calls;
             Operations += result.Simulator.Auditor.History.Operations.Count;
@@ -75,5 +84,5 @@ internal sealed class SeedReport
     }
 
     public override string ToString() =>
-        $"{Seeds:N0} seeds in {Elapsed.TotalSeconds:N1} s ({Seeds / Math.Max(Elapsed.TotalSeconds, 0.001):N0} seeds/s): {Operations:N0} operations, {Calls:N0} storage calls, {Swaps:N0} manifest swaps, {Refusals:N0} refusals, {Failures.Count} failed";
+        $"{Seeds:N0} seeds in {Elapsed.TotalSeconds:N1} s ({Seeds / Math.Max(Elapsed.TotalSeconds, 0.001):N0} seeds/s, {Cpu.TotalSeconds:N1} s of CPU): {Operations:N0} operations, {Calls:N0} storage calls, {Swaps:N0} manifest swaps, {Refusals:N0} refusals, {Failures.Count} failed, digest {Digest:x16}";
 }

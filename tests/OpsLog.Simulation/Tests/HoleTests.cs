@@ -1,7 +1,6 @@
 using OpsLog.Simulation.Disk;
 using OpsLog.Simulation.Programs;
 using OpsLog.Simulation.Run;
-using OpsLog.Simulation.Search;
 using Xunit;
 
 namespace OpsLog.Simulation.Tests;
@@ -11,22 +10,15 @@ namespace OpsLog.Simulation.Tests;
 /// simulated storage; besides what a test asserts, everything that a run of a seed must keep is checked at every call, and at its end. README.md says which rule each
 /// holds; <c>eng/mutations.sh</c> takes the rules back one by one, and shows that these tests fail then.
 /// </summary>
-public sealed class HoleTests
+public sealed class HoleTests : ScenarioTests
 {
     private const int MostCalls = 80;
-
-    public static TheoryData<string> Forms => ["Append", "Numbered", "Locks"];
-
-    /// <summary>Storages where nobody can tell who lives.</summary>
-    public static TheoryData<string> FormsWithoutLocks => ["Append", "Numbered"];
-
-    private static StorageForm Form(string name) => Enum.Parse<StorageForm>(name);
 
     [Theory]
     [MemberData(nameof(Forms))]
     public void H1_a_log_that_came_and_went_between_two_refreshes_is_missed_by_nobody(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var b = s.Agent("B");
         var a = s.Agent("A").Set("x");
         var written = a.Number;
@@ -42,7 +34,7 @@ public sealed class HoleTests
     [MemberData(nameof(Forms))]
     public void H2_who_merges_a_snapshot_forgets_what_it_has_forgotten(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var a = s.Agent("A").Set("x");
         var b = s.Agent("B").Set("k"); // has read x
         a.Delete("x").Close();
@@ -59,7 +51,7 @@ public sealed class HoleTests
     [MemberData(nameof(Forms))]
     public void H3_behind_a_merge_a_log_is_read_on_from_its_covered_position(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var a = s.Agent("A").Set("x");
         var (b, c) = (s.Agent("B"), s.Agent("C"));
         a.Set("x").Set("k");
@@ -77,7 +69,7 @@ public sealed class HoleTests
     {
         foreach (var grace in new[] { TimeSpan.Zero, TimeSpan.FromMinutes(1) })
         {
-            var s = new Scenario(Form(form), seals: true, gracePeriod: grace);
+            var s = new Scenario(form, seals: true, gracePeriod: grace);
             var (a, b) = (s.Agent("A"), s.Agent("B"));
             a.Begin(StepKind.Set, "x").StopBefore(CallKind.Put, "ops/agent-A");
             var registered = Assert.Single(s.Manifest.Logs, l => l.Agent == "A").Name;
@@ -94,7 +86,7 @@ public sealed class HoleTests
     [MemberData(nameof(FormsWithoutLocks))]
     public void H5_who_slept_until_its_log_was_collected_is_still_fenced(string form)
     {
-        var s = new Scenario(Form(form), seals: true);
+        var s = new Scenario(form, seals: true);
         var a = s.Agent("A").Set("x");
         a.Begin(StepKind.Set, "x").StopBeforeLine();
         var b = s.Agent("B").Compact();
@@ -112,7 +104,7 @@ public sealed class HoleTests
         var size = int.MaxValue;
         for (var cut = 1; cut < size; cut++)
         {
-            var s = new Scenario(Form(form), seals: true, keepsHistory: true);
+            var s = new Scenario(form, seals: true, keepsHistory: true);
             var a = s.Agent("A").Set("x");
             var before = a.Number;
             a.Begin(StepKind.Batch, "x", "k").StopBeforeLine();
@@ -130,7 +122,7 @@ public sealed class HoleTests
     [MemberData(nameof(Forms))]
     public void H7_a_failed_append_is_neither_cut_back_nor_is_its_clock_used_again(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var a = s.Agent("A").Set("k");
         a.Begin(StepKind.Set, "x").StopBeforeLine().But(DecisionKind.LoseAnswer);
         var b = s.Agent("B");
@@ -150,7 +142,7 @@ public sealed class HoleTests
         var refused = 0;
         for (var calls = 0; calls < MostCalls; calls++)
         {
-            var s = new Scenario(Form(form));
+            var s = new Scenario(form);
             var single = s.Single().Set("x");
             var b = s.Join("B", Role.Agent).BeginToOpen().Advance(calls);
             single.Begin(StepKind.Set, "x").GoOn();
@@ -172,7 +164,7 @@ public sealed class HoleTests
     [MemberData(nameof(Forms))]
     public void H9_an_archive_buries_no_write_that_it_had_not_seen(string form)
     {
-        var s = new Scenario(Form(form), keepsHistory: true);
+        var s = new Scenario(form, keepsHistory: true);
         var a = s.Agent("A").Set("x");
         var archived = a.Number;
         var b = s.Agent("B").Set("x"); // clock 2, which A has not read
@@ -192,7 +184,7 @@ public sealed class HoleTests
     [MemberData(nameof(Forms))]
     public void H10_an_undo_looks_through_undos_its_own(string form)
     {
-        var s = new Scenario(Form(form), keepsHistory: true);
+        var s = new Scenario(form, keepsHistory: true);
         var a = s.Agent("A").Set("x");
         var first = a.Number;
         Assert.Equal(first, a.Set("x").Undo().Shows("x"));
@@ -204,7 +196,7 @@ public sealed class HoleTests
     [MemberData(nameof(Forms))]
     public void H10_an_undo_looks_through_undos_anothers(string form)
     {
-        var s = new Scenario(Form(form), keepsHistory: true);
+        var s = new Scenario(form, keepsHistory: true);
         var a = s.Agent("A").Set("x");
         var first = a.Number;
         var b = s.Agent("B").Set("x");
@@ -218,7 +210,7 @@ public sealed class HoleTests
     {
         for (var calls = 0; calls < 25; calls++)
         {
-            var s = new Scenario(Form(form), keepsHistory: true);
+            var s = new Scenario(form, keepsHistory: true);
             var (a, b) = (s.Agent("A").Set("x"), s.Agent("B").Set("k"));
             a.Begin(StepKind.Archive, "x").Advance(calls);
             meanwhile(b);

@@ -1,7 +1,6 @@
 using OpsLog.Simulation.Disk;
 using OpsLog.Simulation.Programs;
 using OpsLog.Simulation.Run;
-using OpsLog.Simulation.Search;
 using Xunit;
 
 namespace OpsLog.Simulation.Tests;
@@ -10,20 +9,13 @@ namespace OpsLog.Simulation.Tests;
 /// Goal: the eight sentences of the protocol that can be read in a second, wrong way (A1 to A8) are implemented in the right one. Method: as in
 /// <see cref="HoleTests"/>, the shortest history in which the wrong reading shows.
 /// </summary>
-public sealed class MisreadingTests
+public sealed class MisreadingTests : ScenarioTests
 {
-    public static TheoryData<string> Forms => ["Append", "Numbered", "Locks"];
-
-    /// <summary>Storages where nobody can tell who lives.</summary>
-    public static TheoryData<string> FormsWithoutLocks => ["Append", "Numbered"];
-
-    private static StorageForm Form(string name) => Enum.Parse<StorageForm>(name);
-
     [Theory]
     [MemberData(nameof(Forms))]
     public void A1_each_try_at_a_swap_registers_a_new_name(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var (a, b) = (s.Agent("A"), s.Agent("B").Set("k"));
         a.Begin(StepKind.Set, "x").StopBeforeSwap(); // with a name based on this revision
         b.Begin(StepKind.Compact).StopBefore(CallKind.List); // collects by a later one
@@ -37,7 +29,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(Forms))]
     public void A2_a_swap_without_an_answer_is_read_back_by_what_it_was_to_change(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var (a, b) = (s.Agent("A").Set("x"), s.Agent("B"));
         a.Begin(StepKind.Compact).StopBeforeSwap().StopBeforeSwap().But(DecisionKind.LoseAnswer); // reserved, then committed
         var snapshot = s.Manifest.Snapshot.Name;
@@ -54,7 +46,7 @@ public sealed class MisreadingTests
     {
         foreach (var opens in new[] { false, true })
         {
-            var s = new Scenario(Form(form));
+            var s = new Scenario(form);
             var b = opens ? s.Join("B", Role.Agent) : s.Agent("B");
             var (a, c) = (s.Agent("A").Set("x"), s.Agent("C"));
             var written = a.Number;
@@ -70,7 +62,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(Forms))]
     public void A3_a_log_that_was_registered_and_never_created_is_empty(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var a = s.Agent("A");
         a.Begin(StepKind.Set, "x").StopBefore(CallKind.Put, "ops/agent-A").Die();
         var b = s.Agent("B").Refresh().Set("k");
@@ -82,7 +74,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(Forms))]
     public void A4_an_append_without_an_answer_is_applied_once(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var a = s.Agent("A");
         a.Begin(StepKind.Set, "x").StopBeforeLine().But(DecisionKind.LoseAnswer).Finish();
         Assert.Equal(1, s.OperationsOn("x"));
@@ -96,7 +88,7 @@ public sealed class MisreadingTests
     {
         for (var calls = 0; calls < 12; calls++)
         {
-            var s = new Scenario(Form(form));
+            var s = new Scenario(form);
             var a = s.Agent("A").Set("k");
             a.Begin(StepKind.Set, "x").StopBeforeLine().But(DecisionKind.Delay).Advance(calls);
             s.Land();
@@ -110,7 +102,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(FormsWithoutLocks))]
     public void A5_the_answer_is_found_in_the_manifest_when_the_log_was_folded_and_collected_meanwhile(string form)
     {
-        var s = new Scenario(Form(form), seals: true);
+        var s = new Scenario(form, seals: true);
         var a = s.Agent("A").Set("k");
         a.Begin(StepKind.Set, "x").StopBeforeLine().But(DecisionKind.LoseAnswer);
         var b = s.Agent("B").Compact();
@@ -124,7 +116,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(FormsWithoutLocks))]
     public void A5_that_there_is_room_for_a_seal_is_no_answer_once_the_log_was_collected(string form)
     {
-        var s = new Scenario(Form(form), seals: true);
+        var s = new Scenario(form, seals: true);
         var a = s.Agent("A").Set("k");
         a.Begin(StepKind.Set, "x").StopBeforeLine().But(DecisionKind.Delay);
         a.StopBeforeAnyLine(); // it has looked, found nothing, and is about to seal its log
@@ -139,7 +131,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(FormsWithoutLocks))]
     public void A5_a_seal_is_no_part_of_the_final_length_by_which_a_lost_append_is_answered(string form)
     {
-        var s = new Scenario(Form(form), seals: true);
+        var s = new Scenario(form, seals: true);
         var a = s.Agent("A").Set("k");
         a.Begin(StepKind.Set, "x").StopBeforeLine().But(DecisionKind.Delay); // and never arrives
         s.Agent("B").Compact();
@@ -154,7 +146,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(Forms))]
     public void A6_a_deleted_record_is_forgotten_only_when_the_swap_is_in(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var a = s.Agent("A").Set("x").Compact(); // its next write registers another log
         var b = s.Agent("B").Delete("x");
         b.Begin(StepKind.Compact).StopBeforeSwap().StopBeforeSwap(); // the delete is at the floor
@@ -169,7 +161,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(Forms))]
     public void A7_an_archive_is_named_by_the_manifest_before_it_is_written(string form)
     {
-        var s = new Scenario(Form(form), keepsHistory: true);
+        var s = new Scenario(form, keepsHistory: true);
         var (a, b) = (s.Agent("A").Set("x"), s.Agent("B"));
         b.Set("k").Compact(); // A has read an older manifest
         a.Begin(StepKind.Archive, "x").StopBefore(CallKind.Put, "archive/");
@@ -186,7 +178,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(FormsWithoutLocks))]
     public void A8_an_owners_length_comes_from_its_own_appends_alone(string form)
     {
-        var s = new Scenario(Form(form), seals: true);
+        var s = new Scenario(form, seals: true);
         var (a, b) = (s.Agent("A").Set("x"), s.Agent("B"));
         b.Begin(StepKind.Compact).StopBeforeSwap().Die(); // A's log is sealed, and still registered
         var own = Assert.Single(s.Manifest.Logs, l => l.Agent == "A");
@@ -202,7 +194,7 @@ public sealed class MisreadingTests
     [MemberData(nameof(Forms))]
     public void A8_a_covered_log_goes_on_where_its_owner_left_it(string form)
     {
-        var s = new Scenario(Form(form));
+        var s = new Scenario(form);
         var (a, b) = (s.Agent("A").Set("x"), s.Agent("B").Compact());
         var before = Assert.Single(s.Manifest.Logs, l => l.Agent == "A");
         Assert.True(before.Covered > 0);

@@ -17,6 +17,7 @@ public sealed class SeedTests
     [Theory]
     [InlineData("many", 2000)]
     [InlineData("core", 500)]
+    [InlineData("feeds", 500)]
     [InlineData("single", 700)]
     [InlineData("rivals", 700)]
     public void No_seed_violates_an_invariant(string mix, int count)
@@ -31,6 +32,9 @@ public sealed class SeedTests
     [InlineData("many", 63972)]
     [InlineData("many", 110933)]
     [InlineData("core", 635209)]
+    [InlineData("many", 92582)]
+    [InlineData("many", 213827)]
+    [InlineData("many", 2028705)]
     public void A_seed_that_found_something_is_clean(string mix, ulong seed)
     {
         var report = SeedRunner.RunRange(seed, 1, Enum.Parse<Mix>(mix, ignoreCase: true), workers: 1);

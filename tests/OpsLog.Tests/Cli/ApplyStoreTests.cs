@@ -4,6 +4,7 @@ using OpsLog.Cli;
 using OpsLog.Cli.Apply;
 using OpsLog.Storage;
 using OpsLog.Tests.Faults;
+using OpsLog.Tests.ManyWriters;
 using OpsLog.Tests.Properties;
 using Xunit;
 
@@ -79,6 +80,36 @@ public sealed class ApplyStoreTests
         Assert.InRange(opened, 2, 20);
     }
 
+    /// <summary>A process that was stopped while it changed the manifest goes on some day.</summary>
+    [Fact]
+    public async Task Where_many_write_a_held_manifest_is_waited_for_and_said()
+    {
+        var held = new HeldStorage(new MemoryStorage());
+        var reports = new List<string>();
+        await using var stores = new ApplyStore(await OpenAgentAsync(held), () => throw new InvalidOperationException("It is not opened anew."), message =>
+        {
+            reports.Add(message);
+            held.Holds = reports.Count < 3;
+        }, default);
+        held.Holds = true;
+        await stores.CallAsync(static (store, n) => store.SetAsync("k", Lab.Doc(n)), 1);
+        Assert.Equal(3, reports.Count);
+        Assert.All(reports, report => Assert.Contains("process 42", report, StringComparison.Ordinal));
+        Assert.Equal("k = {\"n\":1}", await Lab.StateAsync(held));
+    }
+
+    [Fact]
+    public async Task The_waiting_for_a_held_manifest_can_be_ended()
+    {
+        var held = new HeldStorage(new MemoryStorage());
+        using var ended = new CancellationTokenSource();
+        await using var stores = new ApplyStore(await OpenAgentAsync(held), () => throw new InvalidOperationException("It is not opened anew."), _ => ended.Cancel(), ended.Token);
+        held.Holds = true;
+        var refusal = await Lab.RefusedAsync(OpsLogError.Locked, async Task () => await stores.CallAsync(static (store, n) => store.SetAsync("k", Lab.Doc(n)), 1));
+        Assert.True(refusal.IsTransient);
+        held.Holds = false;
+    }
+
     private static string Lines(int round) => string.Join('\n', (string[])
     [
         $$$"""{"id":"key-{{{round}}}-1","data":{"n":1}}""",
@@ -88,6 +119,9 @@ public sealed class ApplyStoreTests
         $$$"""{"op":"batch","ops":[{"op":"set","id":"key-{{{round}}}-4","data":{"n":4}},{"op":"set","id":"gone","data":{}},{"op":"delete","id":"gone"}]}""",
         $$$"""{"id":"key-{{{round}}}-5","data":{"n":5}}""",
     ]);
+
+    private static ValueTask<OpenedStore> OpenAgentAsync(IOpsStorage storage) =>
+        OpenedStore.OpenAsync(storage, Lab.Options(o => (o.AgentId, o.TimeProvider) = ("A", new HastyTime())), default);
 
     private static ValueTask<OpenedStore> OpenAsync(MemoryStorage disk) =>
         OpenedStore.OpenAsync(disk, Lab.Options(o => o.Durability = Durability.Os), default);

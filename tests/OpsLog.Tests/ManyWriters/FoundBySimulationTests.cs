@@ -30,6 +30,31 @@ public sealed class FoundBySimulationTests
 
     [Theory]
     [MemberData(nameof(Site.All), MemberType = typeof(Site))]
+    public async Task Undo_takes_back_the_newest_change_of_two_processes_that_shared_an_id(string kind)
+    {
+        await using var site = new Site(kind);
+        var (first, second) = (await site.OpenAsync("A"), await site.OpenAsync("A"));
+        await first.SetAsync("k", Lab.Doc(1));
+        await second.RefreshAsync();
+        await second.SetAsync("k", Lab.Doc(2));
+        await first.RefreshAsync();
+        await first.SetAsync("k", Lab.Doc(3)); // in the older log
+        await first.DisposeAsync();
+        await second.DisposeAsync();
+        var third = await site.OpenAsync("A");
+        foreach (var shown in (string[])["k = {\"n\":2}", "k = {\"n\":1}", ""])
+        {
+            Assert.True(await third.UndoAsync());
+            Assert.Equal(shown, Runs.Text(third));
+        }
+
+        Assert.False(await third.UndoAsync());
+        Assert.True(await third.RedoAsync());
+        await site.AssertAgreeAsync("k = {\"n\":1}", third);
+    }
+
+    [Theory]
+    [MemberData(nameof(Site.All), MemberType = typeof(Site))]
     public async Task Undo_shows_what_another_wrote_unseen_though_an_earlier_undo_had_covered_it(string kind)
     {
         await using var site = new Site(kind);

@@ -30,45 +30,4 @@ public sealed class HeldManifestTests
         await a.SetAsync("a", Lab.Doc(3));
         Assert.Equal("a = {\"n\":3}\nk = {\"n\":1}", await Lab.StateAsync(disk));
     }
-
-    /// <summary>Every delay is over at once, and the clock knows.</summary>
-    private sealed class HastyTime : TimeProvider
-    {
-        private long _ticks;
-
-        public TimeSpan Waited => new(Interlocked.Read(ref _ticks));
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Interlocked.Read(ref _ticks);
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            if (dueTime > TimeSpan.Zero) Interlocked.Add(ref _ticks, dueTime.Ticks);
-            return TimeProvider.System.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? TimeSpan.Zero : dueTime, period);
-        }
-    }
-
-    private sealed class HeldStorage(IOpsStorage inner) : IOpsStorage
-    {
-        public bool Holds { get; set; }
-
-        public StorageCapabilities Capabilities => inner.Capabilities;
-
-        public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken) => inner.ReadAsync(key, range, cancellationToken);
-
-        public ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken) =>
-            Holds && key == Lab.Manifest ? new(new PutResult(PutOutcome.Held, Detail: "Held by process 42.")) : inner.PutAsync(key, content, condition, cancellationToken);
-
-        public ValueTask<PutResult> AppendAsync(StorageKey key, ReadOnlyMemory<byte> bytes, long expectedLength, Flush flush, CancellationToken cancellationToken) =>
-            inner.AppendAsync(key, bytes, expectedLength, flush, cancellationToken);
-
-        public IAsyncEnumerable<StorageEntry> ListAsync(StorageKey prefix, StorageKey? after, CancellationToken cancellationToken) => inner.ListAsync(prefix, after, cancellationToken);
-
-        public ValueTask DeleteAsync(StorageKey key, CancellationToken cancellationToken) => inner.DeleteAsync(key, cancellationToken);
-
-        public ValueTask ReleaseAsync(StorageKey key, CancellationToken cancellationToken) => inner.ReleaseAsync(key, cancellationToken);
-
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
 }

@@ -114,6 +114,30 @@ public sealed class TakeoverTests
         await site.AssertAgreeAsync("a = {\"n\":2}\ns = {\"n\":4}");
     }
 
+    /// <summary>Seed 2028705: in a folder, whoever sealed a log has let its lock go before the swap that says so.</summary>
+    [Fact]
+    public async Task A_single_writer_that_comes_between_an_agents_seal_and_its_swap_writes_nothing_that_is_lost()
+    {
+        await using var site = new Site(Site.Folder);
+        var dead = await site.OpenAsync(null);
+        await dead.SetAsync("s", Lab.Doc(1));
+        await site.KillAsync(dead);
+        var gate = new Gate();
+        var agent = site.OpenAsync("A", o => o.TimeProvider = new HastyTime(), s => new HookedStorage(s)
+        {
+            Before = (call, key) => call == StorageCalls.Put && key == Lab.Manifest ? gate.PassAsync() : Task.CompletedTask,
+        });
+        await gate.Arrived;
+        var single = await site.OpenAsync(null);
+        gate.Open();
+        var refusal = await Lab.RefusedAsync(OpsLogError.Locked, async Task () => await agent);
+        Assert.Contains("single writer", refusal.Message, StringComparison.Ordinal);
+        await single.SetAsync("t", Lab.Doc(2));
+        await single.DisposeAsync();
+        await site.WithAsync("A", async a => await a.SetAsync("a", Lab.Doc(3)));
+        await site.AssertAgreeAsync("a = {\"n\":3}\ns = {\"n\":1}\nt = {\"n\":2}");
+    }
+
     /// <summary>Where nothing tells that an agent lives, the only writer takes over; the agent's next write is refused, and nothing acknowledged is lost.</summary>
     [Theory]
     [MemberData(nameof(Site.InMemory), MemberType = typeof(Site))]

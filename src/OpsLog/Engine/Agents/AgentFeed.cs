@@ -51,36 +51,38 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
             lock (merger.State.Gate)
             {
                 foreach (var peer in peers)
-                    if (known.Add(peer.Key)) logs.Add(new FeedLog(peer.Key, peer.Source, peer.Entry.Start, peer.Entry.Schema, EndOf(peer)) { EveryLineHasAClock = peer.Entry.Agent.Length > 0 });
+                    if (known.Add(peer.Key)) logs.Add(new FeedLog(peer.Key, peer.Source, peer.Entry.Start, peer.Entry.Schema, EndOf(peer)) { EveryLineHasAClock = peer.Entry.Agent.Length > 0, EndClock = peer.Clock });
             }
 
             return (manifest, logs);
         }
     }
 
-    /// <param name="since">Where to begin; null for the oldest there is.</param>
+    /// <param name="since">Where to begin.</param>
     /// <param name="id">Only this record's operations; null for all.</param>
     /// <param name="ct">Stops reading.</param>
     /// <exception cref="OpsLogException">What lies behind the position is no longer retained (<see cref="OpsLogError.PositionLost"/>).</exception>
-    public async IAsyncEnumerable<AgentOperation> ReadAsync(AgentCursor? since, string? id, [EnumeratorCancellation] CancellationToken ct)
+    public async IAsyncEnumerable<AgentOperation> ReadAsync(FeedPosition since, string? id, [EnumeratorCancellation] CancellationToken ct)
     {
         var (manifest, logs) = await LogsAsync(ct).ConfigureAwait(false);
-        if (since is not null) CheckRetained(manifest, logs, since);
+        var places = new FeedStarts(manifest, logs, name => EndOfRetired(manifest, name));
+        var cursor = since.FeedCursor is { } ofSingle ? places.Translate(ofSingle) : since.AgentCursor;
+        var starts = cursor is null ? new long[logs.Count] : places.Of(cursor);
         var registered = manifest.Logs.Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
         var offsets = new Dictionary<string, long>(StringComparer.Ordinal);
         var next = new PriorityQueue<LogFeed, Stamp>();
         var opened = new List<LogFeed>();
         try
         {
-            foreach (var log in logs)
+            foreach (var (log, offset) in logs.Zip(starts))
             {
                 var name = log.Key.Value;
-                var offset = since is null ? 0 : since.Offsets.TryGetValue(name, out var known) ? known : StoreKeys.RevisionOf(log.Key) < since.Revision ? log.Length : 0;
                 if (registered.Contains(name) || !log.IsClosed || offset < log.Length) offsets[name] = offset;
                 if (offset >= log.Length) continue;
                 var feed = new LogFeed(log, storage, settings.Recovery, manifest.Incarnation, offset, id, ct);
                 opened.Add(feed);
                 if (await feed.MoveNextAsync().ConfigureAwait(false)) next.Enqueue(feed, feed.Stamp);
+                else if (IsDone(log)) offsets.Remove(name);
             }
 
             while (next.TryDequeue(out var feed, out _))
@@ -97,23 +99,27 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
                 }
                 while (goesOn && !isWhole);
                 if (goesOn) next.Enqueue(feed, feed.Stamp);
+                else if (IsDone(feed.Log)) offsets.Remove(feed.Log.Key.Value);
             }
         }
         finally
         {
             foreach (var feed in opened) await feed.DisposeAsync().ConfigureAwait(false);
         }
+
+        // Nothing more comes from it, even if empty or void lines lie at its end.
+        bool IsDone(FeedLog log) => id is null && log.IsClosed && !registered.Contains(log.Key.Value);
     }
 
-    /// <summary>A position that a single writer's store gave, before agents came.</summary>
-    public static AgentCursor Translate(FeedCursor cursor)
+    // Of a numbered log the manifest counts objects, a position bytes.
+    private long? EndOfRetired(Manifest manifest, string log)
     {
-        var key = StorageKey.IsValid(cursor.Log) ? new StorageKey(cursor.Log) : default;
-        return new AgentCursor(cursor.Incarnation, StoreKeys.RevisionOf(key) + 1, new Dictionary<string, long>(StringComparer.Ordinal) { [cursor.Log] = cursor.Offset });
+        var retired = manifest.Retired.FirstOrDefault(r => string.Equals(r.Name, log, StringComparison.Ordinal));
+        return retired is not null && (!_numbered || retired.Length == 0) ? retired.Length : merger.LeftAt(log);
     }
 
     // Of a log that this process writes: as far as it is in the storage; buffered lines are behind.
-    private static long EndOf(PeerLog log) => log.Target is { IsNumbered: false } target ? Math.Min(log.Standing, target.Length) : log.Standing + log.Skipped;
+    private static long EndOf(PeerLog log) => log.IsLost ? 0 : log.Target is { IsNumbered: false } target ? Math.Min(log.Standing, target.Length) : log.Standing + log.Skipped;
 
     private async ValueTask<bool> IsNewestAsync(Manifest manifest, CancellationToken ct)
     {
@@ -124,49 +130,22 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
     // Where the first objects of a numbered log were never read, their bytes count all the same.
     private async ValueTask MeasureAsync(PeerLog log, CancellationToken ct)
     {
-        if (!log.IsPartlyRead || log.Skipped > 0) return;
+        if (!log.IsPartlyRead || log.Skipped > 0 || log.IsLost) return;
         log.Skipped = await LogReader.PieceBytesAsync(storage, log.Key, log.SkippedPieces, ct).ConfigureAwait(false);
     }
-
-    private void CheckRetained(Manifest manifest, List<FeedLog> logs, AgentCursor since)
-    {
-        if (!string.Equals(since.Incarnation, manifest.Incarnation, StringComparison.Ordinal))
-            throw new OpsLogException(OpsLogError.PositionLost, "The position is of another incarnation of the store (it was restored from a backup). Start over from the state.");
-        var there = logs.Select(l => l.Key.Value).ToHashSet(StringComparer.Ordinal);
-        foreach (var (name, offset) in since.Offsets)
-        {
-            if (there.Contains(name)) continue;
-            var retired = manifest.Retired.FirstOrDefault(r => string.Equals(r.Name, name, StringComparison.Ordinal));
-            var length = merger.LeftAt(name) ?? (_numbered && retired?.Length > 0 ? null : retired?.Length); // objects, of which a position counts the bytes
-            if (length is not { } end || end > offset) throw Lost(name);
-        }
-
-        var isComplete = manifest.Retired.Count < Compactor.MostRetired || logs.Exists(l => l.IsClosed && StoreKeys.RevisionOf(l.Key) < since.Revision);
-        foreach (var retired in manifest.Retired)
-        {
-            var isNew = StoreKeys.RevisionOf(new StorageKey(retired.Name)) >= since.Revision;
-            isComplete |= !isNew;
-            if (isNew && retired.Length > 0 && !there.Contains(retired.Name) && !since.Offsets.ContainsKey(retired.Name)) throw Lost(retired.Name);
-        }
-
-        if (!isComplete) throw Lost("some log");
-    }
-
-    private static OpsLogException Lost(string log) => new(
-        OpsLogError.PositionLost, $"What lies behind the position in '{log}' is no longer retained. Read the state and start from there.");
 
     // One log's operations, with the next one read ahead.
     private sealed class LogFeed : IAsyncDisposable
     {
         private readonly IAsyncEnumerator<RawOperation> _operations;
-        private readonly FeedLog _log;
-
         public LogFeed(FeedLog log, IOpsStorage storage, Recovery recovery, string incarnation, long offset, string? id, CancellationToken ct)
         {
-            _log = log;
+            Log = log;
             var since = offset == 0 ? null : new FeedCursor(incarnation, log.Key.Value, offset);
             _operations = new FeedReader(storage, recovery).ReadAsync([log], incarnation, since, id, ct).GetAsyncEnumerator(ct);
         }
+
+        public FeedLog Log { get; }
 
         public RawOperation Current => _operations.Current;
 
@@ -179,7 +158,7 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
         {
             if (!await _operations.MoveNextAsync().ConfigureAwait(false)) return false;
             OperationCodec.TryRead(Current.Line, UndoLog.NoOffset, Current.IsFirst, out var line, out _);
-            Stamp = new Stamp(Current.Clock, _log.Source.Agent, _log.Source.Log);
+            Stamp = new Stamp(Current.Clock, Log.Source.Agent, Log.Source.Log);
             EndsUnit = line.BatchIndex >= line.BatchSize - 1;
             return true;
         }

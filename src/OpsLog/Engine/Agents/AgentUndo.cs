@@ -17,9 +17,8 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
         var (logs, units, marks) = await BeginAsync().ConfigureAwait(false);
         while (await units.NextAsync().ConfigureAwait(false) is { } unit)
         {
-            if (unit[0].Mark != UndoMark.None) marks.Add(unit);
-            if (unit[0].Mark != UndoMark.None || marks.IsUndone(unit[0].Stamp)) continue;
-            return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Stamp)), UndoMark.Undo).ConfigureAwait(false);
+            if (unit[0].Mark != UndoMark.None) Note(marks, unit);
+            else if (!marks.IsUndone(unit[0].Stamp)) return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Stamp)), UndoMark.Undo).ConfigureAwait(false);
         }
 
         return null;
@@ -32,7 +31,7 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
         while (await units.NextAsync().ConfigureAwait(false) is { } unit)
         {
             if (unit[0].Mark == UndoMark.None) return null;
-            if (marks.Add(unit) && unit[0].Mark == UndoMark.Undo) return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Of)), UndoMark.Redo).ConfigureAwait(false);
+            if (Note(marks, unit) && unit[0].Mark == UndoMark.Undo) return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Of)), UndoMark.Redo).ConfigureAwait(false);
         }
 
         return null;
@@ -43,10 +42,10 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
     {
         var (_, logs) = await feed.LogsAsync(CancellationToken.None).ConfigureAwait(false);
         var others = merger.Logs.Where(l => !l.IsOwn && !l.IsSealed).Select(l => l.Key).ToHashSet();
-        var ofId = logs.Where(l => string.Equals(l.Source.Agent, settings.AgentId, StringComparison.Ordinal)).OrderBy(l => l.Key.Value, StringComparer.Ordinal).ToLookup(l => others.Contains(l.Key));
+        var ofId = logs.Where(l => string.Equals(l.Source.Agent, settings.AgentId, StringComparison.Ordinal)).ToLookup(l => others.Contains(l.Key));
         var marks = new NewestMarks();
         var living = new OwnUnits(storage, [.. ofId[true]]);
-        while (await living.NextAsync().ConfigureAwait(false) is { } unit) marks.Add(unit);
+        while (await living.NextAsync().ConfigureAwait(false) is { } unit) Note(marks, unit);
         return (logs, new OwnUnits(storage, [.. ofId[false]]), marks);
     }
 
@@ -80,60 +79,75 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
         }
     }
 
-    private static bool IsSame(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
-}
-
-/// <summary>The newest mark on each operation.</summary>
-internal sealed class NewestMarks
-{
-    private readonly Dictionary<Stamp, (long Clock, UndoMark Mark)> _marks = [];
-
-    public bool IsUndone(Stamp stamp) => _marks.TryGetValue(stamp, out var mark) && mark.Mark == UndoMark.Undo;
-
-    /// <summary>Notes a mark; whether it is the newest on its operation so far.</summary>
-    public bool Add(Stamp of, long clock, UndoMark mark)
-    {
-        if (_marks.TryGetValue(of, out var known) && known.Clock >= clock) return false;
-        _marks[of] = (clock, mark);
-        return true;
-    }
-
-    /// <summary>Notes a unit's marks; whether one of them is.</summary>
-    public bool Add(List<OwnOperation> unit)
+    // Whether one of the unit's marks is the newest on its operation so far.
+    private static bool Note(NewestMarks marks, List<OwnOperation> unit)
     {
         var isNewest = false;
-        foreach (var operation in unit) isNewest |= operation.Mark != UndoMark.None && Add(operation.Of, operation.Stamp.Clock, operation.Mark);
+        foreach (var operation in unit) isNewest |= operation.Mark != UndoMark.None && marks.Add(operation.Of, operation.Stamp.Clock, operation.Mark);
         return isNewest;
     }
+
+    private static bool IsSame(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
 }
 
 /// <summary>An operation of an agent's own, as it walks back through them.</summary>
 internal sealed record OwnOperation(string Id, Stamp Stamp, UndoMark Mark, Stamp Of);
 
-/// <summary>An agent's own units (operations and whole batches), from the newest to the oldest.</summary>
-internal sealed class OwnUnits(IOpsStorage storage, IReadOnlyList<FeedLog> logs)
+/// <summary>
+/// An agent's own units (operations and whole batches), from the newest to the oldest by the stamp of their last operation: two processes that share an id write at the
+/// same time. A log is read when nothing newer can be in another.
+/// </summary>
+internal sealed class OwnUnits
 {
-    private int _next = logs.Count;
-    private List<List<OwnOperation>> _units = [];
+    private readonly IOpsStorage _storage;
+    private readonly PriorityQueue<Source, (long Clock, string Log)> _next = new(Comparer<(long Clock, string Log)>.Create(NewestFirst));
+
+    public OwnUnits(IOpsStorage storage, IEnumerable<FeedLog> logs)
+    {
+        _storage = storage;
+        foreach (var log in logs)
+            if (log.Length > 0) _next.Enqueue(new Source(log, null), (log.EndClock, log.Key.Value));
+    }
 
     public async ValueTask<List<OwnOperation>?> NextAsync()
     {
-        while (_units.Count == 0)
+        while (_next.TryDequeue(out var source, out _))
         {
-            if (_next == 0) return null;
-            var log = logs[--_next];
-            if (log.Length == 0) continue;
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.SkipCorrupt) { EndsWithSeal = true };
-            var sink = new Sink(log.Source);
-            var found = await LogReader.ReadAsync(storage, log.Key, 0, log.Length, part => scanner.Scan(part, sink), CancellationToken.None).ConfigureAwait(false);
-            FeedReader.CheckLength(log, found);
-            _units = sink.Units;
+            var (log, units) = source;
+            if (units is null)
+            {
+                Enqueue(log, await ReadAsync(log).ConfigureAwait(false));
+                continue;
+            }
+
+            var unit = units[^1];
+            units.RemoveAt(units.Count - 1);
+            Enqueue(log, units);
+            return unit;
         }
 
-        var unit = _units[^1];
-        _units.RemoveAt(_units.Count - 1);
-        return unit;
+        return null;
     }
+
+    private static int NewestFirst((long Clock, string Log) a, (long Clock, string Log) b) =>
+        a.Clock != b.Clock ? b.Clock.CompareTo(a.Clock) : string.CompareOrdinal(b.Log, a.Log);
+
+    private void Enqueue(FeedLog log, List<List<OwnOperation>> units)
+    {
+        if (units.Count > 0) _next.Enqueue(new Source(log, units), (units[^1][^1].Stamp.Clock, log.Key.Value));
+    }
+
+    private async ValueTask<List<List<OwnOperation>>> ReadAsync(FeedLog log)
+    {
+        var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.SkipCorrupt) { EndsWithSeal = true };
+        var sink = new Sink(log.Source);
+        var found = await LogReader.ReadAsync(_storage, log.Key, 0, log.Length, part => scanner.Scan(part, sink), CancellationToken.None).ConfigureAwait(false);
+        FeedReader.CheckLength(log, found);
+        return sink.Units;
+    }
+
+    // A log, and of one that was read the units that are left.
+    private sealed record Source(FeedLog Log, List<List<OwnOperation>>? Units);
 
     private sealed class Sink(StampSource source) : IOperationSink
     {

@@ -8,7 +8,7 @@ namespace OpsLog.Engine.Agents;
 /// <param name="Position">The covered position: bytes, or objects.</param>
 /// <param name="Clock">The largest clock up to there.</param>
 /// <param name="Retires">It has ended there.</param>
-/// <param name="Length">Its length in bytes, as far as it was read.</param>
+/// <param name="Length">Its length in bytes, as far as it was read; 0 if it is lost, or without an operation.</param>
 /// <param name="Pieces">Its objects, if it is numbered.</param>
 /// <param name="Operations">Operations read that no snapshot covered.</param>
 /// <param name="LastTime">The time of the last one.</param>
@@ -32,11 +32,19 @@ internal sealed record CompactionPlan(Manifest Base, StoreView View, IReadOnlyLi
         lock (merger.State.Gate)
         {
             var view = StoreView.Of(merger.State);
-            var logs = merger.Logs.Select(l => new CoveredLog(l.Entry, l.Position(numbered), l.Clock, l.HasEnded, numbered ? l.Read.Length : l.Standing, l.Read.Pieces, l.Operations, l.LastTime, l.IsPartlyRead)).ToList();
+            // A single writer's log ended before agents came: in history it comes first, so that a position in it lies in front of all of theirs.
+            var logs = merger.Logs.OrderBy(l => l.Entry.Agent.Length > 0).Select(l => Cover(l, numbered)).ToList();
             // What a log that goes on may still bring has a larger clock than what was read of it.
             var floor = logs.Where(l => !l.Retires).Select(l => l.Clock).DefaultIfEmpty(view.Clock).Min();
             return new CompactionPlan(merger.CaughtUpWith, view, logs, floor, schema, numbered);
         }
+    }
+
+    private static CoveredLog Cover(PeerLog log, bool numbered)
+    {
+        var position = log.HasEnded && log.IsEmpty ? 0 : log.Position(numbered);
+        var length = log.IsLost || log.IsEmpty ? 0 : numbered ? log.Read.Length : log.Standing;
+        return new CoveredLog(log.Entry, position, log.Clock, log.HasEnded, length, log.Read.Pieces, log.Operations, log.LastTime, log.IsPartlyRead && !log.IsLost);
     }
 
     /// <summary>Nobody has made a snapshot since, and no log has left.</summary>

@@ -21,6 +21,7 @@ internal sealed class LogSealer(IOpsStorage storage)
     /// </returns>
     public async ValueTask<PutOutcome> SealAsync(PeerLog log, CancellationToken ct)
     {
+        if (!log.IsAbandoned && LivingLogs.On(storage)?.Has(log.Key) == true) return PutOutcome.Held;
         if (_numbered) return await SealNumberedAsync(log.Key, log.Read.Pieces, ct).ConfigureAwait(false);
         var found = await storage.ReadAsync(log.Key, new ByteRange(log.Read.Length), ct).ConfigureAwait(false);
         if (found is null)

@@ -125,11 +125,10 @@ internal sealed class Merger : IDisposable
         for (var i = 0; i < logs.Count; i++) // by number: with nothing new nothing is allocated
         {
             var log = logs[i];
-            if (log.IsOwn || log.IsSealed) continue;
+            if (log.IsOwn || log.IsSealed || log.IsLost) continue;
             var read = await ReadOnAsync(log, isRetired: false, ct).ConfigureAwait(false);
             if (read >= 0) operations += read;
-            else if (log.Exists || log.Entry.Covered > 0)
-                throw LogScanner.Refused(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there"));
+            else if (log.Exists || log.Entry.Covered > 0) await SkipLostAsync(log, manifest, ct).ConfigureAwait(false);
         }
 
         if (!string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal) && State.Records.Tombstones > Math.Max(FewTombstones, State.Records.Count / 8))
@@ -141,6 +140,20 @@ internal sealed class Merger : IDisposable
         _snapshot = manifest.Snapshot.Name;
         CaughtUpWith = manifest;
         return operations;
+    }
+
+    // With SkipCorrupt the next checkpoint retires it, as far as a snapshot has covered it.
+    private async ValueTask SkipLostAsync(PeerLog log, Manifest manifest, CancellationToken ct)
+    {
+        var damage = new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there");
+        if (_settings.Recovery != Recovery.SkipCorrupt || !await IsNewestAsync(manifest, ct).ConfigureAwait(false)) throw LogScanner.Refused(damage);
+        lock (State.Gate)
+        {
+            if (log.Position(_numbered) < log.Entry.Covered) Skip(log, log.Entry);
+            log.IsLost = true;
+        }
+
+        _notes.Add([damage]);
     }
 
     // Another manifest: finishes what was retired, and brings the logs in line.
@@ -298,6 +311,7 @@ internal sealed class Merger : IDisposable
             EndsWithSeal = log.Entry.Agent.Length > 0 || log.Entry.Sealed,
         };
         var sink = new TimedOperations(_builder);
+        var before = log.Operations;
         var found = await LogReader.ReadAsync(_storage, log.Key, log.Read.Length, null, part =>
         {
             if (part.Memory.Length == 0) return 0;
@@ -309,7 +323,7 @@ internal sealed class Merger : IDisposable
                 var taken = scanner.Scan(part with { Memory = bytes }, sink);
                 log.Extent.Spill(part.Start + taken);
                 if (scanner.Standing >= 0) log.Standing = scanner.Standing;
-                log.Clock = scanner.Clock;
+                (log.Clock, log.Operations) = (scanner.Clock, before + scanner.Operations); // they stay, should the next read fail
                 if (!_numbered) log.Read = new LogExtent(Math.Max(log.Read.Length, scanner.Position), 0);
                 else if (!scanner.IsSealed) log.Read = new LogExtent(part.Start + taken, log.Read.Pieces + 1);
                 return taken;
@@ -320,7 +334,6 @@ internal sealed class Merger : IDisposable
         {
             log.IsSealed |= scanner.IsSealed;
             log.Observed = end.Length;
-            log.Operations += scanner.Operations;
             log.Exists = true;
             log.MovedAt = _settings.Time.GetTimestamp();
             if (sink.Time.Length > 0) log.LastTime = sink.Time;

@@ -60,8 +60,14 @@ internal sealed class PeerLog(LogEntry entry, Extent extent)
     /// <summary>This process's, given up because an append failed in a way that left its end unknown: it has to be sealed.</summary>
     public bool IsAbandoned { get; set; }
 
+    /// <summary>Its object is gone, which is damage that was skipped: what the snapshot does not cover of it is lost.</summary>
+    public bool IsLost { get; set; }
+
     /// <summary>Nothing can come behind what was read.</summary>
-    public bool HasEnded => IsSealed || (IsOwn && !IsActive);
+    public bool HasEnded => IsSealed || IsLost || (IsOwn && !IsActive);
+
+    /// <summary>As far as it was read there is no operation in it: what lies there are empty lines, and what was never finished.</summary>
+    public bool IsEmpty => Clock <= Entry.Start && Entry.Covered == 0;
 
     /// <summary>Its beginning was covered by a snapshot that was merged, and never read.</summary>
     public bool IsPartlyRead { get; set; }

@@ -99,10 +99,12 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
         foreach (var log in manifest.Logs)
         {
             var key = new StorageKey(log.Name);
+            if (LivingLogs.On(storage)?.Has(key) == true) throw Locked(log, "Held by this process.");
             if (await ObjectReader.StatAsync(storage, key, ct).ConfigureAwait(false) is not { } stat) continue;
-            var claim = await new LogTarget(storage, key, stat.Length, 0).ClaimAsync(ct).ConfigureAwait(false);
+            var target = new LogTarget(storage, key, stat.Length, 0);
+            var claim = await target.ClaimAsync(ct).ConfigureAwait(false);
             if (claim.Outcome == PutOutcome.Held) throw Locked(log, claim.Detail);
-            if (claim.IsStored) await storage.ReleaseAsync(key, CancellationToken.None).ConfigureAwait(false);
+            if (claim.IsStored) await target.ReleaseAsync().ConfigureAwait(false);
         }
     }
 
