@@ -48,7 +48,8 @@ public sealed class AgentDamageTests
 
     /// <summary>What a snapshot covers of it is there; the next checkpoint retires the rest, and nobody else is refused any more.</summary>
     [Theory]
-    [MemberData(nameof(Site.All), MemberType = typeof(Site))]
+    [InlineData(Site.Folder)]
+    [InlineData(Site.Append)]
     public async Task F15_agents_that_skip_damage_go_on_when_a_covered_log_is_gone(string kind)
     {
         foreach (var wasOpen in (bool[])[true, false])
@@ -60,17 +61,11 @@ public sealed class AgentDamageTests
             await a.CompactAsync(); // covers B's log, which goes on
             await site.KillAsync(b);
             if (!wasOpen) await a.DisposeAsync();
-            foreach (var name in await Lab.NamesAsync(site.Storage, log[..^".jsonl".Length])) await site.Storage.DeleteAsync(new StorageKey(name), default);
+            await site.Storage.DeleteAsync(new StorageKey(log), default);
             await Lab.OpeningRefusedAsync(OpsLogError.Damaged, site.Storage, Agent("C"));
             if (!wasOpen) a = await site.OpenAsync("A", o => o.Recovery = Recovery.SkipCorrupt);
             await a.SetAsync("a", Lab.Doc(2));
             await a.RefreshAsync();
-            if (wasOpen && kind == Site.Numbered)
-            {
-                await a.CompactAsync(); // objects that were read are not looked for again
-                continue;
-            }
-
             Assert.Contains(a.RecoveryReport.Notes.Concat(a.RecoveryReport.Skipped), d => d.Kind == DamageKind.Missing && d.File == log);
             await a.CompactAsync();
             await a.RefreshAsync();

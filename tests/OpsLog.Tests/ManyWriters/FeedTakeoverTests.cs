@@ -126,7 +126,7 @@ public sealed class FeedTakeoverTests
                 _position = FeedPosition.Parse(operation.Position.ToString());
                 _got.Add(Lab.N(operation.Value));
                 var (log, clock) = (operation.Revision.Log, operation.Revision.Clock);
-                Assert.True(clock > _clocks.GetValueOrDefault(log, -1), $"{log} went back to {clock}");
+                Assert.True(clock > _clocks.GetValueOrDefault(log, -1), $"{log} went back to {clock}, {operation.Position}, behind {string.Join(' ', _got)}");
                 _clocks[log] = clock;
                 if (--most == 0) break;
             }

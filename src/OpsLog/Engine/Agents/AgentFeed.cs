@@ -50,7 +50,8 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
             var known = logs.Select(l => l.Key).ToHashSet();
             lock (merger.State.Gate)
             {
-                foreach (var peer in peers)
+                // A single writer's log ended before agents came: it follows those of history, and may begin with what the last of them was read beyond its end.
+                foreach (var peer in peers.OrderBy(p => p.Entry.Agent.Length > 0))
                     if (known.Add(peer.Key)) logs.Add(new FeedLog(peer.Key, peer.Source, peer.Entry.Start, peer.Entry.Schema, EndOf(peer)) { EveryLineHasAClock = peer.Entry.Agent.Length > 0, EndClock = peer.Clock });
             }
 
