@@ -7,14 +7,11 @@ namespace OpsLog.Engine.Agents;
 /// Keeps the state of a store of many writers up with them: reads each registered log on from where it stopped, finishes those that were retired, and
 /// merges the snapshot where one of them is gone. Costs what is new.
 /// </summary>
-internal sealed class Merger : IDisposable
+internal sealed partial class Merger : IDisposable
 {
     private const int MostTries = 100;
     private const int MostLeft = 1024;
-    private const int MergeWindow = 4 << 20; // the gate is held for one at a time
     private const int FewTombstones = 256;
-    private const int FewExtents = 4096;
-    private const long SmallMemory = 64 << 20;
 
     private readonly IOpsStorage _storage;
     private readonly EngineSettings _settings;
@@ -269,16 +266,6 @@ internal sealed class Merger : IDisposable
         (log.IsPartlyRead, log.SkippedPieces) = (_numbered, log.Read.Pieces);
     }
 
-    // The bytes of logs left behind stay until all records of theirs lie in the snapshot.
-    private bool HoldsTooMuch(Manifest manifest)
-    {
-        if (string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal)) return false;
-        using var gate = State.Gate.EnterScope();
-        var held = State.Extents.Bytes;
-        var needed = manifest.Snapshot.Length + _logs.Values.Sum(l => l.Extent.Bytes);
-        return held > Math.Max(SmallMemory, 2 * needed) || State.Extents.Count > Math.Max(FewExtents, 2 * _logs.Count);
-    }
-
     private async ValueTask<int> ReadRetiredAsync(RetiredLog retired, CancellationToken ct)
     {
         if (!_logs.TryGetValue(retired.Name, out var log))
@@ -364,41 +351,6 @@ internal sealed class Merger : IDisposable
         if (stat.Length < log.Read.Length)
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, stat.Length, log.Read.Length - stat.Length, $"the log has {stat.Length} bytes, {log.Read.Length} were read before"));
         return stat.Length != log.Observed;
-    }
-
-    private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)
-    {
-        var merge = new SnapshotMerge();
-        var loader = new SnapshotLoader(_storage, State, _settings.Recovery) { Window = MergeWindow };
-        var builder = _builder;
-        var loaded = await loader.LoadAsync(manifest.Snapshot.Name, manifest.Snapshot, header =>
-        {
-            if (header.SchemaVersion > _migration.Target)
-                throw new OpsLogException(OpsLogError.TooNew, $"The store has schema version {header.SchemaVersion} now, this program knows {_migration.Target}. Open it with a program that knows {header.SchemaVersion}.");
-            return builder = new StateBuilder(State, _migration, merges: true) { Merge = merge };
-        }, ct).ConfigureAwait(false);
-        _notes.Add(loader.Skipped);
-        lock (State.Gate)
-        {
-            State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock);
-            merge.Forget(State, loaded.Floor);
-            DropExtents();
-        }
-
-        return (int)Math.Min(int.MaxValue, builder.SnapshotRecords);
-    }
-
-    // Under the gate. What no record lies in, and no log is read into, can go; views keep what they need.
-    private void DropExtents()
-    {
-        var extents = State.Extents.Current;
-        var used = new bool[extents.Length];
-        foreach (var log in _logs.Values) used[log.Extent.Index] = true;
-        _written.RemoveAll(l => !l.IsWritten);
-        foreach (var log in _written) used[log.Extent.Index] = true;
-        foreach (var entry in State.Records.WithTombstones()) used[entry.Location.Extent] = true;
-        for (var i = 0; i < extents.Length; i++)
-            if (extents[i] is { } extent && !used[i] && !_builder.WritesTo(extent)) State.Extents.Remove(extent);
     }
 
     private static string? LastOf(IReadOnlyList<RetiredLog> retired) => retired.Count == 0 ? null : retired[^1].Name;

@@ -1,0 +1,56 @@
+using OpsLog.Format;
+
+namespace OpsLog.Engine.Agents;
+
+/// <content>Merging the snapshot, where logs cannot be read to their end any more or would keep too much in memory.</content>
+internal sealed partial class Merger
+{
+    private const int MergeWindow = 4 << 20; // the gate is held for one at a time
+    private const int FewExtents = 4096;
+    private const long SmallMemory = 64 << 20;
+
+    // The bytes of logs left behind stay until all records of theirs lie in the snapshot.
+    private bool HoldsTooMuch(Manifest manifest)
+    {
+        if (string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal)) return false;
+        using var gate = State.Gate.EnterScope();
+        var held = State.Extents.Bytes;
+        var needed = manifest.Snapshot.Length + _logs.Values.Sum(l => l.Extent.Bytes);
+        return held > Math.Max(SmallMemory, 2 * needed) || State.Extents.Count > Math.Max(FewExtents, 2 * _logs.Count);
+    }
+
+    private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)
+    {
+        var merge = new SnapshotMerge();
+        var loader = new SnapshotLoader(_storage, State, _settings.Recovery) { Window = MergeWindow };
+        var builder = _builder;
+        var loaded = await loader.LoadAsync(manifest.Snapshot.Name, manifest.Snapshot, header =>
+        {
+            if (header.SchemaVersion > _migration.Target)
+                throw new OpsLogException(OpsLogError.TooNew, $"The store has schema version {header.SchemaVersion} now, this program knows {_migration.Target}. Open it with a program that knows {header.SchemaVersion}.");
+            return builder = new StateBuilder(State, _migration, merges: true) { Merge = merge };
+        }, ct).ConfigureAwait(false);
+        _notes.Add(loader.Skipped);
+        lock (State.Gate)
+        {
+            State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock);
+            merge.Forget(State, loaded.Floor);
+            DropExtents();
+        }
+
+        return (int)Math.Min(int.MaxValue, builder.SnapshotRecords);
+    }
+
+    // Under the gate. What no record lies in, and no log is read into, can go; views keep what they need.
+    private void DropExtents()
+    {
+        var extents = State.Extents.Current;
+        var used = new bool[extents.Length];
+        foreach (var log in _logs.Values) used[log.Extent.Index] = true;
+        _written.RemoveAll(l => !l.IsWritten);
+        foreach (var log in _written) used[log.Extent.Index] = true;
+        foreach (var entry in State.Records.WithTombstones()) used[entry.Location.Extent] = true;
+        for (var i = 0; i < extents.Length; i++)
+            if (extents[i] is { } extent && !used[i] && !_builder.WritesTo(extent)) State.Extents.Remove(extent);
+    }
+}
