@@ -9,7 +9,7 @@ public enum Durability
     /// <summary>In the hands of the operating system. Survives a killed process, not a power loss.</summary>
     Os,
 
-    /// <summary>At once, in memory; flushed in the background. <see cref="OpsStore{T}.FlushAsync"/> makes it sure.</summary>
+    /// <summary>At once, in memory; flushed in the background. <see cref="OpsStore{T}.FlushAsync"/> makes it sure. While 64 MiB wait to be flushed, writes wait too.</summary>
     Buffered,
 }
 

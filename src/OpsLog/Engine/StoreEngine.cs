@@ -152,7 +152,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     private ValueTask<Revision> SubmitSetAsync(SetRequest request, CancellationToken ct)
     {
-        var submitted = Submit(request, ct);
+        var submitted = SubmitWrite(request, ct);
         return submitted.IsCompletedSuccessfully ? new(Done(request)) : EndSetAsync(submitted, request);
     }
 
@@ -175,7 +175,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         var measurement = Telemetry.StartWrite(StoreCall.Delete);
         try
         {
-            await Submit(request, ct).ConfigureAwait(false);
+            await SubmitWrite(request, ct).ConfigureAwait(false);
             measurement.Succeeded();
             return request.Existed;
         }
@@ -195,7 +195,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         var measurement = Telemetry.StartWrite(StoreCall.Batch, batch.Items.Count);
         try
         {
-            await Submit(request, ct).ConfigureAwait(false);
+            await SubmitWrite(request, ct).ConfigureAwait(false);
             measurement.Succeeded();
             _spare.Return(batch);
             return request.Written;
@@ -235,6 +235,15 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         if (_writer is null) return;
         ThrowIfDisposed();
         await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
+    }
+
+    private ValueTask SubmitWrite(CommitRequest request, CancellationToken ct) =>
+        _writer is { IsFull: true } ? SubmitBehindFlushAsync(_writer, request, ct) : Submit(request, ct);
+
+    private async ValueTask SubmitBehindFlushAsync(Writer writer, CommitRequest request, CancellationToken ct)
+    {
+        await writer.AwaitRoomAsync(ct).ConfigureAwait(false);
+        await Submit(request, ct).ConfigureAwait(false);
     }
 
     private ValueTask Submit(CommitRequest request, CancellationToken ct)

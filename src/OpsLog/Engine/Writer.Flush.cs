@@ -5,15 +5,35 @@ namespace OpsLog.Engine;
 /// <content>Bringing the log to the storage, and onto stable storage, apart from committing.</content>
 internal sealed partial class Writer
 {
+    private const long MostUnflushed = 64 << 20;
     private readonly SemaphoreSlim _flushing = new(1, 1);
 
+    /// <summary>So much is acknowledged and not stored yet that writers have to wait: memory is not the place for more, and a flush of a numbered log is one object.</summary>
+    public bool IsFull => Acknowledged - Stored >= MostUnflushed;
+
     /// <summary>Brings what is buffered into the log; with <see cref="Flush.Synced"/>, what the log holds onto stable storage.</summary>
-    public async ValueTask FlushAsync(Flush flush, CancellationToken ct)
+    public ValueTask FlushAsync(Flush flush, CancellationToken ct) => FlushAsync(flush, isNeeded: null, ct);
+
+    /// <summary>Waits until the writer is no longer full. A flush that fails is told to the write that comes behind it.</summary>
+    public async ValueTask AwaitRoomAsync(CancellationToken ct)
+    {
+        try
+        {
+            await FlushAsync(Flush.Written, () => IsFull, ct).ConfigureAwait(false);
+        }
+        catch (OpsLogException) when (_failure is not null)
+        {
+            // The writer keeps it, and refuses everything from here on.
+        }
+    }
+
+    private async ValueTask FlushAsync(Flush flush, Func<bool>? isNeeded, CancellationToken ct)
     {
         await _flushing.WaitAsync(ct).ConfigureAwait(false);
         try
         {
             ThrowIfFailed();
+            if (isNeeded?.Invoke() == false) return; // others have waited for the same
             long from = 0, to = 0;
             var cut = new ExclusiveRequest(() =>
             {
