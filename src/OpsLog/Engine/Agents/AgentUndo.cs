@@ -24,14 +24,15 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
         return null;
     }
 
-    /// <summary>The lines that bring back what the newest own undo took, if nothing of its own was written since; else null.</summary>
+    /// <summary>The lines that bring back what the newest own undo took that stands, if nothing of its own was written since; else null. Another process of the id may have taken the same back.</summary>
     public async ValueTask<List<BatchItem>?> NextRedoAsync()
     {
         var (logs, units, marks) = await BeginAsync().ConfigureAwait(false);
         while (await units.NextAsync().ConfigureAwait(false) is { } unit)
         {
             if (unit[0].Mark == UndoMark.None) return null;
-            if (Note(marks, unit) && unit[0].Mark == UndoMark.Undo) return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Of)), UndoMark.Redo).ConfigureAwait(false);
+            Note(marks, unit);
+            if (unit[0].Mark == UndoMark.Undo && marks.IsUndone(unit[0].Of)) return await InverseAsync(logs, unit.ConvertAll(o => (o.Id, o.Of)), UndoMark.Redo).ConfigureAwait(false);
         }
 
         return null;
@@ -79,12 +80,10 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
         }
     }
 
-    // Whether one of the unit's marks is the newest on its operation so far.
-    private static bool Note(NewestMarks marks, List<OwnOperation> unit)
+    private static void Note(NewestMarks marks, List<OwnOperation> unit)
     {
-        var isNewest = false;
-        foreach (var operation in unit) isNewest |= operation.Mark != UndoMark.None && marks.Add(operation.Of, operation.Stamp.Clock, operation.Mark);
-        return isNewest;
+        foreach (var operation in unit)
+            if (operation.Mark != UndoMark.None) marks.Add(operation.Of, operation.Stamp.Clock, operation.Mark);
     }
 
     private static bool IsSame(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
