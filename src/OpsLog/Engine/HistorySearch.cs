@@ -10,6 +10,7 @@ namespace OpsLog.Engine;
 internal sealed class HistorySearch(IOpsStorage storage)
 {
     private const long Window = 4 << 20;
+    private const int ShortestOperation = 40; // its members ts, op and id, with nothing in them
 
     private readonly bool _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
 
@@ -22,7 +23,7 @@ internal sealed class HistorySearch(IOpsStorage storage)
         {
             var retired = manifest.Retired[i];
             var start = i > 0 ? manifest.Retired[i - 1].Clock : 0;
-            if (HoldsNothing(manifest.Retired, i)) continue; // and was not kept
+            if (HoldsNothing(manifest, i)) continue; // and was not kept
             if (garbage.Contains(retired.Name) || await ReadAsync(retired, start, ct).ConfigureAwait(false) is not { } log) break;
             if (log.Operations > 0) found.Insert(0, log);
         }
@@ -31,10 +32,11 @@ internal sealed class HistorySearch(IOpsStorage storage)
     }
 
     /// <summary>Whether there is no operation in a retired log, as far as can be told without reading it.</summary>
-    public static bool HoldsNothing(IReadOnlyList<RetiredLog> retired, int index)
+    public static bool HoldsNothing(Manifest manifest, int index)
     {
+        var retired = manifest.Retired;
         var log = retired[index];
-        if (log.Length == 0) return true;
+        if (log.Length == 0 || (!manifest.Numbered && log.Length < ShortestOperation)) return true; // what ends or voids a line, at most
         // A single writer has one log after the other, and each operation has a larger clock than the one before.
         var isAlone = log.Agent.Length == 0 && (index == 0 || retired[index - 1].Agent.Length == 0);
         return isAlone && log.Clock == (index == 0 ? 0 : retired[index - 1].Clock);

@@ -36,6 +36,7 @@ public sealed class SeedTests
     [InlineData("many", 213827)]
     [InlineData("many", 2028705)]
     [InlineData("many", 5001427)]
+    [InlineData("feeds", 3000080)]
     public void A_seed_that_found_something_is_clean(string mix, ulong seed)
     {
         var report = SeedRunner.RunRange(seed, 1, Enum.Parse<Mix>(mix, ignoreCase: true), workers: 1);

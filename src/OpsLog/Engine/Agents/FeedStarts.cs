@@ -71,7 +71,7 @@ internal sealed class FeedStarts(Manifest manifest, IReadOnlyList<FeedLog> logs,
     {
         if (!string.Equals(since.Incarnation, manifest.Incarnation, StringComparison.Ordinal))
             throw new OpsLogException(OpsLogError.PositionLost, "The position is of another incarnation of the store (it was restored from a backup). Start over from the state.");
-        var empty = Enumerable.Range(0, manifest.Retired.Count).Where(i => HistorySearch.HoldsNothing(manifest.Retired, i)).Select(i => manifest.Retired[i].Name).ToHashSet(StringComparer.Ordinal);
+        var empty = Enumerable.Range(0, manifest.Retired.Count).Where(i => HistorySearch.HoldsNothing(manifest, i)).Select(i => manifest.Retired[i].Name).ToHashSet(StringComparer.Ordinal);
         foreach (var (name, offset) in since.Offsets)
             if (!_there.Contains(name) && !empty.Contains(name) && (endOf(name) is not { } end || end > offset)) throw Lost(name);
 
