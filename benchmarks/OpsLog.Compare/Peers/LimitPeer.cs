@@ -134,7 +134,7 @@ internal sealed class LimitPeer : Peer
     private static Outcome FindLines(Job job)
     {
         var start = Stopwatch.GetTimestamp();
-        using var file = File.OpenHandle(Directory.GetFiles(Path.Join(job.Folder, "snapshots"))[0]);
+        using var file = File.OpenHandle(Snapshot(job));
         var buffer = new byte[256 << 10];
         long lines = 0;
         int read;
@@ -143,9 +143,12 @@ internal sealed class LimitPeer : Peer
         return new Outcome(Figures.Milliseconds(start));
     }
 
+    // The one before it may still be there.
+    private static string Snapshot(Job job) => Directory.GetFiles(Path.Join(job.Folder, "snapshots")).MaxBy(file => new FileInfo(file).Length)!;
+
     private static Outcome Copy(Job job)
     {
-        var source = Directory.GetFiles(Path.Join(job.Folder, "snapshots"))[0];
+        var source = Snapshot(job);
         var target = job.Folder + ".copy";
         var start = Stopwatch.GetTimestamp();
         File.Copy(source, target);
