@@ -1,6 +1,6 @@
 namespace OpsLog.Engine;
 
-/// <summary>Requests that are done, and batches that are written, kept for the next calls: a put allocates what the store keeps of it and nothing else.</summary>
+/// <summary>Requests that are done, and batches that are written, kept for the next calls: a put allocates little besides what the store keeps of it.</summary>
 internal sealed class SpareRequests
 {
     private const int Most = 32;
