@@ -259,8 +259,8 @@ internal sealed class SnapshotStream : Stream
 
     private void Put(ReadOnlySpan<byte> bytes)
     {
-        if (_buffer.Length - _used < bytes.Length) Array.Resize(ref _buffer, _used + bytes.Length + BufferSize);
-        bytes.CopyTo(_buffer.AsSpan(_used));
-        _used += bytes.Length;
+        if (_buffer.Length < bytes.Length) _buffer = new byte[Math.Max(bytes.Length, 2 * _buffer.Length)];
+        bytes.CopyTo(_buffer);
+        _used = bytes.Length;
     }
 }

@@ -207,7 +207,8 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
 /// <summary>Records of other programs, brought into our own form in memory; gone with the next checkpoint.</summary>
 internal sealed class OwnForm(StoreState state)
 {
-    private const int SlabSize = 256 << 10;
+    private const int FirstSlab = 16 << 10;
+    private const int LargestSlab = 256 << 10;
     private readonly Dictionary<StampSource, int> _sources = [];
     private Extent? _extent;
     private byte[] _slab = [];
@@ -223,7 +224,7 @@ internal sealed class OwnForm(StoreState state)
         if (_slab.Length - _used < most)
         {
             _slabStart += _used;
-            _slab = GC.AllocateUninitializedArray<byte>(Math.Max(SlabSize, most));
+            _slab = GC.AllocateUninitializedArray<byte>(Math.Max(Math.Clamp(2 * _slab.Length, FirstSlab, LargestSlab), most));
             _used = 0;
             _extent.Add(_slabStart, _slab);
         }
