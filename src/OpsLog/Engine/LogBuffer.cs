@@ -9,7 +9,7 @@ namespace OpsLog.Engine;
 internal sealed class LogBuffer(Extent extent, long position)
 {
     private const int FirstSlab = 16 << 10;
-    private const int LargestSlab = 1 << 20;
+    private const int LargestSlab = HugePages.Largest;
     private byte[] _slab = [];
     private long _slabStart; // the log offset of _slab[0]
     private int _group;      // where the open group begins in _slab
@@ -101,7 +101,7 @@ internal sealed class LogBuffer(Extent extent, long position)
         var size = Math.Clamp(_slab.Length * 2, FirstSlab, LargestSlab);
         var needed = checked(open.Length + bytes);
         if (size < needed) size = (int)Math.Min(Array.MaxLength, Math.Max(needed, 2L * needed));
-        var slab = GC.AllocateUninitializedArray<byte>(size);
+        var slab = size < HugePages.WorthIt ? GC.AllocateUninitializedArray<byte>(size) : HugePages.Allocate<byte>(size, cleared: false);
         open.CopyTo(slab);
         var used = open.Length;
         _isFull = _slab.Length > 0 && Extent.Disk is not null;

@@ -36,7 +36,7 @@ internal sealed partial class RecordSegment
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RecordSegment Clone(long epoch)
     {
-        RecordSegment clone = new(Start, Depth, epoch, Capacity, 0)
+        RecordSegment clone = new(Start, Depth, epoch, SlotBlocks.Single(Capacity), 0)
         {
             // Shared: bytes are only ever added, and only by the newest segment, behind all that older ones refer to.
             _arena = _arena,
@@ -44,7 +44,7 @@ internal sealed partial class RecordSegment
             _used = _used,
             _erased = _erased,
         };
-        _slots.CopyTo(clone._slots, 0);
+        Array.Copy(_slots, _first, clone._slots, 0, Capacity);
         _occupied.CopyTo(clone._occupied, 0);
         return clone;
     }
@@ -52,7 +52,7 @@ internal sealed partial class RecordSegment
     /// <summary>The same records, without the erased ones, in a segment of another size.</summary>
     public RecordSegment Resize(int capacity, long epoch, in RecordHash hash)
     {
-        RecordSegment copy = new(Start, Depth, epoch, capacity, _arenaUsed);
+        RecordSegment copy = new(Start, Depth, epoch, SlotBlocks.Single(capacity), _arenaUsed);
         for (int index = 0; index < Capacity; index++)
         {
             if (!LocationAt(index).IsNone)
@@ -64,15 +64,15 @@ internal sealed partial class RecordSegment
 
     /// <summary>Two segments that divide the range of this one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public (RecordSegment Low, RecordSegment High) Split(long epoch, in RecordHash hash)
+    public (RecordSegment Low, RecordSegment High) Split(SlotBlocks blocks, long epoch, in RecordHash hash)
     {
         ulong middle = Start | (1UL << (63 - Depth));
 
         // Room for all in one half, should their hashes want it.
         int capacity = CapacityFor(Entries / 2);
         int arena = (_arenaUsed / 2) + (_arenaUsed / 8);
-        RecordSegment low = new(Start, Depth + 1, epoch, capacity, arena);
-        RecordSegment high = new(middle, Depth + 1, epoch, capacity, arena);
+        RecordSegment low = new(Start, Depth + 1, epoch, blocks.Take(capacity), arena);
+        RecordSegment high = new(middle, Depth + 1, epoch, blocks.Take(capacity), arena);
         for (int index = 0; index < Capacity; index++)
         {
             if (LocationAt(index).IsNone)
@@ -86,9 +86,8 @@ internal sealed partial class RecordSegment
 
     private static int Limit(int capacity) => capacity / 4 * 3;
 
-    // Pinned: large blocks that live long are not worth copying from generation to generation, which is what pauses a growing table.
-    private static T[] NewBlock<T>(int length, int pinnedFrom) =>
-        length == 0 ? [] : GC.AllocateArray<T>(length, pinned: length >= pinnedFrom);
+    // Pinned when large, as slots are (see SlotBlocks).
+    private static byte[] NewArena(int length) => length == 0 ? [] : GC.AllocateArray<byte>(length, pinned: length >= PinnedArena);
 
     // A document that a reader adds meanwhile may be missed: it is made once more.
     private void Take(RecordSegment from, int index, in RecordKey key) =>
@@ -120,7 +119,7 @@ internal sealed partial class RecordSegment
             if (needed > Array.MaxLength)
                 throw new InvalidOperationException("The ids of one segment of the index exceed 2 GB.");
             long capacity = Math.Max(needed, Math.Max(FirstArena, arena.Length + ((long)arena.Length / 4)));
-            byte[] larger = NewBlock<byte>((int)Math.Min(capacity, Array.MaxLength), PinnedArena);
+            byte[] larger = NewArena((int)Math.Min(capacity, Array.MaxLength));
             arena.AsSpan(0, offset).CopyTo(larger);
             arena = larger;
         }

@@ -23,7 +23,8 @@ internal sealed partial class RecordSegment
 
     private const int ReadAttempts = 4;
 
-    private readonly RecordSlot[] _slots;
+    private readonly RecordSlot[] _slots; // perhaps those of other segments too
+    private readonly int _first;
     private readonly int _mask;
     private readonly ulong[] _occupied;
     private readonly Lock _gate = new();
@@ -33,15 +34,16 @@ internal sealed partial class RecordSegment
     private int _erased;
     private int _sequence;
 
-    private RecordSegment(ulong start, int depth, long epoch, int capacity, int arena)
+    private RecordSegment(ulong start, int depth, long epoch, ArraySegment<RecordSlot> slots, int arena)
     {
         Start = start;
         Depth = depth;
         Epoch = epoch;
-        _slots = NewBlock<RecordSlot>(capacity, NormalCapacity);
-        _mask = capacity - 1;
-        _occupied = new ulong[capacity / WordBits];
-        _arena = NewBlock<byte>(arena, PinnedArena);
+        _slots = slots.Array!;
+        _first = slots.Offset;
+        _mask = slots.Count - 1;
+        _occupied = new ulong[slots.Count / WordBits];
+        _arena = NewArena(arena);
     }
 
     /// <summary>The smallest hash of this segment's range.</summary>
@@ -60,7 +62,7 @@ internal sealed partial class RecordSegment
     public int Capacity => _mask + 1;
 
     /// <summary>A segment without records.</summary>
-    public static RecordSegment Create(ulong start, int depth, long epoch, int capacity) => new(start, depth, epoch, capacity, 0);
+    public static RecordSegment Create(ulong start, int depth, long epoch, ArraySegment<RecordSlot> slots) => new(start, depth, epoch, slots, 0);
 
     /// <summary>Which of 64 slots were ever used, one bit each: a scan need not guess slot by slot.</summary>
     public ulong Occupied(int word) => Volatile.Read(ref _occupied[word]);
@@ -220,5 +222,5 @@ internal sealed partial class RecordSegment
 
     // Every index comes from a mask or from a handle of this segment; the check of bounds would touch one more line of memory per read.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref RecordSlot SlotAt(int index) => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), index & _mask);
+    private ref RecordSlot SlotAt(int index) => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), _first + (index & _mask));
 }

@@ -34,12 +34,13 @@ internal sealed partial class RecordTable
         while (RecordSegment.CapacityFor(count >> depth) > RecordSegment.NormalCapacity)
             depth++;
         int capacity = RecordSegment.CapacityFor(count >> depth);
+        _blocks.Expect(1 << depth);
         RecordSegment[] directory = new RecordSegment[1 << Math.Max(1, depth)];
         int width = directory.Length >> depth;
         for (int index = 0; index < directory.Length; index++)
         {
             directory[index] = index % width == 0
-                ? RecordSegment.Create(depth == 0 ? 0 : (ulong)index << (64 - depth), depth, _epoch, capacity)
+                ? RecordSegment.Create(depth == 0 ? 0 : (ulong)index << (64 - depth), depth, _epoch, _blocks.Take(capacity))
                 : directory[index - 1];
         }
 
@@ -97,7 +98,8 @@ internal sealed partial class RecordTable
         }
         else
         {
-            (RecordSegment low, RecordSegment high) = full.Split(_epoch, _hash);
+            _blocks.Expect(1 << (full.Depth + 1));
+            (RecordSegment low, RecordSegment high) = full.Split(_blocks, _epoch, _hash);
             Publish(low, high);
         }
 

@@ -17,6 +17,7 @@ namespace OpsLog.Engine;
 internal sealed partial class RecordTable
 {
     private readonly RecordHash _hash;
+    private readonly SlotBlocks _blocks = new();
     private RecordSegment[] _directory;
     private int _count;
     private int _tombstones;
@@ -31,7 +32,7 @@ internal sealed partial class RecordTable
     internal RecordTable(in RecordHash hash)
     {
         _hash = hash;
-        RecordSegment only = RecordSegment.Create(0, 0, 0, RecordSegment.SmallestCapacity);
+        RecordSegment only = RecordSegment.Create(0, 0, 0, SlotBlocks.Single(RecordSegment.SmallestCapacity));
         _directory = [only, only];
     }
 

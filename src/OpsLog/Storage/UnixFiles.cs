@@ -15,6 +15,7 @@ internal enum LinkResult
 internal static partial class UnixFiles
 {
     private const int LockExclusiveAtOnce = 2 | 4; // LOCK_EX | LOCK_NB: the same everywhere
+    private const int HugePage = 14; // MADV_HUGEPAGE
     private static readonly int ReadOnlyCloseOnExec = OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
 
     /// <summary>Makes the entries of a folder durable: new, renamed and deleted names.</summary>
@@ -59,6 +60,15 @@ internal static partial class UnixFiles
     /// <summary>Whether a process is there, of whichever user.</summary>
     public static bool IsAlive(int process) => Kill(process, 0) == 0 || Marshal.GetLastPInvokeError() == FileFaults.NotPermitted;
 
+    /// <summary>Asks for huge pages for a range of memory that was not touched yet. A kernel without them has nothing against it.</summary>
+    public static void AdviseHugePages(nint address, nint length)
+    {
+        var page = Environment.SystemPageSize;
+        var start = (address + page - 1) / page * page;
+        var end = (address + length) / page * page;
+        if (end > start) _ = MAdvise(start, end - start, HugePage);
+    }
+
     private static IOException Failure(int error, string path) => new($"{Marshal.GetPInvokeErrorMessage(error)}: '{path}'", error);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -72,6 +82,9 @@ internal static partial class UnixFiles
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string existing, string added);
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int MAdvise(nint address, nint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int process, int signal);
