@@ -241,8 +241,8 @@ internal sealed partial class Merger : IDisposable
 
                 if (entry.Sealed && !log.Entry.Sealed && entry.Agent.Length == 0)
                 {
-                    // A single writer's log: its empty last line has become a seal.
-                    if (_numbered) log.IsSealed = true;
+                    // A single writer's log: if its empty last line has been read, as one, it has become a seal.
+                    if (_numbered) log.IsSealed = log.EndsWithEmptyLine;
                     else log.Observed = -1;
                 }
 

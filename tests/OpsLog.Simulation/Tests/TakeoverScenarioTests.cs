@@ -1,0 +1,36 @@
+using OpsLog.Simulation.Programs;
+using OpsLog.Simulation.Run;
+using Xunit;
+
+namespace OpsLog.Simulation.Tests;
+
+/// <summary>
+/// Goal: who follows the store misses nothing while it changes hands between a single writer and agents. Method: the follower is stopped before each of its storage calls
+/// in turn, and the others go on meanwhile.
+/// </summary>
+public sealed class TakeoverScenarioTests : ScenarioTests
+{
+    private const int MostCalls = 8;
+
+    /// <summary>Seed 199762 of mix many: a numbered log's last write, and the seal behind it, came between two looks of one refresh.</summary>
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void A_single_writers_last_write_is_missed_by_no_refresh_that_its_end_falls_into(string form)
+    {
+        for (var calls = 0; calls < MostCalls; calls++)
+        {
+            var s = new Scenario(form);
+            var b = s.Agent("B");
+            var single = s.Single();
+            b.Refresh();
+            b.Begin(StepKind.Refresh).Advance(calls);
+            single.Set("c");
+            var written = single.Number;
+            if (form == "Locks") single.Close();
+            s.Agent("C");
+            b.Finish();
+            Assert.Equal(written, b.Refresh().Shows("c"));
+            s.End();
+        }
+    }
+}
