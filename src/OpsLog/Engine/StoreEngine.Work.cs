@@ -190,8 +190,9 @@ internal sealed partial class StoreEngine
     private IAsyncEnumerable<RawOperation> ReadSingleFeed(Manifest manifest, List<FeedLog> logs, FeedPosition since, string? id, CancellationToken ct)
     {
         var reader = new FeedReader(_storage, _settings.Recovery);
-        return since.AgentCursor is { } ofAgents
-            ? new FeedBehindAgents(reader, manifest, logs, ofAgents).ReadAsync(id, ct)
+        var hadAgents = since.AgentCursor is not null || logs.Exists(l => l.Source.Agent.Length > 0);
+        return hadAgents
+            ? new FeedBehindAgents(reader, manifest, logs, since).ReadAsync(id, ct)
             : reader.ReadAsync(logs, manifest.Incarnation, since.FeedCursor, id, ct);
     }
 

@@ -4,16 +4,19 @@ using OpsLog.Format;
 namespace OpsLog.Engine.Agents;
 
 /// <summary>
-/// The feed of a single writer's store from a position of the time when it had agents: log by log in the order of history, each from where the position says. As long
-/// as a later log had been begun then, positions go on to say of each log how far it was read; behind the last of those they are a single writer's.
+/// The feed of a single writer's store that had agents: log by log in the order of history, each from where the position says. As long as that order does not tell how
+/// far the other logs were read, positions say it of each log; behind that they are a single writer's.
 /// </summary>
-internal sealed class FeedBehindAgents(FeedReader reader, Manifest manifest, IReadOnlyList<FeedLog> logs, AgentCursor since)
+internal sealed class FeedBehindAgents(FeedReader reader, Manifest manifest, IReadOnlyList<FeedLog> logs, FeedPosition position)
 {
     public async IAsyncEnumerable<RawOperation> ReadAsync(string? id, [EnumeratorCancellation] CancellationToken ct)
     {
-        var starts = new FeedStarts(manifest, logs, EndOf).Of(since);
-        var lastBegun = Array.FindLastIndex(starts, start => start > 0);
-        var begun = new HashSet<FeedLog>(logs.Take(Math.Max(0, lastBegun)), ReferenceEqualityComparer.Instance);
+        var places = new FeedStarts(manifest, logs, EndOf);
+        var since = position.AgentCursor ?? (position.FeedCursor is { } ofSingle ? places.Translate(ofSingle) : places.Beginning);
+        var starts = places.Of(since);
+        // Up to the last log but one that was begun, and the last that newer ones lie before.
+        var unordered = Math.Max(Array.FindLastIndex(starts, start => start > 0), Enumerable.Range(0, logs.Count).LastOrDefault(places.LiesBehindNewer, -1) + 1);
+        var begun = new HashSet<FeedLog>(logs.Take(Math.Max(0, unordered)), ReferenceEqualityComparer.Instance);
         var offsets = new Dictionary<string, long>(since.Offsets, StringComparer.Ordinal);
         await foreach (var operation in reader.ReadAsync(logs, manifest.Incarnation, () => starts, id, ct).ConfigureAwait(false))
         {

@@ -11,6 +11,9 @@ internal sealed class FeedStarts(Manifest manifest, IReadOnlyList<FeedLog> logs,
 {
     private readonly HashSet<string> _there = logs.Select(l => l.Key.Value).ToHashSet(StringComparer.Ordinal);
 
+    /// <summary>The position before everything that is retained.</summary>
+    public AgentCursor Beginning => new(manifest.Incarnation, manifest.Revision, logs.ToDictionary(l => l.Key.Value, _ => 0L, StringComparer.Ordinal));
+
     /// <summary>Where reading begins in each log.</summary>
     /// <exception cref="OpsLogException">What lies behind the position is no longer retained (<see cref="OpsLogError.PositionLost"/>).</exception>
     public long[] Of(AgentCursor since)
@@ -48,9 +51,20 @@ internal sealed class FeedStarts(Manifest manifest, IReadOnlyList<FeedLog> logs,
         }
 
         var (at, offset) = FeedReader.Locate(logs, manifest.Incarnation, cursor);
-        for (var i = 0; i < logs.Count; i++) offsets[logs[i].Key.Value] = i == at ? offset : i < at && logs[i].IsClosed ? logs[i].Length : 0;
+        for (var i = 0; i < logs.Count; i++) offsets[logs[i].Key.Value] = i == at ? offset : WasReadBefore(i, at) ? logs[i].Length : 0;
         return new AgentCursor(cursor.Incarnation, manifest.Revision, offsets);
     }
+
+    /// <summary>
+    /// Whether a log is a single writer's that lies, in the order of history, behind one of an agent that came later: that one was folded first. A position in the one
+    /// does not tell of the other then.
+    /// </summary>
+    public bool LiesBehindNewer(int log) => Enumerable.Range(0, log).Any(earlier => CameLater(earlier, log));
+
+    private bool WasReadBefore(int log, int other) => log < other && logs[log].IsClosed && !CameLater(log, other);
+
+    private bool CameLater(int agents, int singles) =>
+        logs[agents].Source.Agent.Length > 0 && logs[singles].Source.Agent.Length == 0 && StoreKeys.RevisionOf(logs[agents].Key) > StoreKeys.RevisionOf(logs[singles].Key);
 
     // The newest log of a single writer that is listed, by its revision, and how far it was read beyond its end.
     private (long? Revision, long Beyond) NewestOfSingles(AgentCursor since)
@@ -72,11 +86,17 @@ internal sealed class FeedStarts(Manifest manifest, IReadOnlyList<FeedLog> logs,
         if (!string.Equals(since.Incarnation, manifest.Incarnation, StringComparison.Ordinal))
             throw new OpsLogException(OpsLogError.PositionLost, "The position is of another incarnation of the store (it was restored from a backup). Start over from the state.");
         var empty = Enumerable.Range(0, manifest.Retired.Count).Where(i => HistorySearch.HoldsNothing(manifest, i)).Select(i => manifest.Retired[i].Name).ToHashSet(StringComparer.Ordinal);
+        var remembersAll = manifest.Retired.Count < Compactor.MostRetired;
+        var retired = manifest.Retired.Select(r => r.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var (name, offset) in since.Offsets)
-            if (!_there.Contains(name) && !empty.Contains(name) && (endOf(name) is not { } end || end > offset)) throw Lost(name);
+        {
+            // What was registered and never retired was withdrawn before its first operation (a takeover that failed).
+            if (_there.Contains(name) || empty.Contains(name) || (remembersAll && !retired.Contains(name))) continue;
+            if (endOf(name) is not { } end || end > offset) throw Lost(name);
+        }
 
-        var isComplete = manifest.Retired.Count < Compactor.MostRetired || logs.Any(l => l.IsClosed && StoreKeys.RevisionOf(l.Key) < since.Revision);
-        foreach (var name in manifest.Retired.Select(r => r.Name))
+        var isComplete = remembersAll || logs.Any(l => l.IsClosed && StoreKeys.RevisionOf(l.Key) < since.Revision);
+        foreach (var name in retired)
         {
             var isNew = StoreKeys.RevisionOf(new StorageKey(name)) >= since.Revision;
             isComplete |= !isNew;
