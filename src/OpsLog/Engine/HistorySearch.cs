@@ -37,10 +37,15 @@ internal sealed class HistorySearch(IOpsStorage storage)
         var retired = manifest.Retired;
         var log = retired[index];
         if (log.Length == 0 || (!manifest.Numbered && log.Length < ShortestOperation)) return true; // what ends or voids a line, at most
-        // A single writer has one log after the other, and each operation has a larger clock than the one before.
-        var isAlone = log.Agent.Length == 0 && (index == 0 || retired[index - 1].Agent.Length == 0);
-        return isAlone && log.Clock == (index == 0 ? 0 : retired[index - 1].Clock);
+        if (log.Agent.Length > 0) return false;
+        // A single writer has read all that came before its first operation, which has a larger clock than any of it.
+        var before = log.Clock == 0;
+        for (var i = 0; i < index && !before; i++)
+            before = retired[i].Clock >= log.Clock && (retired[i].Agent.Length == 0 || IsOlder(retired[i], log));
+        return before;
     }
+
+    private static bool IsOlder(RetiredLog log, RetiredLog than) => StoreKeys.RevisionOf(new StorageKey(log.Name)) < StoreKeys.RevisionOf(new StorageKey(than.Name));
 
     // Null if it is gone, or shorter than it was. A numbered log counts objects: it ends, as far as it was kept, with the clock that it was retired with.
     private async ValueTask<HistoryLog?> ReadAsync(RetiredLog retired, long start, CancellationToken ct)
