@@ -33,4 +33,23 @@ public sealed class TakeoverScenarioTests : ScenarioTests
             s.End();
         }
     }
+
+    /// <summary>Seed 3006931 of mix feeds: the log was withdrawn by who had registered it, with what another had written to it.</summary>
+    [Theory]
+    [InlineData("Append")]
+    [InlineData("Locks")]
+    public void A_log_that_another_has_taken_over_is_not_withdrawn(string form)
+    {
+        for (var calls = 0; calls < MostCalls; calls++)
+        {
+            var s = new Scenario(form);
+            s.Agent("A").Set("x").Close();
+            s.Agent("B").Compact().Close();
+            var late = s.Join("", Role.Single).BeginToOpen().Advance(calls);
+            var single = s.Join("", Role.Single).BeginToOpen().GoOn();
+            if (single.IsDone) single.Begin(StepKind.Set, "x").GoOn();
+            late.GoOn();
+            s.End();
+        }
+    }
 }

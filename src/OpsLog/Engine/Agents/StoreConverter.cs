@@ -50,23 +50,37 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
     {
         await RefuseLivingAsync(register.Current, ct).ConfigureAwait(false);
         var (entry, target) = await RegisterAsync(register, ct).ConfigureAwait(false);
+        var (registered, isClaimed) = (register.Current, false);
         try
         {
             var claimed = await target.ClaimAsync(ct).ConfigureAwait(false);
             if (!claimed.IsStored) throw new OpsLogException(OpsLogError.Conflict, "Another writer opened the store at the same moment. Open it again.");
+            isClaimed = true;
             foreach (var log in register.Current.Logs)
                 if (!IsThe(entry, log) && !log.Sealed) await SealAsync(log, register, ct).ConfigureAwait(false);
             return target;
         }
         catch
         {
-            await target.ReleaseAsync().ConfigureAwait(false);
-            await register.UpdateAsync(
-                m => m with { Logs = [.. m.Logs.Where(l => !IsThe(entry, l))], Exclusive = string.Equals(m.Exclusive, entry.Name, StringComparison.Ordinal) ? null : m.Exclusive },
-                CancellationToken.None).ConfigureAwait(false);
+            try
+            {
+                // Withdrawn while it is held, and only from the manifest that named it first: whoever came since may have taken it over, and written to it.
+                if (isClaimed) await register.TryUpdateAsync(m => ReferenceEquals(m, registered) ? Without(entry, m) : null, CancellationToken.None).ConfigureAwait(false);
+            }
+            finally
+            {
+                await target.ReleaseAsync().ConfigureAwait(false);
+            }
+
             throw;
         }
     }
+
+    private static Manifest Without(LogEntry entry, Manifest manifest) => manifest with
+    {
+        Logs = [.. manifest.Logs.Where(l => !IsThe(entry, l))],
+        Exclusive = string.Equals(manifest.Exclusive, entry.Name, StringComparison.Ordinal) ? null : manifest.Exclusive,
+    };
 
     // The log is there before the manifest names it: with a single writer a missing log is damage. Its name is based on the very revision that is swapped.
     private async ValueTask<(LogEntry Entry, LogTarget Target)> RegisterAsync(ManifestRegister register, CancellationToken ct)
