@@ -76,6 +76,32 @@ public sealed partial class TelemetryTests
         Assert.Equal(["Conflict"], heard.PointsOf(duration).Where(p => p.ContainsKey("error.type")).Select(p => p["error.type"]));
     }
 
+    [Theory]
+    [InlineData(Durability.Disk, "set,set,delete,batch,set")]
+    [InlineData(Durability.Os, "set,set")] // the one that waits, the one that fails
+    [InlineData(Durability.Buffered, "")]
+    public async Task Where_a_write_takes_microseconds_it_has_a_span_only_if_it_waits_or_fails(Durability durability, string expected)
+    {
+        var wait = TimeSpan.FromMilliseconds(50);
+        var heard = await ListenAsync(async name =>
+        {
+            var storage = new FaultyStorage(new MemoryStorage());
+            await using var store = await OpsStore<Note>.OpenAsync(storage, new OpsStoreOptions { Name = name, Durability = durability });
+            var revision = await store.SetAsync("a", new Note("1"));
+            await store.FlushAsync();
+            storage.Inject(new InjectedFault { Calls = StorageCalls.Append, Delay = wait, OnlyDelay = true });
+            await store.SetAsync("a", new Note("2"));
+            await store.FlushAsync();
+            await store.DeleteAsync("a");
+            await store.BatchAsync(b => b.Set("b", new Note("1")));
+            await Assert.ThrowsAsync<OpsLogException>(async () => await store.SetAsync("b", new Note("2"), revision));
+        });
+        var writes = heard.Spans.Where(s => s.GetTagItem("db.operation.name") is "set" or "delete" or "batch").OrderBy(s => s.StartTimeUtc).ToList();
+        Assert.Equal(expected, string.Join(',', writes.Select(s => s.GetTagItem("db.operation.name"))));
+        Assert.Equal(expected.Length == 0 ? 0 : 1, writes.Count(s => s.Duration >= wait / 2)); // from the call on, not from when it had to wait
+        Assert.Equal(expected.Length == 0 ? 0 : 1, writes.Count(s => s.Status == ActivityStatusCode.Error));
+    }
+
     [Fact]
     public async Task A_batch_tells_its_size_and_a_write_is_the_child_of_the_callers_span()
     {

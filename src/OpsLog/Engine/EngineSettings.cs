@@ -47,7 +47,7 @@ internal sealed class EngineSettings
         Recovery = options.Recovery;
         Time = options.TimeProvider;
         Nonces = new NonceSource(options.Random);
-        Telemetry = new StoreTelemetry(options.Name, options.TimeProvider, measuresWrites: options.Durability != Durability.Buffered);
+        Telemetry = new StoreTelemetry(options.Name, options.TimeProvider, options.Durability);
         Logger = options.LoggerFactory?.CreateLogger("OpsLog") ?? NullLogger.Instance;
     }
 

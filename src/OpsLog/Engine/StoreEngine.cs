@@ -140,7 +140,9 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         var measurement = Telemetry.StartWrite(StoreCall.Set);
         try
         {
-            var revision = await SubmitSetAsync(request, ct).ConfigureAwait(false);
+            var submitted = SubmitSetAsync(request, ct);
+            if (!submitted.IsCompleted) measurement = measurement.Waits();
+            var revision = await submitted.ConfigureAwait(false);
             measurement.Succeeded();
             return revision;
         }
@@ -175,7 +177,9 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         var measurement = Telemetry.StartWrite(StoreCall.Delete);
         try
         {
-            await SubmitWrite(request, ct).ConfigureAwait(false);
+            var submitted = SubmitWrite(request, ct);
+            if (!submitted.IsCompleted) measurement = measurement.Waits();
+            await submitted.ConfigureAwait(false);
             measurement.Succeeded();
             return request.Existed;
         }
@@ -195,7 +199,9 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         var measurement = Telemetry.StartWrite(StoreCall.Batch, batch.Items.Count);
         try
         {
-            await SubmitWrite(request, ct).ConfigureAwait(false);
+            var submitted = SubmitWrite(request, ct);
+            if (!submitted.IsCompleted) measurement = measurement.Waits();
+            await submitted.ConfigureAwait(false);
             measurement.Succeeded();
             _spare.Return(batch);
             return request.Written;

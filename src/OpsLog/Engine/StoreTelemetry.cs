@@ -20,11 +20,14 @@ internal enum StoreCall
     Backup,
 }
 
-/// <summary>What one store tells traces and metrics. Nobody listens: a look at two flags.</summary>
+/// <summary>
+/// What one store tells traces and metrics. Nobody listens: a look at two flags. A write that ends in memory (<see cref="Durability.Buffered"/>) is no more measured than
+/// a read; one that ends with the operating system (<see cref="Durability.Os"/>) takes microseconds, of which a span would be a tenth: it has one if it has to wait, or fails.
+/// </summary>
 /// <param name="name">What the store is called there; null: nothing.</param>
 /// <param name="time">For durations.</param>
-/// <param name="measuresWrites">Whether a write waits for the storage. One that ends in memory is no more measured than a read.</param>
-internal sealed class StoreTelemetry(string? name, TimeProvider time, bool measuresWrites)
+/// <param name="durability">What writes wait for.</param>
+internal sealed class StoreTelemetry(string? name, TimeProvider time, Durability durability)
 {
     private static readonly string[] s_names = ["open", "set", "delete", "batch", "undo", "redo", "flush", "refresh", "checkpoint", "archive", "load_archive", "backup"];
 
@@ -34,12 +37,13 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time, bool measu
     public string? Name { get; } = name;
 
     /// <summary>Whether somebody wants to know of writes.</summary>
-    public bool IsMeasuringWrites => measuresWrites && (OpsLogInstruments.Source.HasListeners() || OpsLogInstruments.Duration.Enabled);
+    public bool IsMeasuringWrites => durability != Durability.Buffered && (OpsLogInstruments.Source.HasListeners() || OpsLogInstruments.Duration.Enabled);
 
     /// <summary>Begins to measure a write; tell how it ended.</summary>
     /// <param name="call">Which write.</param>
     /// <param name="batchSize">How many changes a batch holds.</param>
-    public CallMeasurement StartWrite(StoreCall call, int batchSize = 0) => measuresWrites ? Start(call, batchSize) : default;
+    public CallMeasurement StartWrite(StoreCall call, int batchSize = 0) =>
+        durability == Durability.Disk ? Start(call, batchSize) : IsMeasuringWrites ? new CallMeasurement(this, call, batchSize, time.GetTimestamp(), null) : default;
 
     /// <summary>Measures a call from its beginning to its end.</summary>
     public async ValueTask<TResult> MeasureAsync<TResult>(StoreCall of, Func<ValueTask<TResult>> call)
@@ -84,7 +88,7 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time, bool measu
 
     internal void Ended(StoreCall call, long started, string? error)
     {
-        if (started == 0) return;
+        if (!OpsLogInstruments.Duration.Enabled) return;
         var tags = Of(call).Tags;
         if (error is not null) tags = [.. tags, new("error.type", error)];
         OpsLogInstruments.Duration.Record(time.GetElapsedTime(started).TotalSeconds, tags);
@@ -93,18 +97,22 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time, bool measu
     /// <summary>Begins to measure a call that is no write; tell how it ended.</summary>
     public CallMeasurement Start(StoreCall call, int batchSize = 0)
     {
-        var (isTraced, isTimed) = (OpsLogInstruments.Source.HasListeners(), OpsLogInstruments.Duration.Enabled);
-        if (!isTraced && !isTimed) return default;
-        Activity? activity = null;
-        if (isTraced)
-        {
-            // The attributes go along, so that a sampler can decide by them.
-            var (spanName, tags) = Of(call);
-            activity = OpsLogInstruments.Source.StartActivity(spanName, ActivityKind.Client, parentContext: default, tags);
-            if (batchSize > 1) activity?.SetTag("db.operation.batch.size", batchSize);
-        }
+        var isTraced = OpsLogInstruments.Source.HasListeners();
+        if (!isTraced && !OpsLogInstruments.Duration.Enabled) return default;
+        return new CallMeasurement(this, call, batchSize, time.GetTimestamp(), isTraced ? StartActivity(call, batchSize) : null);
+    }
 
-        return new CallMeasurement(this, call, isTimed ? time.GetTimestamp() : 0, activity);
+    /// <summary>The span of a write that has gone on for a while.</summary>
+    internal Activity? StartLate(StoreCall call, int batchSize, long started) =>
+        OpsLogInstruments.Source.HasListeners() ? StartActivity(call, batchSize, time.GetUtcNow() - time.GetElapsedTime(started)) : null;
+
+    // The attributes go along, so that a sampler can decide by them.
+    private Activity? StartActivity(StoreCall call, int batchSize, DateTimeOffset started = default)
+    {
+        var (spanName, tags) = Of(call);
+        var activity = OpsLogInstruments.Source.StartActivity(spanName, ActivityKind.Client, parentContext: default, tags, startTime: started);
+        if (batchSize > 1) activity?.SetTag("db.operation.batch.size", batchSize);
+        return activity;
     }
 
     // Made once for each call, by whoever is first: this is on the way of every write.
@@ -122,8 +130,11 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time, bool measu
 }
 
 /// <summary>A call that is being measured; the default: one that is not.</summary>
-internal readonly struct CallMeasurement(StoreTelemetry of, StoreCall call, long started, Activity? activity)
+internal readonly struct CallMeasurement(StoreTelemetry of, StoreCall call, int batchSize, long started, Activity? activity)
 {
+    /// <summary>The call goes on behind a wait: from here on it has a span, if spans are wanted.</summary>
+    public CallMeasurement Waits() => of is null || activity is not null ? this : new CallMeasurement(of, call, batchSize, started, of.StartLate(call, batchSize, started));
+
     public void Succeeded()
     {
         if (of is null) return;
@@ -136,7 +147,7 @@ internal readonly struct CallMeasurement(StoreTelemetry of, StoreCall call, long
     {
         if (of is null) return false;
         var error = exception is OpsLogException known ? known.Error.ToString() : exception.GetType().FullName!;
-        activity?.SetTag("error.type", error).SetStatus(ActivityStatusCode.Error, exception.Message).Dispose();
+        (activity ?? of.StartLate(call, batchSize, started))?.SetTag("error.type", error).SetStatus(ActivityStatusCode.Error, exception.Message).Dispose();
         of.Ended(call, started, error);
         return false;
     }
