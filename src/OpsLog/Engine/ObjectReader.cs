@@ -1,3 +1,4 @@
+using System.Buffers;
 using OpsLog.Storage;
 
 namespace OpsLog.Engine;
@@ -9,7 +10,14 @@ namespace OpsLog.Engine;
 /// <param name="IsLast">Whether nothing follows at the moment.</param>
 /// <param name="Owner">What keeps the bytes alive.</param>
 /// <param name="Key">The stored object they lie in: of a numbered log, the piece.</param>
-internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOnlyMemory<byte> Memory, bool IsLast, object? Owner, StorageKey Key);
+internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOnlyMemory<byte> Memory, bool IsLast, object? Owner, StorageKey Key)
+{
+    /// <summary>A copy of the next bytes of mapped memory, for the moment: reading it costs less than the first touch of the pages. Null: there is none.</summary>
+    public ReadOnlyMemory<byte>? Copy { get; init; }
+
+    /// <summary>Where in the memory the copied bytes lie; <see cref="Start"/> is that of the memory.</summary>
+    public int CopyStart { get; init; }
+}
 
 /// <summary>
 /// Reads objects in windows that end at a line, so that no line is ever split and objects may be larger than an array. The consumer says
@@ -18,6 +26,7 @@ internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOn
 internal static class ObjectReader
 {
     public const long DefaultWindow = 256 << 20;
+    private const int CopySize = 256 << 10;
 
     /// <summary>Reads an object's length and version; null if it is absent.</summary>
     public static async ValueTask<(long Length, StorageVersion Version)?> StatAsync(IOpsStorage storage, StorageKey key, CancellationToken ct)
@@ -41,11 +50,13 @@ internal static class ObjectReader
 
     /// <summary>
     /// Reads an object from an offset to its end (or to <paramref name="limit"/>). <paramref name="take"/> gets each window and returns how many bytes
-    /// of it it took; bytes it leaves come again at the start of a longer window, unless the window was the last.
+    /// of it it took; bytes it leaves come again at the start of a longer window, unless the window was the last. With <paramref name="copiesMapped"/> mapped windows come
+    /// in copied parts (<see cref="ObjectPart.Copy"/>).
     /// </summary>
     /// <returns>The object's length; null if it is absent.</returns>
     public static async ValueTask<long?> ReadAsync(
-        IOpsStorage storage, StorageKey key, long from, long? limit, long checksumBase, Func<ObjectPart, int> take, long window, CancellationToken ct, bool oneWindow = false)
+        IOpsStorage storage, StorageKey key, long from, long? limit, long checksumBase, Func<ObjectPart, int> take, long window, CancellationToken ct, bool oneWindow = false,
+        bool copiesMapped = false)
     {
         var position = from;
         var size = window;
@@ -58,7 +69,9 @@ internal static class ObjectReader
             if (found.Memory is null) await found.DisposeAsync().ConfigureAwait(false); // a stream was copied; memory lives as long as its owner
             var end = limit is { } cut ? Math.Min(cut, found.Length) : found.Length;
             var isLast = position - checksumBase + bytes.Length >= end;
-            var taken = take(new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found, key));
+            var part = new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found, key);
+            var taken = copiesMapped && found.Content is FileRangeStream file && found.Memory is not null ? TakeCopies(part, file, take) : take(part);
+            if (found.Memory is not null) await found.CloseContentAsync().ConfigureAwait(false);
             if (isLast || (oneWindow && taken > 0)) return found.Length;
             if (taken == 0)
             {
@@ -85,6 +98,32 @@ internal static class ObjectReader
         if (first.Memory is null) await first.DisposeAsync().ConfigureAwait(false);
         var (start, end) = ((int)(from - checksumBase), (int)Math.Min(limit ?? long.MaxValue, first.Length));
         take(new ObjectPart(from, checksumBase, bytes[start..Math.Max(start, end)], IsLast: true, first.Memory is null ? null : first, key));
+    }
+
+    private static int TakeCopies(in ObjectPart part, FileRangeStream file, Func<ObjectPart, int> take)
+    {
+        var (position, size, length) = (0, CopySize, part.Memory.Length);
+        var buffer = ArrayPool<byte>.Shared.Rent(size);
+        try
+        {
+            while (true)
+            {
+                var count = Math.Min(buffer.Length, length - position);
+                file.ReadAt(position, buffer.AsSpan(0, count));
+                var isEnd = position + count == length;
+                var taken = take(part with { Copy = buffer.AsMemory(0, count), CopyStart = position, IsLast = part.IsLast && isEnd });
+                position += taken;
+                if (isEnd) return position;
+                if (taken > 0) continue;
+                var larger = ArrayPool<byte>.Shared.Rent(size = (int)Math.Min(length, 2L * size)); // for a longer line
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = larger;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     // Into an array of the right size at once: growing one would copy a large log several times over.

@@ -85,7 +85,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
         await ObjectReader.ReadAsync(storage, key, 0, null, 0, part =>
         {
             lock (state.Gate) return lines.Take(part);
-        }, state.Disk is null ? Window : Math.Min(Window, DiskDocuments.LoadWindow), ct).ConfigureAwait(false);
+        }, state.Disk is null ? Window : Math.Min(Window, DiskDocuments.LoadWindow), ct, copiesMapped: true).ConfigureAwait(false);
         lines.Finish(expected);
         var header = lines.Header!;
         if (header.Format is null)
@@ -121,9 +121,10 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public int Take(ObjectPart part)
         {
-            var bytes = part.Memory.Span;
+            var bytes = (part.Copy ?? part.Memory).Span;
+            var start = part.Start + part.CopyStart;
             var position = 0;
-            if (Header?.Format is not null) extent.Add(part.Start, part.Memory, part.Owner);
+            if (Header?.Format is not null && part.CopyStart == 0) extent.Add(part.Start, part.Memory, part.Owner);
             while (position < bytes.Length)
             {
                 var length = bytes[position..].IndexOf((byte)'\n');
@@ -134,12 +135,12 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
                 }
 
                 _line++;
-                Line(part, bytes.Slice(position, length), part.Start + position);
+                Line(part, bytes.Slice(position, length), start + position);
                 position = Math.Min(bytes.Length, position + length + 1);
             }
 
             _builder?.Flush();
-            Bytes = part.Start + position;
+            Bytes = start + position;
             extent.Spill(Bytes);
             return position;
         }

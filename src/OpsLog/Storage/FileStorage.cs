@@ -174,14 +174,10 @@ public sealed partial class FileStorage : IOpsStorage
             var (offset, count) = StorageGuard.Cut(range, length);
             if (length <= SmallRead || count <= SmallRead) return ReadSmall(handle, path, length, offset, (int)count);
             var version = FileVersion.Of(handle, length, null);
-            if (_options.MapReads && count <= MappedMemory.MaxLength && IsImmutable(key))
-            {
-                var mapped = new MappedMemory(handle, offset, (int)count);
-                return new StoredObject(mapped.Memory, length, version, mapped);
-            }
-
+            var mapped = _options.MapReads && count <= MappedMemory.MaxLength && IsImmutable(key) ? new MappedMemory(handle, offset, (int)count) : null;
             keep = true;
-            return new StoredObject(new FileRangeStream(handle, path, offset, count), length, version);
+            var content = new FileRangeStream(handle, path, offset, count);
+            return mapped is null ? new StoredObject(content, length, version) : new StoredObject(mapped, content, length, version);
         }
         finally
         {

@@ -89,6 +89,13 @@ public sealed class StoredObject : IAsyncDisposable
         (_content, Length, Version) = (content, length, version);
     }
 
+    // Mapped memory, and a way to the same bytes that touches none of its pages.
+    internal StoredObject(MappedMemory memory, Stream content, long length, StorageVersion version)
+        : this(memory.Memory, length, version, memory)
+    {
+        _content = content;
+    }
+
     /// <summary>The whole object's length in bytes when it was read, whatever range was asked for.</summary>
     public long Length { get; }
 
@@ -111,10 +118,13 @@ public sealed class StoredObject : IAsyncDisposable
         return buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
     }
 
+    /// <summary>Nobody reads the stream any more; the memory stays.</summary>
+    internal ValueTask CloseContentAsync() => _content?.DisposeAsync() ?? default;
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (_content is not null) await _content.DisposeAsync().ConfigureAwait(false);
+        await CloseContentAsync().ConfigureAwait(false);
         _owner?.Dispose();
     }
 }
