@@ -50,6 +50,16 @@ internal sealed class Run(Settings settings, Workspace workspace, IReadOnlyList<
         return _filled[key] = folder;
     }
 
+    /// <summary>A job that changes the store it works on: on a copy, which goes afterwards.</summary>
+    public async Task<Outcome> OnCopyAsync(Peer peer, Job fill, Job job)
+    {
+        job = job with { Folder = workspace.Fresh() };
+        Workspace.Copy(await FilledAsync(peer, fill), job.Folder);
+        var outcome = await peer.RunAsync(job);
+        Workspace.Delete(job.Folder);
+        return outcome;
+    }
+
     /// <summary>The folder of this program published ready-to-run: compiled before it starts.</summary>
     public async Task<string> ReadyToRunAsync()
     {

@@ -63,22 +63,22 @@ internal sealed class OpsLogPeer : StorePeer
 
     private static async Task<Outcome> RefreshAsync(Job job)
     {
-        const int Times = 20;
+        const int WarmUp = 500, Times = 100;
         await using var writer = await OpenAsync(job.Folder, job, "writer");
         await using var reader = await OpenAsync(job.Folder, job, "reader");
         var random = new Random(job.Records);
         var times = new List<double>();
-        for (var time = 0; time < Times; time++)
+        for (var time = -WarmUp; time < Times; time++)
         {
             for (var i = 0; i < News; i++)
             {
                 var number = random.Next(job.Records);
-                await writer.SetAsync(Items.Id(number), Items.Make(number, time));
+                await writer.SetAsync(Items.Id(number), Items.Make(number, Math.Abs(time)));
             }
 
             var start = Stopwatch.GetTimestamp();
             var taken = await reader.RefreshAsync();
-            times.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+            if (time >= 0) times.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
             if (taken != News) throw new InvalidDataException($"{taken} operations were taken in.");
         }
 

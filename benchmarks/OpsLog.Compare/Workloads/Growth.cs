@@ -32,11 +32,8 @@ internal static class Growth
             var comparison = new Comparison("W9", $"1,000 puts on stores of different sizes, default checkpoints: {peer.Name}", "puts/s");
             foreach (var size in sizes)
             {
-                comparison.Add($"{Figures.Records(size)} records", mode, async () =>
-                {
-                    var folder = await run.FilledAsync(peer, new Job(JobKind.Fill, "") { Records = size });
-                    return await peer.RunAsync(new Job(JobKind.Update, peer.Name == "limit" ? run.Workspace.Fresh() : folder) { Records = size, Seconds = 4 * run.Settings.Seconds });
-                });
+                var job = new Job(JobKind.Update, "") { Records = size, Seconds = 4 * run.Settings.Seconds };
+                comparison.Add($"{Figures.Records(size)} records", mode, () => peer.Name == "limit" ? run.InNewFolderAsync(peer, job) : run.OnCopyAsync(peer, new Job(JobKind.Fill, "") { Records = size }, job));
             }
 
             await run.ReportAsync(comparison, warmUp: !run.Settings.Quick);

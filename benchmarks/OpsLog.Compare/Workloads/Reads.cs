@@ -28,8 +28,9 @@ internal static class Reads
         var comparison = new Comparison(workload, title, unit);
         foreach (var peer in peers)
         {
+            var fill = new Job(JobKind.Fill, "") { Records = job.Records, LongIds = job.LongIds };
             comparison.Add(peer.Name, Way(peer), async () =>
-                await peer.RunAsync(job with { Folder = await run.FilledAsync(peer, new Job(JobKind.Fill, "") { Records = job.Records, LongIds = job.LongIds }) }));
+                job.BesideWriter ? await run.OnCopyAsync(peer, fill, job) : await peer.RunAsync(job with { Folder = await run.FilledAsync(peer, fill) }));
         }
 
         return run.ReportAsync(comparison);

@@ -10,16 +10,7 @@ internal static class Sharing
             var comparison = new Comparison("W11", $"A refresh that takes in 100 operations of another agent: {peer.Name}", "µs");
             foreach (var size in new[] { 10_000, run.Settings.Most })
             {
-                comparison.Add($"{Figures.Records(size)} records", "", async () =>
-                {
-                    // Agents leave logs and make a store theirs, so that each round has its own copy.
-                    var filled = await run.FilledAsync(peer, new Job(JobKind.Fill, "") { Records = size });
-                    var job = run.Fresh(JobKind.Refresh) with { Records = size };
-                    Workspace.Copy(filled, job.Folder);
-                    var outcome = await peer.RunAsync(job);
-                    Workspace.Delete(job.Folder);
-                    return outcome;
-                });
+                comparison.Add($"{Figures.Records(size)} records", "", () => run.OnCopyAsync(peer, new Job(JobKind.Fill, "") { Records = size }, new Job(JobKind.Refresh, "") { Records = size }));
             }
 
             await run.ReportAsync(comparison, warmUp: !run.Settings.Quick);
@@ -54,10 +45,7 @@ internal static class Sharing
 
         await run.ReportAsync(comparison, warmUp: !run.Settings.Quick);
 
-        void Add(Peers.Peer peer, string mode, bool beside) => comparison.Add(peer.Name, mode, async () =>
-        {
-            var folder = await run.FilledAsync(peer, new Job(JobKind.Fill, "") { Records = size });
-            return await peer.RunAsync(new Job(JobKind.Checkpoint, folder) { Records = size, BesideWriter = beside });
-        });
+        void Add(Peers.Peer peer, string mode, bool beside) => comparison.Add(
+            peer.Name, mode, () => run.OnCopyAsync(peer, new Job(JobKind.Fill, "") { Records = size }, new Job(JobKind.Checkpoint, "") { Records = size, BesideWriter = beside }));
     }
 }

@@ -102,9 +102,9 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time, Durability
         return new CallMeasurement(this, call, batchSize, time.GetTimestamp(), isTraced ? StartActivity(call, batchSize) : null);
     }
 
-    /// <summary>The span of a write that has gone on for a while.</summary>
+    /// <summary>The span of a write that has gone on for a while; null where it could have had one from the start.</summary>
     internal Activity? StartLate(StoreCall call, int batchSize, long started) =>
-        OpsLogInstruments.Source.HasListeners() ? StartActivity(call, batchSize, time.GetUtcNow() - time.GetElapsedTime(started)) : null;
+        durability == Durability.Os && OpsLogInstruments.Source.HasListeners() ? StartActivity(call, batchSize, time.GetUtcNow() - time.GetElapsedTime(started)) : null;
 
     // The attributes go along, so that a sampler can decide by them.
     private Activity? StartActivity(StoreCall call, int batchSize, DateTimeOffset started = default)
