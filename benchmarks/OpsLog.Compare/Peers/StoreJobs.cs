@@ -45,6 +45,7 @@ internal static class StoreJobs
         var load = Load.Of(job);
         await using var store = await peer.OpenAsync(job);
         if (job is { Kind: JobKind.Put, Update: true }) await FillAsync(store, job);
+        if (job.Kind == JobKind.Update) await CallerAsync(store, job, load, 0, 1, Stopwatch.GetTimestamp()); // the first touch of a record after opening is not what is compared
         var (bytes, start, done) = (GC.GetTotalAllocatedBytes(), Stopwatch.GetTimestamp(), 0L);
         if (job.Batch > 1) done = await BatchesAsync(store, job, load);
         else if (job.Callers == 1) done = await CallerAsync(store, job, load, 0, 1, start);

@@ -6,7 +6,7 @@ namespace OpsLog.Engine;
 
 /// <summary>
 /// Arrays of megabytes that the operating system is asked to back with huge pages, where it gives them on request. Memory is paid for when it is first
-/// touched: that is then once in 2 MiB, not once in 4 KiB, which on a virtual machine can cost more than all else that a put does.
+/// touched: that is then once in 2 MiB, not once in 4 KiB, which on a virtual machine can cost more than all else that a put does. Such arrays stay where they are.
 /// </summary>
 internal static class HugePages
 {
@@ -16,14 +16,17 @@ internal static class HugePages
     /// <summary>The length, in bytes, beyond which there is little to gain: 7/8 of it lies in whole huge pages.</summary>
     public const int Largest = 16 << 20;
 
-    /// <summary>An array that stays where it is.</summary>
-    /// <param name="length">How many elements.</param>
-    /// <param name="cleared">Whether they must be zero.</param>
-    public static unsafe T[] Allocate<T>(int length, bool cleared)
+    /// <summary>Bytes of any value; of the ordinary kind if they are few.</summary>
+    public static byte[] Bytes(int length) =>
+        length < WorthIt ? GC.AllocateUninitializedArray<byte>(length) : Advised(GC.AllocateUninitializedArray<byte>(length, pinned: true));
+
+    /// <summary>Empty elements, of <see cref="WorthIt"/> bytes at least.</summary>
+    public static T[] Cleared<T>(int length) => Advised(GC.AllocateArray<T>(length, pinned: true));
+
+    private static unsafe T[] Advised<T>(T[] array)
     {
-        var array = cleared ? GC.AllocateArray<T>(length, pinned: true) : GC.AllocateUninitializedArray<T>(length, pinned: true);
-        var bytes = (long)length * Unsafe.SizeOf<T>();
-        if (bytes >= WorthIt && OperatingSystem.IsLinux()) UnixFiles.AdviseHugePages((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(array)), (nint)bytes);
+        if (OperatingSystem.IsLinux())
+            UnixFiles.AdviseHugePages((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(array)), (nint)array.Length * Unsafe.SizeOf<T>());
         return array;
     }
 }

@@ -101,7 +101,7 @@ internal sealed class LogBuffer(Extent extent, long position)
         var size = Math.Clamp(_slab.Length * 2, FirstSlab, LargestSlab);
         var needed = checked(open.Length + bytes);
         if (size < needed) size = (int)Math.Min(Array.MaxLength, Math.Max(needed, 2L * needed));
-        var slab = size < HugePages.WorthIt ? GC.AllocateUninitializedArray<byte>(size) : HugePages.Allocate<byte>(size, cleared: false);
+        var slab = HugePages.Bytes(size);
         open.CopyTo(slab);
         var used = open.Length;
         _isFull = _slab.Length > 0 && Extent.Disk is not null;

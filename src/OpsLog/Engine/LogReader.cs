@@ -12,7 +12,7 @@ internal readonly record struct LogExtent(long Length, long Pieces);
 internal static class LogReader
 {
     /// <summary>A log is read into memory: in windows that are still in the processor's caches when their lines are looked at.</summary>
-    public const long DefaultWindow = 8 << 20;
+    public const long DefaultWindow = HugePages.Largest;
 
     private const int AtOnce = 16;
 

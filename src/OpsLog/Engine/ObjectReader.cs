@@ -130,7 +130,7 @@ internal static class ObjectReader
     private static async ValueTask<ReadOnlyMemory<byte>> BytesAsync(StoredObject found, CancellationToken ct)
     {
         if (found.Memory is not null || !found.Content.CanSeek) return await found.ReadToEndAsync(ct).ConfigureAwait(false);
-        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)found.Content.Length));
+        var bytes = HugePages.Bytes(checked((int)found.Content.Length));
         var read = await found.Content.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct).ConfigureAwait(false);
         return bytes.AsMemory(0, read);
     }

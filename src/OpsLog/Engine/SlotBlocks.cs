@@ -24,7 +24,7 @@ internal sealed class SlotBlocks
     {
         var all = (long)_segments * RecordSegment.NormalCapacity;
         if (all < FirstBlock || capacity != RecordSegment.NormalCapacity) return Single(capacity);
-        if (_used == _block.Length) (_block, _used) = (HugePages.Allocate<RecordSlot>(all < LargestBlock ? FirstBlock : LargestBlock, cleared: true), 0);
+        if (_used == _block.Length) (_block, _used) = (HugePages.Cleared<RecordSlot>(all < LargestBlock ? FirstBlock : LargestBlock), 0);
         _used += capacity;
         return new ArraySegment<RecordSlot>(_block, _used - capacity, capacity);
     }

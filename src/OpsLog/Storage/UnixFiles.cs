@@ -60,7 +60,7 @@ internal static partial class UnixFiles
     /// <summary>Whether a process is there, of whichever user.</summary>
     public static bool IsAlive(int process) => Kill(process, 0) == 0 || Marshal.GetLastPInvokeError() == FileFaults.NotPermitted;
 
-    /// <summary>Asks for huge pages for a range of memory that was not touched yet. A kernel without them has nothing against it.</summary>
+    /// <summary>Asks for huge pages for a range of memory that was not touched yet. Linux; a kernel without them has nothing against it.</summary>
     public static void AdviseHugePages(nint address, nint length)
     {
         var page = Environment.SystemPageSize;
