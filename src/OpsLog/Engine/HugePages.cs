@@ -23,10 +23,20 @@ internal static class HugePages
     /// <summary>Empty elements, of <see cref="WorthIt"/> bytes at least.</summary>
     public static T[] Cleared<T>(int length) => Advised(GC.AllocateArray<T>(length, pinned: true));
 
+    // A huge page takes the kernel longer than a put may wait: they are made beside whoever fills the array.
     private static unsafe T[] Advised<T>(T[] array)
     {
-        if (OperatingSystem.IsLinux())
-            UnixFiles.AdviseHugePages((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(array)), (nint)array.Length * Unsafe.SizeOf<T>());
+        if (!OperatingSystem.IsLinux()) return array;
+        var (start, length) = ((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(array)), (nint)array.Length * Unsafe.SizeOf<T>());
+        UnixFiles.AdviseHugePages(start, length);
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static part =>
+            {
+                UnixFiles.PopulateToWrite(part.Start, part.Length);
+                GC.KeepAlive(part.Array);
+            },
+            (Array: array, Start: start, Length: length),
+            preferLocal: false);
         return array;
     }
 }

@@ -16,6 +16,7 @@ internal static partial class UnixFiles
 {
     private const int LockExclusiveAtOnce = 2 | 4; // LOCK_EX | LOCK_NB: the same everywhere
     private const int HugePage = 14; // MADV_HUGEPAGE
+    private const int PopulateWrite = 23; // MADV_POPULATE_WRITE
     private static readonly int ReadOnlyCloseOnExec = OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
 
     /// <summary>Makes the entries of a folder durable: new, renamed and deleted names.</summary>
@@ -61,12 +62,17 @@ internal static partial class UnixFiles
     public static bool IsAlive(int process) => Kill(process, 0) == 0 || Marshal.GetLastPInvokeError() == FileFaults.NotPermitted;
 
     /// <summary>Asks for huge pages for a range of memory that was not touched yet. Linux; a kernel without them has nothing against it.</summary>
-    public static void AdviseHugePages(nint address, nint length)
+    public static void AdviseHugePages(nint address, nint length) => Advise(address, length, HugePage);
+
+    /// <summary>Has memory ready to be written, whatever lies in it: nobody waits for a page then. Linux; a kernel that cannot leaves it at that.</summary>
+    public static void PopulateToWrite(nint address, nint length) => Advise(address, length, PopulateWrite);
+
+    private static void Advise(nint address, nint length, int advice)
     {
         var page = Environment.SystemPageSize;
         var start = (address + page - 1) / page * page;
         var end = (address + length) / page * page;
-        if (end > start) _ = MAdvise(start, end - start, HugePage);
+        if (end > start) _ = MAdvise(start, end - start, advice);
     }
 
     private static IOException Failure(int error, string path) => new($"{Marshal.GetPInvokeErrorMessage(error)}: '{path}'", error);
