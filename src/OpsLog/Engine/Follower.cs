@@ -125,10 +125,10 @@ internal sealed class Follower
         var found = await LogReader.ReadAsync(_storage, place.Key, place.Position, limit, part =>
         {
             if (part.Memory.Length == 0) return 0;
-            var bytes = part.Memory.ToArray(); // the file goes on growing behind what was read
+            var bytes = part.ToKeep();
             lock (state.Gate)
             {
-                place.Extent.Add(part.Start, bytes);
+                place.Extent.Add(part.Start, bytes, part.Owner);
                 var taken = scanner.Scan(part with { Memory = bytes }, _builder);
                 place.Extent.Spill(part.Start + taken);
                 // What was taken in is never taken in again, should the next read fail. Empty and void lines behind it may be a seal, which no next log begins with.

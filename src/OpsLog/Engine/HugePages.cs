@@ -16,6 +16,8 @@ internal static class HugePages
     /// <summary>The length, in bytes, beyond which there is little to gain: 7/8 of it lies in whole huge pages.</summary>
     public const int Largest = 16 << 20;
 
+    private const int PageSize = 2 << 20;
+
     /// <summary>Bytes of any value; of the ordinary kind if they are few.</summary>
     public static byte[] Bytes(int length) =>
         length < WorthIt ? GC.AllocateUninitializedArray<byte>(length) : Advised(GC.AllocateUninitializedArray<byte>(length, pinned: true));
@@ -23,20 +25,25 @@ internal static class HugePages
     /// <summary>Empty elements, of <see cref="WorthIt"/> bytes at least.</summary>
     public static T[] Cleared<T>(int length) => Advised(GC.AllocateArray<T>(length, pinned: true));
 
+    /// <summary>Makes an array beside whoever is going to fill it: making one takes longer than a put may wait.</summary>
+    public static Task<T[]> Ahead<T>(Func<T[]> make) => Beside(make);
+
     // A huge page takes the kernel longer than a put may wait: they are made beside whoever fills the array.
     private static unsafe T[] Advised<T>(T[] array)
     {
         if (!OperatingSystem.IsLinux()) return array;
         var (start, length) = ((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(array)), (nint)array.Length * Unsafe.SizeOf<T>());
         UnixFiles.AdviseHugePages(start, length);
-        ThreadPool.UnsafeQueueUserWorkItem(
-            static part =>
-            {
-                UnixFiles.PopulateToWrite(part.Start, part.Length);
-                GC.KeepAlive(part.Array);
-            },
-            (Array: array, Start: start, Length: length),
-            preferLocal: false);
+        _ = Beside(() =>
+        {
+            // One page after the other: meanwhile who asks the system for memory waits, and everybody behind that one.
+            for (nint at = 0; at < length; at += PageSize) UnixFiles.PopulateToWrite(start + at, nint.Min(PageSize, length - at));
+            GC.KeepAlive(array);
+            return length;
+        });
         return array;
     }
+
+    // A thread of its own: those of the pool may all be writing a checkpoint, or waiting for the disk.
+    private static Task<T> Beside<T>(Func<T> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

@@ -14,6 +14,7 @@ internal sealed class LogBuffer(Extent extent, long position)
     private long _slabStart; // the log offset of _slab[0]
     private int _group;      // where the open group begins in _slab
     private int _used;
+    private Task<byte[]>? _next;
 
     private bool _isFull;
 
@@ -95,13 +96,19 @@ internal sealed class LogBuffer(Extent extent, long position)
 
     private void Reserve(int bytes)
     {
-        if (_slab.Length - _used >= bytes) return;
+        if (_slab.Length - _used >= bytes)
+        {
+            if (_next is null && _slab.Length >= HugePages.WorthIt / 2 && _used > _slab.Length / 2) _next = HugePages.Ahead(static () => HugePages.Bytes(LargestSlab));
+            return;
+        }
+
         var open = _slab.AsSpan(_group, _used - _group);
         var start = _slab.Length == 0 ? position : _slabStart + _group;
         var size = Math.Clamp(_slab.Length * 2, FirstSlab, LargestSlab);
         var needed = checked(open.Length + bytes);
         if (size < needed) size = (int)Math.Min(Array.MaxLength, Math.Max(needed, 2L * needed));
-        var slab = HugePages.Bytes(size);
+        var slab = _next is { IsCompletedSuccessfully: true, Result: var made } && made.Length >= needed ? made : HugePages.Bytes(size);
+        _next = null;
         open.CopyTo(slab);
         var used = open.Length;
         _isFull = _slab.Length > 0 && Extent.Disk is not null;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -11,8 +12,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 {
     private const int SmallEnough = 64 << 10;
     private const int MostRounds = 8;
-    private const int MostTries = 16;
-    private const int Slice = 512;
+    private const int Slice = 64;
 
     private readonly LogTarget _old = writer.Target;
     private readonly LogBuffer _oldBuffer = writer.Buffer;
@@ -41,19 +41,23 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         lock (state.Gate) _extent = state.Extents.Add(state.LogExtent(Key.Value, StampSource.SingleWriter));
         _buffer = new LogBuffer(_extent, 0);
         for (var round = 0; round < MostRounds && writer.Acknowledged - _copied > SmallEnough; round++)
-            await CopyAsync(writer.Acknowledged).ConfigureAwait(false);
-        for (var tries = 0; !_oldIsSynced && settings.Durability == Durability.Os && !OldIsMissing && tries < MostTries; tries++)
-            _oldIsSynced = await writer.TrySyncAsync().ConfigureAwait(false); // here nobody waits for it
+            await CopySyncedAsync().ConfigureAwait(false);
+        if (settings.Durability != Durability.Disk && !OldIsMissing) _oldIsSynced = await writer.TrySyncAsync().ConfigureAwait(false); // here nobody waits for it
     }
 
-    /// <summary>Copies the rest. From an exclusive request: nothing is written meanwhile.</summary>
+    /// <summary>Copies what is acknowledged onto stable storage, while the writer goes on. With flushes held: what anybody was promised to be there already is there.</summary>
+    public ValueTask CopySyncedAsync() => CopyAsync(writer.Acknowledged, Flush.Synced);
+
+    /// <summary>
+    /// Copies the rest, as durably as the writer would have made it. From an exclusive request: nothing is written meanwhile.
+    /// </summary>
     public async ValueTask CatchUpAsync()
     {
         writer.ThrowIfFailed();
-        await CopyAsync(_oldBuffer.Position).ConfigureAwait(false);
-        if (writer.HasUnflushed) await writer.FlushHeldAsync().ConfigureAwait(false);
-        else if (settings.Durability != Durability.Disk && !OldIsMissing && !_oldIsSynced) await writer.SyncHeldAsync().ConfigureAwait(false); // kept for history, it must be there after a power loss
+        await CopyAsync(_oldBuffer.Position, settings.Durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
+        if (settings.Durability != Durability.Disk && !OldIsMissing && !_oldIsSynced) await writer.SyncHeldAsync().ConfigureAwait(false); // kept for history, it must be there after a power loss
         if (OldIsMissing || _old.IsNumbered || (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0) return;
+        if (writer.HasUnflushed) await writer.FlushHeldAsync().ConfigureAwait(false);
 
         // Nothing keeps another writer from the old log: an empty line behind its end makes that writer's next append fail. (A numbered log
         // never has a second writer: who takes a store over seals the log first and starts one of its own.)
@@ -118,31 +122,43 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 
     private void RepointTail()
     {
-        var id = new byte[256];
+        var ids = new ArrayBufferWriter<byte>();
+        var moves = new List<(int IdLength, long DataStart, int Hint)>(Slice);
         for (long at = 0; at < _copied - _from;)
         {
-            lock (state.Gate)
+            ids.ResetWrittenCount();
+            moves.Clear();
+            for (; moves.Count < Slice && at < _copied - _from;)
             {
-                for (var lines = 0; lines < Slice && at < _copied - _from; lines++)
+                var line = _extent.LineFrom(at);
+                if (OperationCodec.TryRead(line, UndoLog.NoOffset, false, out var operation, out _) == LineVerdict.Operation && operation.Kind == OperationKind.Set)
                 {
-                    var line = _extent.LineFrom(at);
-                    if (OperationCodec.TryRead(line, UndoLog.NoOffset, false, out var operation, out _) == LineVerdict.Operation && operation.Kind == OperationKind.Set)
-                    {
-                        if (id.Length < operation.RawId.Length) id = new byte[operation.RawId.Length];
-                        var hint = line.Length - operation.DataStart;
-                        state.Records.Repoint(
-                            id.AsSpan(0, operation.CopyId(id)),
-                            RecordLocation.Create(_oldBuffer.Extent.Index, at + _from + operation.DataStart, hint, false),
-                            RecordLocation.Create(_extent.Index, at + operation.DataStart, hint, false));
-                    }
-
-                    at += line.Length + 1;
+                    var length = operation.CopyId(ids.GetSpan(operation.RawId.Length));
+                    ids.Advance(length);
+                    moves.Add((length, at + operation.DataStart, line.Length - operation.DataStart));
                 }
+
+                at += line.Length + 1;
             }
+
+            lock (state.Gate) Repoint(ids.WrittenSpan, moves);
+            state.GiveWay();
         }
     }
 
-    private async ValueTask CopyAsync(long to)
+    private void Repoint(ReadOnlySpan<byte> ids, List<(int IdLength, long DataStart, int Hint)> moves)
+    {
+        foreach (var (length, dataStart, hint) in moves)
+        {
+            state.Records.Repoint(
+                ids[..length],
+                RecordLocation.Create(_oldBuffer.Extent.Index, dataStart + _from, hint, false),
+                RecordLocation.Create(_extent.Index, dataStart, hint, false));
+            ids = ids[length..];
+        }
+    }
+
+    private async ValueTask CopyAsync(long to, Flush flush)
     {
         if (_copied >= to) return;
         var pieceStart = _new.IsNumbered ? _copied - _from : 0;
@@ -153,7 +169,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
             _copied += line.Length + 1;
         }
 
-        var result = await _new.AppendAsync(_buffer.Group, Flush.Synced).ConfigureAwait(false);
+        var result = await _new.AppendAsync(_buffer.Group, flush).ConfigureAwait(false);
         if (!result.IsStored) throw new OpsLogException(OpsLogError.Fenced, $"Another writer has written to the new log '{Key}'. Reopen the store.");
         _buffer.Close();
     }

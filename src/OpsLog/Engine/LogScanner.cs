@@ -85,7 +85,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     /// <summary>The log is registered by us for one of many writers: an empty last line is its seal, and what is unfinished before it never counted.</summary>
     public bool EndsWithSeal { get; init; }
 
-    /// <summary>The log's seal was read: nothing comes behind it.</summary>
+    /// <summary>The log's seal was read, and nothing came behind it: a single writer may go on behind what was to be one.</summary>
     public bool IsSealed { get; private set; }
 
     /// <summary>The offset behind the last operation that stands; -1: none was read.</summary>
@@ -110,6 +110,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         var position = 0;
         var taken = 0;
         var solid = 0;
+        if (bytes.Length > 0) IsSealed = false;
         if (part.ChecksumBase != _objectStart) (_objectStart, _line) = (part.ChecksumBase, 0); // the next piece of a numbered log
         while (position < bytes.Length)
         {

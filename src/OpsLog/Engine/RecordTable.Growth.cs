@@ -18,7 +18,7 @@ internal sealed partial class RecordTable
     // this many records a full segment is enlarged instead of split.
     private const int FewestRecordsPerEntry = 64;
 
-    /// <summary>How many records <see cref="SetMany"/> asks memory for at once.</summary>
+    /// <summary>How many records <see cref="SetMany"/> asks memory for at once, or the gate is held for.</summary>
     public const int Batch = 64;
 
     private long _epoch;
@@ -40,7 +40,7 @@ internal sealed partial class RecordTable
         for (int index = 0; index < directory.Length; index++)
         {
             directory[index] = index % width == 0
-                ? RecordSegment.Create(depth == 0 ? 0 : (ulong)index << (64 - depth), depth, _epoch, _blocks.Take(capacity))
+                ? RecordSegment.Create(depth == 0 ? 0 : (ulong)index << (64 - depth), depth, _epoch, _blocks.TakeAtOnce(capacity))
                 : directory[index - 1];
         }
 

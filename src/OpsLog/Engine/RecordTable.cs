@@ -142,7 +142,8 @@ internal sealed partial class RecordTable
     /// <param name="slots">The records.</param>
     /// <param name="to">Where each lies now.</param>
     /// <param name="gate">Held by whoever changes the table.</param>
-    public void Repoint(RecordSegment seen, ReadOnlySpan<int> slots, ReadOnlySpan<ulong> to, Lock gate)
+    /// <param name="between">Called between two holds of the gate.</param>
+    public void Repoint(RecordSegment seen, ReadOnlySpan<int> slots, ReadOnlySpan<ulong> to, Lock gate, Action between)
     {
         long epoch = Volatile.Read(ref _epoch);
         RecordSegment? copy = null;
@@ -160,9 +161,16 @@ internal sealed partial class RecordTable
                 Publish(copy, copy);
                 return;
             }
+        }
 
-            for (int i = 0; i < slots.Length; i++)
-                Repoint(new RecordHandle(seen, slots[i]), seen.LocationAt(slots[i]), new RecordLocation(to[i]));
+        for (int first = 0; first < slots.Length; first += Batch)
+        {
+            between();
+            lock (gate)
+            {
+                for (int i = first; i < Math.Min(slots.Length, first + Batch); i++)
+                    Repoint(new RecordHandle(seen, slots[i]), seen.LocationAt(slots[i]), new RecordLocation(to[i]));
+            }
         }
     }
 

@@ -12,6 +12,7 @@ internal sealed class SlotBlocks
     private RecordSlot[] _block = [];
     private int _used;
     private int _segments;
+    private Task<RecordSlot[]>? _next;
 
     /// <summary>Slots of a segment's own. Pinned when they are many: what is large and lives long is not worth copying from generation to generation.</summary>
     public static ArraySegment<RecordSlot> Single(int capacity) => GC.AllocateArray<RecordSlot>(capacity, pinned: capacity >= RecordSegment.NormalCapacity);
@@ -19,13 +20,28 @@ internal sealed class SlotBlocks
     /// <summary>Says how many segments the table will have at least: a block is never larger than they are together.</summary>
     public void Expect(int segments) => _segments = Math.Max(_segments, segments);
 
+    /// <summary>Slots for a segment of a table that is made large, before anybody uses it.</summary>
+    public ArraySegment<RecordSlot> TakeAtOnce(int capacity)
+    {
+        if (!IsWorthIt(capacity)) return Single(capacity);
+        if (_used == _block.Length) (_block, _used) = (Make(), 0);
+        return Cut(capacity);
+    }
+
     /// <summary>Slots for a segment that comes with growth.</summary>
     public ArraySegment<RecordSlot> Take(int capacity)
     {
-        var all = (long)_segments * RecordSegment.NormalCapacity;
-        if (all < FirstBlock || capacity != RecordSegment.NormalCapacity) return Single(capacity);
-        if (_used == _block.Length) (_block, _used) = (HugePages.Cleared<RecordSlot>(all < LargestBlock ? FirstBlock : LargestBlock), 0);
-        _used += capacity;
-        return new ArraySegment<RecordSlot>(_block, _used - capacity, capacity);
+        if (!IsWorthIt(capacity)) return Single(capacity);
+        if (_used == _block.Length && _next is { IsCompletedSuccessfully: true }) (_block, _used, _next) = (_next.Result, 0, null);
+        if (_used >= _block.Length / 2 && _next is null or { IsFaulted: true }) _next = HugePages.Ahead(Make);
+        return _used == _block.Length ? new RecordSlot[capacity] : Cut(capacity); // not pinned: that allocation would wait for the one beside it
     }
+
+    private long All => (long)_segments * RecordSegment.NormalCapacity;
+
+    private bool IsWorthIt(int capacity) => All >= FirstBlock && capacity == RecordSegment.NormalCapacity;
+
+    private RecordSlot[] Make() => HugePages.Cleared<RecordSlot>(All < LargestBlock ? FirstBlock : LargestBlock);
+
+    private ArraySegment<RecordSlot> Cut(int capacity) => new(_block, (_used += capacity) - capacity, capacity);
 }

@@ -100,7 +100,7 @@ internal sealed class MovedRecords(SnapshotOrder order, ulong[] to, int extent)
             var moved = to.AsSpan(first, slots.Length);
             if (extent != 0)
                 foreach (ref var location in moved) location = new RecordLocation(location).In(extent).Packed;
-            state.Records.Repoint(segment, slots.Span, moved, state.Gate);
+            state.Records.Repoint(segment, slots.Span, moved, state.Gate, state.GiveWay);
         }
     }
 }

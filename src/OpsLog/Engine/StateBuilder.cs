@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using OpsLog.Engine.Agents;
 using OpsLog.Format;
@@ -13,6 +14,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     private readonly OwnForm _own = new(state);
     private byte[] _id = new byte[256];
     private byte[] _data = [];
+    private readonly ArrayBufferWriter<byte> _previous = new();
     private Extent _log = null!;
     private StampSource _source = StampSource.SingleWriter;
     private int _schema;
@@ -43,15 +45,18 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     {
         var id = Id(line);
         var source = Source(line);
-        state.Clock = Math.Max(state.Clock, clock);
+        var newest = state.Clock;
+        state.Clock = Math.Max(newest, clock);
         if (line.Noop) return;
         if (!line.HasChecksum) ForeignOperations++;
         var isDelete = line.Kind == OperationKind.Delete;
+        RecordKey key = default;
         if (merges)
         {
             if (isDelete && line.Moved() is { } moved) (clock, source) = (moved.Clock, StampSource.Of(moved.Agent, moved.Log));
-            var wins = state.Wins(id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum);
-            if (state.Conflicts is not null && line.HasChecksum && line.Mark == UndoMark.None) NoteConflict(line, id, new Revision(clock, source.Agent, source.Log), wins);
+            key = state.Records.KeyOf(id);
+            var wins = clock > newest || state.Wins(key, id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum); // above all clocks: the record need not be read
+            if (state.Conflicts is not null && line.HasChecksum && line.Mark == UndoMark.None) NoteConflict(line, key, id, new Revision(clock, source.Agent, source.Log), wins);
             if (!wins) return;
         }
         else if (isDelete)
@@ -74,7 +79,8 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
             location = RecordLocation.Create(_log.Index, offset + start, line.Line.Length - start, isDelete);
         }
 
-        if (Gathers && !merges) Gather(id, location); // what merges has to see what is there
+        if (merges) state.Records.Set(key, id, location); // it has to see what is there
+        else if (Gathers) Gather(id, location);
         else state.Records.Set(id, location);
     }
 
@@ -112,7 +118,11 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
             var (name, agent) = header.Logs[tombstone.Log];
             var wtf8 = new byte[JsonText.MaxWtf8(tombstone.Id.Length)];
             var id = wtf8.AsSpan(0, JsonText.ToWtf8(tombstone.Id, wtf8));
-            lock (state.Gate) SetRecord(id, _own.Add(id, "null"u8, tombstone.Clock, StampSource.Of(agent, name), true));
+            lock (state.Gate)
+            {
+                state.Clock = Math.Max(state.Clock, tombstone.Clock); // who writes above all clocks need not read the record
+                SetRecord(id, _own.Add(id, "null"u8, tombstone.Clock, StampSource.Of(agent, name), true));
+            }
         }
     }
 
@@ -134,9 +144,9 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     public void ForeignRecord(in SnapshotRecord record, long clock, int schema) => ForeignRecord(Id(record), record.Data, clock, StampSource.SingleWriter, schema);
 
     // Of two writes on a record by different logs, the later was made without the earlier in view if its previous value is another.
-    private void NoteConflict(in OperationLine line, ReadOnlySpan<byte> id, Revision revision, bool wins)
+    private void NoteConflict(in OperationLine line, in RecordKey key, ReadOnlySpan<byte> id, Revision revision, bool wins)
     {
-        if (!state.Records.TryGet(id, out var location, out _, out _)) return;
+        if (!state.Records.TryGet(key, id, out var location)) return;
         var extent = state.Extents.Current[location.Extent]!;
         var known = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
         if (string.Equals(known.Source.Log, revision.Log, StringComparison.Ordinal) || known.Revision == revision) return;
@@ -150,10 +160,10 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         }
     }
 
-    private static bool Saw(in OperationLine line, ReadOnlySpan<byte> value, bool isDeleted)
+    private bool Saw(in OperationLine line, ReadOnlySpan<byte> value, bool isDeleted)
     {
-        var previous = UndoLog.Previous(line);
-        return previous is null ? isDeleted : !isDeleted && previous.AsSpan().SequenceEqual(value);
+        _previous.ResetWrittenCount();
+        return UndoLog.TryWritePrevious(line, _previous) ? !isDeleted && _previous.WrittenSpan.SequenceEqual(value) : isDeleted;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -8,6 +8,8 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class StoreState(ulong hashSeed)
 {
+    private bool _showWaits;
+
     public RecordTable Records { get; } = new(hashSeed);
 
     /// <summary>Several writers: an older operation may still come in, so that deleted records are remembered.</summary>
@@ -29,6 +31,21 @@ internal sealed class StoreState(ulong hashSeed)
 
     /// <summary>Held while a group of changes is shown or a view is taken, so that a view never has half a batch. Reads do not take it.</summary>
     public Lock Gate { get; } = new();
+
+    /// <summary>Takes the gate to show what was written. Who has the gate often, and nobody waiting, lets this one go first: see <see cref="GiveWay"/>.</summary>
+    public Lock.Scope EnterToShow()
+    {
+        Volatile.Write(ref _showWaits, true);
+        var scope = Gate.EnterScope();
+        Volatile.Write(ref _showWaits, false);
+        return scope;
+    }
+
+    /// <summary>Between two holds of the gate: a lock gives it to whoever comes first, which is not who has been woken up for it.</summary>
+    public void GiveWay()
+    {
+        for (var spin = default(SpinWait); Volatile.Read(ref _showWaits);) spin.SpinOnce(sleep1Threshold: -1);
+    }
 
     /// <summary>The largest clock of any operation known.</summary>
     public long Clock { get; set; }
@@ -65,9 +82,9 @@ internal sealed class StoreState(ulong hashSeed)
     /// Whether an operation wins over what is known of a record: the larger stamp does. Of equal stamps a delete does, which is one that archived the
     /// record it shares the stamp with; and in a log of the package, whose lines may share a clock, the later line.
     /// </summary>
-    public bool Wins(ReadOnlySpan<byte> id, Stamp stamp, bool isDelete, bool isForeign)
+    public bool Wins(in RecordKey key, ReadOnlySpan<byte> id, Stamp stamp, bool isDelete, bool isForeign)
     {
-        if (!Records.TryGet(id, out var location, out _, out _)) return true;
+        if (!Records.TryGet(key, id, out var location)) return true;
         var order = Read(location).Stamp.CompareTo(stamp);
         return order < 0 || (order == 0 && (isDelete || isForeign || location.IsLive));
     }

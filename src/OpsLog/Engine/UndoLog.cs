@@ -88,12 +88,24 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
     /// <summary>The value before an operation, delta resolved; null if there was none.</summary>
     public static byte[]? Previous(in OperationLine line)
     {
+        var restored = new ArrayBufferWriter<byte>(Math.Max(1, line.Line.Length));
+        return TryWritePrevious(line, restored) ? restored.WrittenSpan.ToArray() : null;
+    }
+
+    /// <summary>Writes the value before an operation, delta resolved; false if there was none.</summary>
+    public static bool TryWritePrevious(in OperationLine line, IBufferWriter<byte> value)
+    {
         var previous = line.Line[line.PrevStart..line.PrevEnd];
-        if (!line.PrevIsDelta) return line.Kind == OperationKind.Set && previous.SequenceEqual("null"u8) ? null : previous.ToArray();
-        var restored = new ArrayBufferWriter<byte>(line.DataEnd - line.DataStart + previous.Length);
-        if (!ReversePatch.TryApply(line.Line[line.DataStart..line.DataEnd], previous, restored))
-            throw new OpsLogException(OpsLogError.Damaged, $"The value before an operation on '{line.Id()}' cannot be restored: its delta does not fit.");
-        return restored.WrittenSpan.ToArray();
+        if (line.PrevIsDelta)
+        {
+            if (!ReversePatch.TryApply(line.Line[line.DataStart..line.DataEnd], previous, value))
+                throw new OpsLogException(OpsLogError.Damaged, $"The value before an operation on '{line.Id()}' cannot be restored: its delta does not fit.");
+            return true;
+        }
+
+        if (line.Kind == OperationKind.Set && previous.SequenceEqual("null"u8)) return false;
+        value.Write(previous);
+        return true;
     }
 
     private sealed class Cursor(Func<int, ValueTask<UndoUnits?>> openLog)

@@ -61,6 +61,20 @@ internal sealed partial class Writer
         _telemetry.Fenced();
     }
 
+    /// <summary>Brings onto stable storage a log that an agent has left, before anybody ends it.</summary>
+    public async ValueTask SyncLeftAsync(LogTarget left)
+    {
+        if (left.IsNumbered) return;
+        try
+        {
+            await left.AppendAsync(ReadOnlyMemory<byte>.Empty, Flush.Synced).ConfigureAwait(false); // refused: who ended it has synced it
+        }
+        catch (Exception e)
+        {
+            throw Poison(e as OpsLogException ?? Failed(e)); // what is cached can no longer be trusted
+        }
+    }
+
     private ValueTask LeaveLogAsync()
     {
         var left = _target;
@@ -114,7 +128,7 @@ internal sealed partial class Writer
 
     // Others' operations may have been merged since the line was made; and a delete that archives ranks by what it moves.
     private bool Wins(in CommitGroup.Line line) =>
-        _state.Wins(_group.IdOf(line), _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
+        _state.Wins(line.Key, _group.IdOf(line), _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
 
     // An agent's append failed. Its bytes may have been read by others: nothing is cut or written over, the log ends behind what stands.
     private async ValueTask EndLogAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)

@@ -6,6 +6,7 @@ namespace OpsLog.Engine;
 internal sealed partial class Writer
 {
     private const long MostUnflushed = 64 << 20;
+    private const int MostTries = 4;
     private readonly SemaphoreSlim _flushing = new(1, 1);
 
     /// <summary>So much is acknowledged and not stored yet that writers have to wait: memory is not the place for more, and a flush of a numbered log is one object.</summary>
@@ -44,7 +45,7 @@ internal sealed partial class Writer
             await Queue.SubmitAsync(cut, CancellationToken.None).ConfigureAwait(false);
             cut.ThrowIfFailed();
             await FlushRangeAsync(from, to, flush).ConfigureAwait(false);
-            if (flush == Flush.Synced && from >= to && _durability != Durability.Disk && !_target.IsNumbered)
+            if (flush == Flush.Synced && from >= to && _durability != Durability.Disk && !_target.IsNumbered && !await TrySyncAsync().ConfigureAwait(false))
                 await Queue.SubmitAsync(new ExclusiveRequest(SyncOrPoisonAsync), CancellationToken.None).ConfigureAwait(false);
         }
         finally
@@ -71,12 +72,18 @@ internal sealed partial class Writer
     /// <summary>Brings the log onto stable storage. With flushes held, from an exclusive request.</summary>
     public ValueTask SyncHeldAsync() => _target.IsNumbered ? ValueTask.CompletedTask : SyncOrPoisonAsync();
 
-    /// <summary>Brings onto stable storage what is acknowledged, while requests are committed. False: it was not done, try again.</summary>
+    /// <summary>
+    /// Brings onto stable storage what is acknowledged, while requests are committed. False: it was not done, for they came too fast, or because an agent's log may be ended
+    /// beside it. With flushes held.
+    /// </summary>
     public async ValueTask<bool> TrySyncAsync()
     {
+        if (_ownLogs is not null) return false;
         try
         {
-            return await _target.TrySyncAsync().ConfigureAwait(false);
+            for (var tries = 0; tries < MostTries; tries++)
+                if (await _target.TrySyncAsync().ConfigureAwait(false)) return true;
+            return false;
         }
         catch (Exception e)
         {

@@ -226,7 +226,7 @@ internal sealed partial class Writer : IGroupCommitter
     // Lets memory show the lines that end at or before an offset; the requests whose lines do not are failed by the caller.
     private void Show(List<CommitRequest> requests, long standing)
     {
-        lock (_state.Gate)
+        using (_state.EnterToShow())
         {
             var clock = _log?.Clock ?? 0;
             var lines = _group.Lines;

@@ -52,4 +52,26 @@ public sealed class TakeoverScenarioTests : ScenarioTests
             s.End();
         }
     }
+
+    /// <summary>Seed 56720 of mix many: an empty object that no longer seals its log was left out of the log's length, and history lost a byte of the last line.</summary>
+    [Fact]
+    public void A_seal_that_the_single_writer_goes_on_behind_is_part_of_the_logs_length()
+    {
+        for (var calls = 0; calls < 3 * MostCalls; calls++)
+        {
+            for (var more = 0; more < MostCalls; more++)
+            {
+                var s = new Scenario("Numbered", seals: true, keepsHistory: true);
+                var a = s.Agent("A");
+                var single = s.Single().Set("b");
+                a.Begin(StepKind.Compact).Advance(calls);
+                single.Close().Open();
+                single.Begin(StepKind.Set, "c").GoOn();
+                a.Advance(more);
+                s.Agent("C");
+                a.GoOn();
+                s.End();
+            }
+        }
+    }
 }

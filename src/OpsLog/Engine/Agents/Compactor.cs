@@ -233,18 +233,26 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     private async ValueTask<CompactionPlan> TakePlanAsync(CancellationToken ct)
     {
         CompactionPlan plan = null!;
+        var left = LogTarget.None;
         var exclusive = new ExclusiveRequest(async () =>
         {
             writer.ThrowIfFailed();
             if (writer.HasUnflushed) await writer.FlushHeldAsync().ConfigureAwait(false);
-            else if (settings.Durability == Durability.Os) await writer.SyncHeldAsync().ConfigureAwait(false);
-            var left = writer.Target;
+            left = writer.Target;
             writer.LeaveLog();
             plan = CompactionPlan.Take(merger, schema, _numbered);
-            await left.ReleaseAsync().ConfigureAwait(false);
         });
-        using (await writer.HoldFlushesAsync(ct).ConfigureAwait(false)) await writer.Queue.SubmitAsync(exclusive, ct).ConfigureAwait(false);
-        exclusive.ThrowIfFailed();
+        try
+        {
+            using (await writer.HoldFlushesAsync(ct).ConfigureAwait(false)) await writer.Queue.SubmitAsync(exclusive, ct).ConfigureAwait(false);
+            exclusive.ThrowIfFailed();
+            if (settings.Durability == Durability.Os) await writer.SyncLeftAsync(left).ConfigureAwait(false); // nobody waits for it
+        }
+        finally
+        {
+            await left.ReleaseAsync().ConfigureAwait(false);
+        }
+
         return plan;
     }
 

@@ -241,9 +241,9 @@ internal sealed partial class Merger : IDisposable
 
                 if (entry.Sealed && !log.Entry.Sealed && entry.Agent.Length == 0)
                 {
-                    // A single writer's log: if its empty last line has been read, as one, it has become a seal.
-                    if (_numbered) log.IsSealed = log.EndsWithEmptyLine;
-                    else log.Observed = -1;
+                    // A single writer's log: if its empty last line has been read, as one, it may be the seal. It is read again, with what came behind it.
+                    if (!_numbered) log.Observed = -1;
+                    else if (log.EndsWithEmptyLine) log.Read = new LogExtent(log.Read.Length - 1, log.Read.Pieces - 1);
                 }
 
                 log.Entry = entry;
@@ -298,21 +298,21 @@ internal sealed partial class Merger : IDisposable
             EndsWithSeal = log.Entry.Agent.Length > 0 || log.Entry.Sealed,
         };
         var sink = new TimedOperations(_builder);
-        var before = log.Operations;
+        var (before, pieces) = (log.Operations, log.Read.Pieces);
         var found = await LogReader.ReadAsync(_storage, log.Key, log.Read.Length, null, part =>
         {
             if (part.Memory.Length == 0) return 0;
-            var bytes = part.Memory.ToArray(); // the object goes on growing behind what was read
             lock (State.Gate)
             {
-                log.Extent.Add(part.Start, bytes);
+                var bytes = part.ToKeep();
+                log.Extent.Add(part.Start, bytes, part.Owner);
                 _builder.EnterLog(log.Extent, log.Source, log.Entry.Schema);
                 var taken = scanner.Scan(part with { Memory = bytes }, sink);
                 log.Extent.Spill(part.Start + taken);
                 if (scanner.Standing >= 0) log.Standing = scanner.Standing;
                 (log.Clock, log.Operations) = (scanner.Clock, before + scanner.Operations); // they stay, should the next read fail
                 if (!_numbered) log.Read = new LogExtent(Math.Max(log.Read.Length, scanner.Position), 0);
-                else if (!scanner.IsSealed) log.Read = new LogExtent(part.Start + taken, log.Read.Pieces + 1);
+                else log.Read = scanner.IsSealed ? new LogExtent(part.Start, pieces++) : new LogExtent(part.Start + part.Memory.Length, ++pieces); // with the empty lines, but for the seal
                 return taken;
             }
         }, ct, _numbered ? Array.MaxLength : LogReader.DefaultWindow, skip: _numbered ? log.Read : default).ConfigureAwait(false);
