@@ -199,11 +199,12 @@ internal sealed class Checkpointer : IDisposable
         var before = _register.Current;
         await MakeRoomAsync(before, ct).ConfigureAwait(false);
         var view = StoreView.Of(_state, _writer);
-        // The old log must hold all that the view does: kept for history, it ends there. (Of what is not only buffered it does.)
-        if (_settings.Durability == Durability.Buffered && _writer.HasUnflushed) await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
+        // The old log must hold all that the view does: kept for history, it ends there. (What is not only buffered it does hold.)
+        var isFlushed = _settings.Durability == Durability.Buffered && !_logIsMissing;
+        if (isFlushed) await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
         using var stream = new SnapshotStream(view, _schemaVersion, _settings.SnapshotFormat, IsoTime.ToText(_settings.Time.GetUtcNow()));
         var snapshot = await WriteSnapshotAsync(stream, view, before.Revision, ct).ConfigureAwait(false);
-        var roll = new LogRoll(_storage, _settings, _state, _writer, view.LogPosition) { OldIsMissing = _logIsMissing };
+        var roll = new LogRoll(_storage, _settings, _state, _writer, view.LogPosition) { OldIsMissing = _logIsMissing, OldIsSynced = isFlushed };
         try
         {
             await roll.PrepareAsync(before.Revision, ct).ConfigureAwait(false);

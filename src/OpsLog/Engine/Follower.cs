@@ -125,10 +125,10 @@ internal sealed class Follower
         var found = await LogReader.ReadAsync(_storage, place.Key, place.Position, limit, part =>
         {
             if (part.Memory.Length == 0) return 0;
-            var bytes = part.ToKeep();
+            var (bytes, owner) = part.ToKeep();
             lock (state.Gate)
             {
-                place.Extent.Add(part.Start, bytes, part.Owner);
+                place.Extent.Add(part.Start, bytes, owner);
                 var taken = scanner.Scan(part with { Memory = bytes }, _builder);
                 place.Extent.Spill(part.Start + taken);
                 // What was taken in is never taken in again, should the next read fail. Empty and void lines behind it may be a seal, which no next log begins with.

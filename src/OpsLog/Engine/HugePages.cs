@@ -37,7 +37,12 @@ internal static class HugePages
         _ = Beside(() =>
         {
             // One page after the other: meanwhile who asks the system for memory waits, and everybody behind that one.
-            for (nint at = 0; at < length; at += PageSize) UnixFiles.PopulateToWrite(start + at, nint.Min(PageSize, length - at));
+            for (nint at = start, next; at < start + length; at = next)
+            {
+                next = Math.Min(start + length, ((at / PageSize) + 1) * PageSize);
+                UnixFiles.PopulateToWrite(at, next - at);
+            }
+
             GC.KeepAlive(array);
             return length;
         });
@@ -45,5 +50,15 @@ internal static class HugePages
     }
 
     // A thread of its own: those of the pool may all be writing a checkpoint, or waiting for the disk.
-    private static Task<T> Beside<T>(Func<T> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private static Task<T> Beside<T>(Func<T> work)
+    {
+        try
+        {
+            return Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+        catch (Exception e) when (e is TaskSchedulerException or OutOfMemoryException)
+        {
+            return Task.FromException<T>(e); // no thread to be had: who needs the memory makes it
+        }
+    }
 }

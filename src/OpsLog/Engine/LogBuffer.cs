@@ -98,7 +98,7 @@ internal sealed class LogBuffer(Extent extent, long position)
     {
         if (_slab.Length - _used >= bytes)
         {
-            if (_next is null && _slab.Length >= HugePages.WorthIt / 2 && _used > _slab.Length / 2) _next = HugePages.Ahead(static () => HugePages.Bytes(LargestSlab));
+            if (_next is null && _slab.Length >= HugePages.WorthIt / 2 && _used > _slab.Length / 4 * 3 && Extent.Disk is null) MakeNext(Math.Min(2 * _slab.Length, LargestSlab));
             return;
         }
 
@@ -115,6 +115,8 @@ internal sealed class LogBuffer(Extent extent, long position)
         (_slab, _slabStart, _group, _used) = (slab, start, 0, used);
         Extent.Add(start, slab);
     }
+
+    private void MakeNext(int length) => _next = HugePages.Ahead(() => HugePages.Bytes(length));
 
     private void StartSlab(long start, int size)
     {

@@ -12,6 +12,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 {
     private const int SmallEnough = 64 << 10;
     private const int MostRounds = 8;
+    private const int MostTries = 4;
     private const int Slice = 64;
 
     private readonly LogTarget _old = writer.Target;
@@ -22,12 +23,14 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     private readonly long _from = position;
     private long _copied = position;
     private bool _switched;
-    private bool _oldIsSynced; // up to behind the snapshot: what lies behind it is copied
 
     public StorageKey Key { get; private set; }
 
     /// <summary>There is no old log to end; its damage was skipped.</summary>
     public bool OldIsMissing { get; init; }
+
+    /// <summary>The old log is on stable storage up to the snapshot's position; what lies behind is copied. Kept for history, it must be there after a power loss.</summary>
+    public bool OldIsSynced { get; set; }
 
     /// <summary>Makes the new log and copies all but the last few lines.</summary>
     public async ValueTask PrepareAsync(long revision, CancellationToken ct)
@@ -42,7 +45,8 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         _buffer = new LogBuffer(_extent, 0);
         for (var round = 0; round < MostRounds && writer.Acknowledged - _copied > SmallEnough; round++)
             await CopySyncedAsync().ConfigureAwait(false);
-        if (settings.Durability != Durability.Disk && !OldIsMissing) _oldIsSynced = await writer.TrySyncAsync().ConfigureAwait(false); // here nobody waits for it
+        for (var tries = 0; settings.Durability == Durability.Os && !OldIsMissing && !OldIsSynced && tries < MostTries; tries++)
+            OldIsSynced = await writer.TrySyncAsync().ConfigureAwait(false); // here nobody waits for it
     }
 
     /// <summary>Copies what is acknowledged onto stable storage, while the writer goes on. With flushes held: what anybody was promised to be there already is there.</summary>
@@ -55,7 +59,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     {
         writer.ThrowIfFailed();
         await CopyAsync(_oldBuffer.Position, settings.Durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
-        if (settings.Durability != Durability.Disk && !OldIsMissing && !_oldIsSynced) await writer.SyncHeldAsync().ConfigureAwait(false); // kept for history, it must be there after a power loss
+        if (settings.Durability == Durability.Os && !OldIsMissing && !OldIsSynced) await writer.SyncHeldAsync().ConfigureAwait(false);
         if (OldIsMissing || _old.IsNumbered || (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0) return;
         if (writer.HasUnflushed) await writer.FlushHeldAsync().ConfigureAwait(false);
 

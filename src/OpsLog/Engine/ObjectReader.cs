@@ -19,8 +19,12 @@ internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOn
     /// <summary>Where in the memory the copied bytes lie; <see cref="Start"/> is that of the memory.</summary>
     public int CopyStart { get; init; }
 
-    /// <summary>The memory, for as long as its owner lives: copied if it is a small part of what it would keep from being collected.</summary>
-    public ReadOnlyMemory<byte> ToKeep() => MemoryMarshal.TryGetArray(Memory, out var segment) && segment.Array!.Length > 2 * segment.Count ? Memory.ToArray() : Memory;
+    /// <summary>The memory, and what keeps it: an array needs nobody; it is copied if it is a small part of what it would keep from being collected.</summary>
+    public (ReadOnlyMemory<byte> Memory, object? Owner) ToKeep()
+    {
+        if (!MemoryMarshal.TryGetArray(Memory, out var segment)) return (Memory, Owner);
+        return (segment.Array!.Length > 2 * segment.Count ? Memory.ToArray() : Memory, null);
+    }
 }
 
 /// <summary>

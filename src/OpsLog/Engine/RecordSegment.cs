@@ -121,8 +121,8 @@ internal sealed partial class RecordSegment
         if (!Sse.IsSupported) return;
         for (; occupied != 0; occupied &= occupied - 1)
         {
-            void* value = *(void**)Unsafe.AsPointer(ref SlotAt((word * WordBits) + BitOperations.TrailingZeroCount(occupied)).Value);
-            Sse.Prefetch0((byte*)value + 64);
+            object? value = SlotAt((word * WordBits) + BitOperations.TrailingZeroCount(occupied)).Value;
+            Sse.Prefetch0(*(byte**)Unsafe.AsPointer(ref value) + 64);
         }
     }
 

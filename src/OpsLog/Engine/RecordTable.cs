@@ -154,12 +154,15 @@ internal sealed partial class RecordTable
                 copy.Repoint(slots[i], new RecordLocation(to[i]));
         }
 
-        lock (gate)
+        if (copy is not null)
         {
-            if (copy is not null && epoch == _epoch && ReferenceEquals(RecordReader.SegmentOf(_directory, seen.Start), seen))
+            lock (gate)
             {
-                Publish(copy, copy);
-                return;
+                if (epoch == _epoch && ReferenceEquals(RecordReader.SegmentOf(_directory, seen.Start), seen))
+                {
+                    Publish(copy, copy);
+                    return;
+                }
             }
         }
 

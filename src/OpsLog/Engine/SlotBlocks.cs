@@ -33,7 +33,7 @@ internal sealed class SlotBlocks
     {
         if (!IsWorthIt(capacity)) return Single(capacity);
         if (_used == _block.Length && _next is { IsCompletedSuccessfully: true }) (_block, _used, _next) = (_next.Result, 0, null);
-        if (_used >= _block.Length / 2 && _next is null or { IsFaulted: true }) _next = HugePages.Ahead(Make);
+        if (_used >= _block.Length / 4 * 3 && _next is null) _next = HugePages.Ahead(Make);
         return _used == _block.Length ? new RecordSlot[capacity] : Cut(capacity); // not pinned: that allocation would wait for the one beside it
     }
 

@@ -45,8 +45,8 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     {
         var id = Id(line);
         var source = Source(line);
-        var newest = state.Clock;
-        state.Clock = Math.Max(newest, clock);
+        var newest = state.NewestStamp;
+        state.Clock = Math.Max(state.Clock, clock);
         if (line.Noop) return;
         if (!line.HasChecksum) ForeignOperations++;
         var isDelete = line.Kind == OperationKind.Delete;
@@ -54,6 +54,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         if (merges)
         {
             if (isDelete && line.Moved() is { } moved) (clock, source) = (moved.Clock, StampSource.Of(moved.Agent, moved.Log));
+            state.NewestStamp = Math.Max(newest, clock);
             key = state.Records.KeyOf(id);
             var wins = clock > newest || state.Wins(key, id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum); // above all clocks: the record need not be read
             if (state.Conflicts is not null && line.HasChecksum && line.Mark == UndoMark.None) NoteConflict(line, key, id, new Revision(clock, source.Agent, source.Log), wins);
@@ -120,7 +121,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
             var id = wtf8.AsSpan(0, JsonText.ToWtf8(tombstone.Id, wtf8));
             lock (state.Gate)
             {
-                state.Clock = Math.Max(state.Clock, tombstone.Clock); // who writes above all clocks need not read the record
+                state.NewestStamp = Math.Max(state.NewestStamp, tombstone.Clock);
                 SetRecord(id, _own.Add(id, "null"u8, tombstone.Clock, StampSource.Of(agent, name), true));
             }
         }

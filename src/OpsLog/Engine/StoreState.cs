@@ -36,9 +36,14 @@ internal sealed class StoreState(ulong hashSeed)
     public Lock.Scope EnterToShow()
     {
         Volatile.Write(ref _showWaits, true);
-        var scope = Gate.EnterScope();
-        Volatile.Write(ref _showWaits, false);
-        return scope;
+        try
+        {
+            return Gate.EnterScope();
+        }
+        finally
+        {
+            Volatile.Write(ref _showWaits, false);
+        }
     }
 
     /// <summary>Between two holds of the gate: a lock gives it to whoever comes first, which is not who has been woken up for it.</summary>
@@ -49,6 +54,16 @@ internal sealed class StoreState(ulong hashSeed)
 
     /// <summary>The largest clock of any operation known.</summary>
     public long Clock { get; set; }
+
+    /// <summary>
+    /// No record or deleted record has a stamp with a larger clock: what comes with a larger one wins, and need not look. Not the same as <see cref="Clock"/>, for a deleted record may
+    /// have the stamp of what it moved to an archive, which nobody has to believe.
+    /// </summary>
+    public long NewestStamp
+    {
+        get => Math.Max(field, Clock);
+        set;
+    }
 
     /// <summary>The stored bytes of a record.</summary>
     public StoredRecord Read(RecordLocation location) => Read(Extents.Current, location);

@@ -71,7 +71,7 @@ internal sealed partial class Writer
         }
         catch (Exception e)
         {
-            throw Poison(e as OpsLogException ?? Failed(e)); // what is cached can no longer be trusted
+            throw Poison(e as OpsLogException ?? Failed(left, e)); // what is cached can no longer be trusted
         }
     }
 
@@ -118,7 +118,7 @@ internal sealed partial class Writer
                 _flushing.Release();
             }
         }
-        else if (_durability == Durability.Os && !_target.IsNumbered)
+        else if (_durability != Durability.Disk && !_target.IsNumbered)
         {
             await SyncOrPoisonAsync().ConfigureAwait(false);
         }

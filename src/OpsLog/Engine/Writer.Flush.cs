@@ -74,7 +74,7 @@ internal sealed partial class Writer
 
     /// <summary>
     /// Brings onto stable storage what is acknowledged, while requests are committed. False: it was not done, for they came too fast, or because an agent's log may be ended
-    /// beside it. With flushes held.
+    /// beside it. Only where the log is not left meanwhile: with flushes held, or from a checkpoint.
     /// </summary>
     public async ValueTask<bool> TrySyncAsync()
     {

@@ -80,7 +80,7 @@ internal sealed partial class Writer : IGroupCommitter
     /// <summary>Turns the store read-only.</summary>
     public OpsLogException Poison(OpsLogException failure) => _failure ??= failure;
 
-    /// <summary>Goes on in another log. Only from an exclusive request, with nothing unflushed.</summary>
+    /// <summary>Goes on in another log, which has all that this one has. Only from an exclusive request.</summary>
     public void SwitchTo(LogTarget target, LogBuffer buffer, long operations)
     {
         lock (_state.Gate)
@@ -249,7 +249,7 @@ internal sealed partial class Writer : IGroupCommitter
     private void Apply(in CommitGroup.Line line)
     {
         var id = _group.IdOf(line);
-        if (_log is null || (!line.Noop && ((line.Clock > _state.Clock && line.Location.IsLive) || Wins(line)))) _state.Set(line.Key, id, line.Location);
+        if (_log is null || (!line.Noop && ((line.Clock > _state.NewestStamp && line.Location.IsLive) || Wins(line)))) _state.Set(line.Key, id, line.Location);
         _state.Clock = Math.Max(_state.Clock, line.Clock);
         LogOperations++;
         Operations++;
@@ -320,6 +320,8 @@ internal sealed partial class Writer : IGroupCommitter
         OpsLogError.Fenced,
         $"Another writer has taken over the log '{_target.Key}'{(result.Detail is { } detail ? $" ({detail})" : "")}. Nothing was written; reopen the store.");
 
-    private OpsLogException Failed(Exception cause) => new(
-        OpsLogError.OutcomeUnknown, $"Writing to the log '{_target.Key}' failed, and it is not known how far it got: {cause.Message}", cause);
+    private OpsLogException Failed(Exception cause) => Failed(_target, cause);
+
+    private static OpsLogException Failed(LogTarget target, Exception cause) => new(
+        OpsLogError.OutcomeUnknown, $"Writing to the log '{target.Key}' failed, and it is not known how far it got: {cause.Message}", cause);
 }

@@ -1,6 +1,11 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using OpsLog.Engine;
+using OpsLog.Storage;
 using OpsLog.Testing;
+using OpsLog.Tests.Faults;
+using OpsLog.Tests.Properties;
 using Xunit;
 
 namespace OpsLog.Tests.Engine;
@@ -26,11 +31,86 @@ public sealed class FlushTests
         Assert.True(reopened.ContainsKey("a"));
     }
 
+    /// <summary>The log that an agent leaves for a checkpoint is synced while it goes on writing.</summary>
+    [Fact]
+    public async Task A_flush_beside_an_agents_checkpoint_covers_the_log_that_was_left()
+    {
+        var disk = new CrashableStorage();
+        var (gate, holds) = (new Gate(), false);
+        var hooked = new HookedStorage(disk) { Before = (call, _) => call == StorageCalls.Append && Interlocked.Exchange(ref holds, false) ? gate.PassAsync() : Task.CompletedTask };
+        await using var store = await Lab.OpenAsync(hooked, Lab.Options(o => (o.Durability, o.AgentId) = (Durability.Os, "A")));
+        await store.SetAsync("a", Lab.Doc(1));
+        holds = true;
+        var checkpoint = store.CompactAsync().AsTask();
+        await gate.Arrived;
+        var flush = store.FlushAsync().AsTask();
+        await store.SetAsync("b", Lab.Doc(2)); // which nothing keeps waiting
+        var (hasFlushed, hasEnded) = (flush.IsCompleted, checkpoint.IsCompleted);
+        gate.Open();
+        Assert.False(hasFlushed);
+        Assert.False(hasEnded);
+        await flush;
+        await checkpoint;
+        Assert.Equal("a = {\"n\":1}\nb = {\"n\":2}", await Lab.StateAsync(disk.Reopen(CrashLoss.Unsynced, 0)));
+    }
+
+    [Fact]
+    public async Task A_flush_of_what_is_written_already_keeps_no_other_write_waiting()
+    {
+        var disk = new CrashableStorage();
+        var (gate, holds) = (new Gate(), false);
+        var hooked = new HookedStorage(disk) { Before = (call, _) => call == StorageCalls.Append && Interlocked.Exchange(ref holds, false) ? gate.PassAsync() : Task.CompletedTask };
+        await using var store = await Lab.OpenAsync(hooked, Lab.Options(o => o.Durability = Durability.Os));
+        await store.SetAsync("a", Lab.Doc(1));
+        holds = true;
+        var flush = store.FlushAsync().AsTask();
+        await gate.Arrived;
+        await store.SetAsync("b", Lab.Doc(2));
+        var hasFlushed = flush.IsCompleted;
+        gate.Open();
+        Assert.False(hasFlushed);
+        await flush;
+        Assert.Equal("a = {\"n\":1}\nb = {\"n\":2}", await Lab.StateAsync(disk.Reopen(CrashLoss.Unsynced, 0)));
+    }
+
+    /// <summary>What a refresh read stays in memory; what it was cut out of need not, and what needs nobody to keep it can be left to the disk.</summary>
+    [Fact]
+    public void A_part_is_kept_without_what_it_was_cut_out_of()
+    {
+        var (owner, bytes) = (new object(), new byte[100]);
+        Assert.Equal((bytes.AsMemory(50), null), Part(bytes.AsMemory(50)).ToKeep());
+        var (copy, none) = Part(bytes.AsMemory(60)).ToKeep();
+        Assert.Null(none);
+        Assert.True(MemoryMarshal.TryGetArray(copy, out var segment) && segment.Array!.Length == 40);
+        using var native = new NativeMemory();
+        Assert.Equal((native.Memory, owner), Part(native.Memory).ToKeep());
+
+        ObjectPart Part(ReadOnlyMemory<byte> memory) => new(0, 0, memory, true, owner, new StorageKey("ops/x"));
+    }
+
     [Fact]
     public void A_document_that_is_too_long_is_refused_before_anything_is_written()
     {
         DocumentLimits.CheckLength("a", DocumentLimits.MaxBytes);
         var refusal = Assert.Throws<OpsLogException>(() => DocumentLimits.CheckLength("a", DocumentLimits.MaxBytes + 1));
         Assert.Equal(OpsLogError.InvalidDocument, refusal.Error);
+    }
+
+    // Memory that is no array, as mapped memory is not.
+    private sealed class NativeMemory : MemoryManager<byte>
+    {
+        private readonly byte[] _bytes = new byte[8];
+
+        public override Span<byte> GetSpan() => _bytes;
+
+        public override MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException();
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 }

@@ -244,9 +244,13 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         });
         try
         {
-            using (await writer.HoldFlushesAsync(ct).ConfigureAwait(false)) await writer.Queue.SubmitAsync(exclusive, ct).ConfigureAwait(false);
-            exclusive.ThrowIfFailed();
-            if (settings.Durability == Durability.Os) await writer.SyncLeftAsync(left).ConfigureAwait(false); // nobody waits for it
+            // Writes go on while the log is synced; a flush, which promises that it is, waits.
+            using (await writer.HoldFlushesAsync(ct).ConfigureAwait(false))
+            {
+                await writer.Queue.SubmitAsync(exclusive, ct).ConfigureAwait(false);
+                exclusive.ThrowIfFailed();
+                if (settings.Durability != Durability.Disk) await writer.SyncLeftAsync(left).ConfigureAwait(false);
+            }
         }
         finally
         {

@@ -302,10 +302,10 @@ internal sealed partial class Merger : IDisposable
         var found = await LogReader.ReadAsync(_storage, log.Key, log.Read.Length, null, part =>
         {
             if (part.Memory.Length == 0) return 0;
+            var (bytes, owner) = part.ToKeep();
             lock (State.Gate)
             {
-                var bytes = part.ToKeep();
-                log.Extent.Add(part.Start, bytes, part.Owner);
+                log.Extent.Add(part.Start, bytes, owner);
                 _builder.EnterLog(log.Extent, log.Source, log.Entry.Schema);
                 var taken = scanner.Scan(part with { Memory = bytes }, sink);
                 log.Extent.Spill(part.Start + taken);

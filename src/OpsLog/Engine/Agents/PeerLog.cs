@@ -63,8 +63,8 @@ internal sealed class PeerLog(LogEntry entry, Extent extent)
     /// <summary>Its object is gone, which is damage that was skipped: what the snapshot does not cover of it is lost.</summary>
     public bool IsLost { get; set; }
 
-    /// <summary>The last line read is an empty one.</summary>
-    public bool EndsWithEmptyLine => Read.Length > 0 && Extent.Before(Read.Length, out _) is [(byte)'\n'] or [.., (byte)'\n', (byte)'\n'];
+    /// <summary>The last object read, of a numbered log, is an empty line.</summary>
+    public bool EndsWithEmptyLine => Read.Length > 0 && Extent.Before(Read.Length, out _) is [(byte)'\n'];
 
     /// <summary>Nothing can come behind what was read.</summary>
     public bool HasEnded => IsSealed || IsLost || (IsOwn && !IsActive);
