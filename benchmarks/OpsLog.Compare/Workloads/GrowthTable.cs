@@ -20,7 +20,9 @@ internal static class GrowthTable
             await FillAsync(folder, (int)size);
             for (var round = 0; round < settings.Rounds; round++)
             {
-                foreach (var (title, unit, figure) in await RoundAsync(folder, (int)size))
+                var memory = await Child.RunAsync("OpsLog", new Job(JobKind.Open, folder) { Records = (int)size, OnDisk = true });
+                var figures = await RoundAsync(folder, (int)size);
+                foreach (var (title, unit, figure) in figures.Append(("Memory of a process that has opened it with documents on disk", "MiB", memory.More["memory, MiB"])))
                 {
                     if (!tables.TryGetValue(title, out var table)) tables[title] = table = new Result("growth", title, unit, "");
                     var name = Figures.Records((int)size) + " records";
