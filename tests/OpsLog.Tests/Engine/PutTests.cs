@@ -16,7 +16,7 @@ public sealed class PutTests
     [Fact]
     public async Task A_put_allocates_what_the_store_keeps_of_it()
     {
-        const int WarmUp = 20_000, Puts = 20_000, Slab = 16 << 10, Constant = 128; // code that is not optimised yet boxes the document
+        const int WarmUp = 20_000, Puts = 8_000, Slab = 16 << 10, Constant = 104; // code that is not optimised yet boxes the document
         using var folder = new TempFolder();
         await using var store = await OpsStore<JsonElement>.OpenAsync(folder.Path, s_os);
         var documents = Enumerable.Range(0, 100).Select(i => StoreReading.Element($$"""{"title":"Build the parser","number":{{i}}}""")).ToArray();
@@ -24,6 +24,12 @@ public sealed class PutTests
         var (besides, slabs) = (0L, 0L);
         for (var i = 0; i < WarmUp + Puts; i++)
         {
+            if (i == WarmUp)
+            {
+                await store.CompactAsync(); // a log of its own for what is measured: too short for memory that another thread makes ahead
+                slabs = 0;
+            }
+
             var before = GC.GetAllocatedBytesForCurrentThread();
             var put = store.SetAsync(ids[i % ids.Length], documents[i % documents.Length]);
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
@@ -34,7 +40,7 @@ public sealed class PutTests
         }
 
         Assert.InRange(besides, 0, Constant * Puts);
-        Assert.InRange(slabs, Slab, (2 * store.Statistics.LogBytes) + Slab); // each twice as long as the one before; from 2 MiB on the next is made on another thread
+        Assert.InRange(slabs, store.Statistics.LogBytes, (2 * store.Statistics.LogBytes) + Slab); // each twice as long as the one before
     }
 
     [Fact]
