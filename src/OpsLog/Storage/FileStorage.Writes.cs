@@ -252,7 +252,7 @@ public sealed partial class FileStorage
             if (FileLock.TryTake(path + FileNames.LockSuffix, _nonces) is { } taken) return taken;
             if (attempt < LockYields) await Task.Yield();
             else if (_options.TimeProvider.GetElapsedTime(started) >= LockPatience) return null;
-            else await Task.Delay(LockPause, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            else await Task.Delay(LockPause * (1 << Math.Min((attempt - LockYields) / 32, 4)), _options.TimeProvider, cancellationToken).ConfigureAwait(false); // who still holds it may have been stopped
             cancellationToken.ThrowIfCancellationRequested();
         }
     }

@@ -77,11 +77,12 @@ public sealed class ProcessTests
         var agents = Enumerable.Range(0, processes).Select(i => AgentProcess.Start(folder["store"], $"agent-{i}", Input(folder, i, compactEvery: 60))).ToList();
         try
         {
-            var paused = agents.Take(processes / 2).ToList();
-            foreach (var agent in paused)
+            var paused = new List<AgentProcess>();
+            foreach (var agent in agents.Take(processes / 2))
             {
-                await agent.ReachAsync(random.Next(1, Keys));
+                await MoveOnAsync(agent.ReachAsync(random.Next(1, Keys)), paused);
                 agent.Pause();
+                paused.Add(agent);
             }
 
             var others = Task.WhenAll(agents.Skip(paused.Count).Select(agent => agent.EndAsync()));
