@@ -8,8 +8,12 @@ namespace OpsLog.Documents;
 internal sealed record Item(
     string Title, string Status, string Owner, string Team, int Priority, string Updated, string[] Labels, string Note);
 
+/// <summary>What matters of a line of a snapshot.</summary>
+internal sealed record SnapshotLine(string Id, Item Data);
+
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(Item))]
+[JsonSerializable(typeof(SnapshotLine))]
 internal sealed partial class ItemJson : JsonSerializerContext;
 
 /// <summary>Ids and documents, the same in every run. Made before any timer starts: making them costs as much as a put in a batch.</summary>

@@ -80,6 +80,9 @@ internal sealed record Job(JobKind Kind, string Folder)
     /// <summary>In a process of its own: done once beforehand, so that the runtime's compiler is not measured.</summary>
     public bool WarmUp { get; init; }
 
+    /// <summary>Random reads after opening, before the memory is looked at.</summary>
+    public int Reads { get; init; }
+
     /// <summary>Documents are left where they are stored, by who can do without them in memory.</summary>
     public bool OnDisk { get; init; }
 

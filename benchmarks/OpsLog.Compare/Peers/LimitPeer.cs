@@ -24,7 +24,7 @@ internal sealed class LimitPeer : Peer
         _ => "serialising the line",
     };
 
-    public override bool Can(JobKind kind) => kind is not (JobKind.Churn or JobKind.Killed or JobKind.Fill or JobKind.Merge or JobKind.Refresh);
+    public override bool Can(JobKind kind) => kind is not (JobKind.Killed or JobKind.Fill or JobKind.Merge or JobKind.Refresh);
 
     public override async Task<Outcome> RunAsync(Job job) => job.Kind switch
     {
@@ -34,7 +34,8 @@ internal sealed class LimitPeer : Peer
         JobKind.Update => Writes(job with { Records = 1000, Update = true }, sync: false),
         JobKind.Get => await GetsAsync(job),
         JobKind.Scan => Scan(job),
-        JobKind.Open => FindLines(job),
+        JobKind.Open => job.Update ? Parse(job) : FindLines(job),
+        JobKind.Churn => Churn(job),
         JobKind.Checkpoint => Copy(job),
         _ => throw new NotSupportedException(),
     };
@@ -141,6 +142,43 @@ internal sealed class LimitPeer : Peer
         for (long at = 0; (read = RandomAccess.Read(file, buffer, at)) > 0; at += read) lines += buffer.AsSpan(0, read).Count((byte)'\n');
         if (lines < job.Records) throw new InvalidDataException("There are too few lines.");
         return new Outcome(Figures.Milliseconds(start));
+    }
+
+    // What somebody without a store does: read all, keep all.
+    private static Outcome Parse(Job job)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var dictionary = new Dictionary<string, Item>();
+        foreach (var line in File.ReadLines(Snapshot(job)).Skip(1))
+        {
+            var record = JsonSerializer.Deserialize(line, ItemJson.Default.SnapshotLine)!;
+            dictionary[record.Id] = record.Data;
+        }
+
+        if (dictionary.Count != job.Records) throw new InvalidDataException($"{dictionary.Count} records instead of {job.Records}.");
+        if (!dictionary.Values.Any(item => item.Priority > Load.Above)) throw new InvalidDataException("Nothing was found.");
+        var outcome = new Outcome(Figures.Milliseconds(start));
+        ProcessFigures.AddMemory(outcome);
+        GC.KeepAlive(dictionary);
+        return outcome;
+    }
+
+    // The same documents, written to nothing but a file.
+    private static Outcome Churn(Job job)
+    {
+        var before = ProcessFigures.WrittenBytes();
+        long logical = 0;
+        using (var log = new RawLog(job.Folder))
+        {
+            for (var sets = 0; sets < job.Records * 10; sets++)
+            {
+                var json = Items.Json(Items.Make(sets % job.Records, sets / job.Records));
+                logical += json.Length;
+                log.Write(json);
+            }
+        }
+
+        return new Outcome((double)(ProcessFigures.WrittenBytes() - before) / logical) { More = { ["sets"] = job.Records * 10, ["peak memory, MiB"] = ProcessFigures.PeakMemory() } };
     }
 
     // The one before it may still be there.

@@ -126,7 +126,14 @@ internal static class StoreJobs
         var outcome = new Outcome(Figures.Milliseconds(start));
         if (lost != 0) lost = Enumerable.Range(0, job.Records).Count(i => store.Get(job.Id(i)) is null);
         outcome.More["lost"] = lost;
-        ProcessFigures.AddMemory(outcome);
+        if (job.Reads > 0)
+        {
+            var random = new Random(job.Records);
+            var reads = Stopwatch.GetTimestamp();
+            for (var i = 0; i < job.Reads; i++) store.Get(job.Id(random.Next(job.Records)));
+            outcome.More["a read, ns"] = Figures.Nanoseconds(job.Reads, reads);
+        }
+
         if (job.Update)
         {
             var scan = Stopwatch.GetTimestamp();
@@ -134,6 +141,7 @@ internal static class StoreJobs
             outcome.More["first scan, ms"] = Figures.Milliseconds(scan);
         }
 
+        ProcessFigures.AddMemory(outcome);
         return outcome;
     }
 
@@ -152,6 +160,7 @@ internal static class StoreJobs
         var before = ProcessFigures.WrittenBytes();
         long logical = 0;
         var sets = 0;
+        long managed = 0;
         await using (var store = await peer.OpenAsync(job))
         {
             var start = Stopwatch.GetTimestamp();
@@ -160,6 +169,7 @@ internal static class StoreJobs
                 var item = Items.Make(sets % job.Records, sets / job.Records);
                 logical += Items.Json(item).Length;
                 await store.SetAsync(job.Id(sets % job.Records), item);
+                if (sets % 1024 == 0) managed = Math.Max(managed, GC.GetTotalMemory(forceFullCollection: false));
             }
         }
 
@@ -169,6 +179,7 @@ internal static class StoreJobs
         outcome.More["folder / live"] = Workspace.Size(job.Folder) / live;
         outcome.More["sets"] = sets;
         outcome.More["peak memory, MiB"] = ProcessFigures.PeakMemory();
+        outcome.More["of it .NET's heap"] = managed / (double)(1 << 20);
         return outcome;
     }
 }

@@ -7,6 +7,7 @@ internal static class GrowthTable
 {
     private const int Operations = 1000;
     private const int News = 100;
+    private const int Reads = 500_000;
     private const int Smallest = 1_000;
 
     public static async Task<Findings> MeasureAsync(Settings settings, Workspace workspace, string file)
@@ -57,8 +58,12 @@ internal static class GrowthTable
 
     private static async Task<(string Title, string Unit, double Figure)[]> MemoryAsync(string folder, int size)
     {
-        var outcome = await Child.RunAsync("OpsLog", new Job(JobKind.Open, folder) { Records = size, OnDisk = true });
-        return [("Memory of a process that has opened it with documents on disk", "MiB", outcome.More["memory, MiB"])];
+        var job = new Job(JobKind.Open, folder) { Records = size, OnDisk = true };
+        var (opened, read) = (await Child.RunAsync("OpsLog", job), await Child.RunAsync("OpsLog", job with { Reads = Reads }));
+        return [
+            ("Memory of a process that has opened it with documents on disk", "MiB", opened.More["memory, MiB"]),
+            ($"Memory of a process that has read {Reads:#,0} random records besides", "MiB", read.More["memory, MiB"]),
+            ("Such a read", "ns", read.More["a read, ns"])];
     }
 
     private static async Task<List<(string Title, string Unit, double Figure)>> RoundAsync(string folder, int size)

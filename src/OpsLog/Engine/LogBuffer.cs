@@ -9,7 +9,7 @@ namespace OpsLog.Engine;
 internal sealed class LogBuffer(Extent extent, long position)
 {
     private const int FirstSlab = 16 << 10;
-    private const int LargestSlab = HugePages.Largest;
+    private const int LargestSlab = HugePages.Largest / 2; // one is made ahead, and may never be needed
     private byte[] _slab = [];
     private long _slabStart; // the log offset of _slab[0]
     private int _group;      // where the open group begins in _slab

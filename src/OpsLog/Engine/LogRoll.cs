@@ -12,7 +12,6 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 {
     private const int SmallEnough = 64 << 10;
     private const int MostRounds = 8;
-    private const int MostTries = 4;
     private const int Slice = 64;
 
     private readonly LogTarget _old = writer.Target;
@@ -23,6 +22,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     private readonly long _from = position;
     private long _copied = position;
     private bool _switched;
+    private bool _oldIsSynced;
 
     public StorageKey Key { get; private set; }
 
@@ -30,7 +30,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     public bool OldIsMissing { get; init; }
 
     /// <summary>The old log is on stable storage up to the snapshot's position; what lies behind is copied. Kept for history, it must be there after a power loss.</summary>
-    public bool OldIsSynced { get; set; }
+    public bool OldIsSynced { init => _oldIsSynced = value; }
 
     /// <summary>Makes the new log and copies all but the last few lines.</summary>
     public async ValueTask PrepareAsync(long revision, CancellationToken ct)
@@ -45,8 +45,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         _buffer = new LogBuffer(_extent, 0);
         for (var round = 0; round < MostRounds && writer.Acknowledged - _copied > SmallEnough; round++)
             await CopySyncedAsync().ConfigureAwait(false);
-        for (var tries = 0; settings.Durability == Durability.Os && !OldIsMissing && !OldIsSynced && tries < MostTries; tries++)
-            OldIsSynced = await writer.TrySyncAsync().ConfigureAwait(false); // here nobody waits for it
+        if (NeedsSync) _oldIsSynced = await writer.TrySyncAsync().ConfigureAwait(false); // here nobody waits for it
     }
 
     /// <summary>Copies what is acknowledged onto stable storage, while the writer goes on. With flushes held: what anybody was promised to be there already is there.</summary>
@@ -59,7 +58,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     {
         writer.ThrowIfFailed();
         await CopyAsync(_oldBuffer.Position, settings.Durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
-        if (settings.Durability == Durability.Os && !OldIsMissing && !OldIsSynced) await writer.SyncHeldAsync().ConfigureAwait(false);
+        if (NeedsSync) await writer.SyncHeldAsync().ConfigureAwait(false);
         if (OldIsMissing || _old.IsNumbered || (storage.Capabilities & StorageCapabilities.HoldsWriters) != 0) return;
         if (writer.HasUnflushed) await writer.FlushHeldAsync().ConfigureAwait(false);
 
@@ -124,6 +123,8 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         }
     }
 
+    private bool NeedsSync => settings.Durability == Durability.Os && !OldIsMissing && !_oldIsSynced;
+
     private void RepointTail()
     {
         var ids = new ArrayBufferWriter<byte>();
@@ -132,7 +133,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         {
             ids.ResetWrittenCount();
             moves.Clear();
-            for (; moves.Count < Slice && at < _copied - _from;)
+            while (moves.Count < Slice && at < _copied - _from)
             {
                 var line = _extent.LineFrom(at);
                 if (OperationCodec.TryRead(line, UndoLog.NoOffset, false, out var operation, out _) == LineVerdict.Operation && operation.Kind == OperationKind.Set)

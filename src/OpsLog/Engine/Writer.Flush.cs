@@ -6,7 +6,7 @@ namespace OpsLog.Engine;
 internal sealed partial class Writer
 {
     private const long MostUnflushed = 64 << 20;
-    private const int MostTries = 4;
+    private const int MostTries = 16;
     private readonly SemaphoreSlim _flushing = new(1, 1);
 
     /// <summary>So much is acknowledged and not stored yet that writers have to wait: memory is not the place for more, and a flush of a numbered log is one object.</summary>

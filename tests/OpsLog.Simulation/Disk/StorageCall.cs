@@ -83,6 +83,7 @@ internal sealed class StorageCall<T>(
         StoredObject found => (ulong)Hashing.Of(found.Version.Tag),
         List<StorageEntry> entries => entries.Aggregate(0UL, (hash, entry) => Hashing.Add(hash, Hashing.Of(entry.Key.Value, (ulong)entry.Length))),
         PutResult { IsStored: true } when Storage.Version(Key.Value) is { } version => Hashing.Of(version.Tag),
+        bool => 0, // who deletes is not told whether there was anything
         _ => Hashing.Of(Result),
     };
 
