@@ -20,7 +20,7 @@ if (settings.Inside is not null)
 }
 
 var file = settings.JsonFile ?? Path.Join(Path.GetTempPath(), $"opslog-compare-{Environment.ProcessId}.json");
-var findings = settings.From is { } earlier ? Findings.Load(earlier)
+var findings = settings.From is { } earlier ? Findings.Load(earlier.Split(','))
     : settings.Growth ? await GrowthTable.MeasureAsync(settings, workspace, file)
     : await All.MeasureAsync(settings, workspace, file);
 if (settings.Docs is { } docs)

@@ -10,6 +10,23 @@ internal sealed record Findings(string Head, IReadOnlyList<Result> Results)
 {
     public static Findings Load(string file) => JsonSerializer.Deserialize<Findings>(File.ReadAllText(file))!;
 
+    /// <summary>Those of an earlier run, and of workloads that later runs have, theirs.</summary>
+    public static Findings Load(IReadOnlyList<string> files)
+    {
+        var all = Load(files[0]);
+        foreach (var later in files.Skip(1).Select(Load))
+        {
+            var names = later.Results.Select(r => r.Workload).Distinct().ToArray();
+            var results = all.Results.ToList();
+            var at = results.FindIndex(r => names.Contains(r.Workload));
+            results.RemoveAll(r => names.Contains(r.Workload));
+            results.InsertRange(at < 0 ? results.Count : at, later.Results);
+            all = new Findings($"{all.Head}\nThe tables of {string.Join(", ", names)} are those of a later run.\n", results);
+        }
+
+        return all;
+    }
+
     /// <summary>Replaces the file whole: whoever reads it, and a process that is killed meanwhile, leaves one of the two.</summary>
     public void Save(string file)
     {

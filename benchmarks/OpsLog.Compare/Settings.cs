@@ -6,7 +6,7 @@ namespace OpsLog.Compare;
 internal sealed class Settings
 {
     public const string Usage = """
-        dotnet run -c Release --project benchmarks/OpsLog.Compare -- [--quick] [--only W1,W5] [--peers OpsLog,SQLite] [--rounds N] [--folder DIR] [--json FILE] [--from FILE] [--docs DIR]
+        dotnet run -c Release --project benchmarks/OpsLog.Compare -- [--quick] [--only W1,W5] [--peers OpsLog,SQLite] [--rounds N] [--folder DIR] [--json FILE] [--from FILE,…] [--docs DIR]
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- growth [--most 10000000] [--rounds N] [--folder DIR] [--json FILE]
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- guard BASE [NEW] [--only W1,W5] [--rounds N] [--folder DIR]
 
@@ -17,7 +17,7 @@ internal sealed class Settings
         --minutes N   how long the whole run may take (default 28, with --quick 2.7); each table gets one round however long that takes
         --folder DIR  where stores are made and deleted again (default: the system's temporary folder); its disk is what is measured
         --json FILE   where all figures go, after each table (default: a file in the temporary folder, named on standard error)
-        --from FILE   measures nothing: takes the figures of an earlier run
+        --from FILES  measures nothing: takes the figures of an earlier run, and of workloads that later ones have, those
         --docs DIR    writes the tables and plots into DIR/performance.md, between its markers, and DIR/images
 
         Each workload runs in a process of its own. One that crashes or hangs loses its table; it is tried once more without the peer that was measured.

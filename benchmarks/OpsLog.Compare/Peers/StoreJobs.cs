@@ -129,8 +129,10 @@ internal static class StoreJobs
         if (job.Reads > 0)
         {
             var random = new Random(job.Records);
+            var ids = Enumerable.Range(0, job.Reads).Select(_ => job.Id(random.Next(job.Records))).ToArray();
             var reads = Stopwatch.GetTimestamp();
-            for (var i = 0; i < job.Reads; i++) store.Get(job.Id(random.Next(job.Records)));
+            foreach (var id in ids)
+                if (store.Get(id) is null) throw new InvalidDataException($"{peer.Name} lost {id}.");
             outcome.More["a read, ns"] = Figures.Nanoseconds(job.Reads, reads);
         }
 
@@ -179,7 +181,7 @@ internal static class StoreJobs
         outcome.More["folder / live"] = Workspace.Size(job.Folder) / live;
         outcome.More["sets"] = sets;
         outcome.More["peak memory, MiB"] = ProcessFigures.PeakMemory();
-        outcome.More["of it .NET's heap"] = managed / (double)(1 << 20);
+        outcome.More["largest .NET heap, MiB"] = managed / (double)(1 << 20);
         return outcome;
     }
 }

@@ -17,7 +17,7 @@ internal static class Growth
     {
         var comparison = new Comparison(
             "W8", "100,000 updates over 10,000 records at the defaults: bytes written for each byte of JSON set", "written / set",
-            "Who is slow is stopped after some seconds: \"sets\" says how many were made. Bytes are those given to write calls, in a process of its own. OpsLog keeps its history, which is its default.");
+            "Who is slow is stopped after some seconds: \"sets\" says how many were made. Bytes are those given to write calls, in a process of its own. OpsLog keeps its history, which is its default. The limit writes nothing but the documents: a program's own memory.");
         foreach (var peer in run.For(JobKind.Churn))
             comparison.Add(peer.Name, peer.Mode(Promise.Os) ?? peer.Mode(Promise.Disk)!, () => run.InNewFolderAsync(peer, new Job(JobKind.Churn, "") { Records = Keys, Seconds = 8 * run.Settings.Seconds, Promise = Promise.Os }, ownProcess: true), comparedTo: -1);
         await run.ReportAsync(comparison, warmUp: false);

@@ -62,8 +62,8 @@ internal static class GrowthTable
         var (opened, read) = (await Child.RunAsync("OpsLog", job), await Child.RunAsync("OpsLog", job with { Reads = Reads }));
         return [
             ("Memory of a process that has opened it with documents on disk", "MiB", opened.More["memory, MiB"]),
-            ($"Memory of a process that has read {Reads:#,0} random records besides", "MiB", read.More["memory, MiB"]),
-            ("Such a read", "ns", read.More["a read, ns"])];
+            ($"Memory of a process that has read {Reads:#,0} random records besides, the files in the page cache", "MiB", read.More["memory, MiB"]),
+            ("A random read of a document on disk, the files in the page cache", "ns", read.More["a read, ns"])];
     }
 
     private static async Task<List<(string Title, string Unit, double Figure)>> RoundAsync(string folder, int size)

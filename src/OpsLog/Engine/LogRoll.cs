@@ -12,6 +12,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 {
     private const int SmallEnough = 64 << 10;
     private const int MostRounds = 8;
+    private const int MostTries = 16;
     private const int Slice = 64;
 
     private readonly LogTarget _old = writer.Target;
@@ -22,7 +23,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     private readonly long _from = position;
     private long _copied = position;
     private bool _switched;
-    private bool _oldIsSynced;
+    private bool _isSynced;
 
     public StorageKey Key { get; private set; }
 
@@ -30,7 +31,9 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
     public bool OldIsMissing { get; init; }
 
     /// <summary>The old log is on stable storage up to the snapshot's position; what lies behind is copied. Kept for history, it must be there after a power loss.</summary>
-    public bool OldIsSynced { init => _oldIsSynced = value; }
+    public bool OldIsSynced { get; init; }
+
+    private bool NeedsSync => settings.Durability == Durability.Os && !OldIsMissing && !OldIsSynced && !_isSynced;
 
     /// <summary>Makes the new log and copies all but the last few lines.</summary>
     public async ValueTask PrepareAsync(long revision, CancellationToken ct)
@@ -45,7 +48,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         _buffer = new LogBuffer(_extent, 0);
         for (var round = 0; round < MostRounds && writer.Acknowledged - _copied > SmallEnough; round++)
             await CopySyncedAsync().ConfigureAwait(false);
-        if (NeedsSync) _oldIsSynced = await writer.TrySyncAsync().ConfigureAwait(false); // here nobody waits for it
+        if (NeedsSync) _isSynced = await writer.TrySyncAsync(MostTries).ConfigureAwait(false); // here nobody waits for it
     }
 
     /// <summary>Copies what is acknowledged onto stable storage, while the writer goes on. With flushes held: what anybody was promised to be there already is there.</summary>
@@ -122,8 +125,6 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
             throw writer.Poison(new OpsLogException(OpsLogError.OutcomeUnknown, $"Ending the log '{_old.Key}' failed, and it is not known how far it got, or whether another has ended it: {failure.Message} Reopen the store.", failure));
         }
     }
-
-    private bool NeedsSync => settings.Durability == Durability.Os && !OldIsMissing && !_oldIsSynced;
 
     private void RepointTail()
     {

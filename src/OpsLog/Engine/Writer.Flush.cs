@@ -6,7 +6,7 @@ namespace OpsLog.Engine;
 internal sealed partial class Writer
 {
     private const long MostUnflushed = 64 << 20;
-    private const int MostTries = 16;
+    private const int MostTries = 4;
     private readonly SemaphoreSlim _flushing = new(1, 1);
 
     /// <summary>So much is acknowledged and not stored yet that writers have to wait: memory is not the place for more, and a flush of a numbered log is one object.</summary>
@@ -45,7 +45,7 @@ internal sealed partial class Writer
             await Queue.SubmitAsync(cut, CancellationToken.None).ConfigureAwait(false);
             cut.ThrowIfFailed();
             await FlushRangeAsync(from, to, flush).ConfigureAwait(false);
-            if (flush == Flush.Synced && from >= to && _durability != Durability.Disk && !_target.IsNumbered && !await TrySyncAsync().ConfigureAwait(false))
+            if (flush == Flush.Synced && from >= to && _durability != Durability.Disk && !_target.IsNumbered && !await TrySyncAsync(MostTries).ConfigureAwait(false))
                 await Queue.SubmitAsync(new ExclusiveRequest(SyncOrPoisonAsync), CancellationToken.None).ConfigureAwait(false);
         }
         finally
@@ -76,12 +76,12 @@ internal sealed partial class Writer
     /// Brings onto stable storage what is acknowledged, while requests are committed. False: it was not done, for they came too fast, or because an agent's log may be ended
     /// beside it. Only where the log is not left meanwhile: with flushes held, or from a checkpoint.
     /// </summary>
-    public async ValueTask<bool> TrySyncAsync()
+    public async ValueTask<bool> TrySyncAsync(int most)
     {
         if (_ownLogs is not null) return false;
         try
         {
-            for (var tries = 0; tries < MostTries; tries++)
+            for (var tries = 0; tries < most; tries++)
                 if (await _target.TrySyncAsync().ConfigureAwait(false)) return true;
             return false;
         }

@@ -5,6 +5,8 @@ public sealed partial class FileStorage
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(2);
     private const int LockYields = 50;
+    private const int LockLooks = 32;   // before the pause between two is doubled
+    private const int LockDoublings = 4;
 
     private readonly Lock _stamping = new();
     private DateTime _lastStamp;
@@ -244,6 +246,7 @@ public sealed partial class FileStorage
     }
 
     /// <summary>Waits a bounded time for the lock of an object: puts hold it for moments, appenders for long.</summary>
+    // A swap takes less than a millisecond: who holds the lock for longer may have been stopped, and nobody gets on by looking at it hundreds of times a second.
     private async ValueTask<FileLock?> TakeObjectLockAsync(string path, CancellationToken cancellationToken)
     {
         var started = _options.TimeProvider.GetTimestamp();
@@ -252,7 +255,7 @@ public sealed partial class FileStorage
             if (FileLock.TryTake(path + FileNames.LockSuffix, _nonces) is { } taken) return taken;
             if (attempt < LockYields) await Task.Yield();
             else if (_options.TimeProvider.GetElapsedTime(started) >= LockPatience) return null;
-            else await Task.Delay(LockPause * (1 << Math.Min((attempt - LockYields) / 32, 4)), _options.TimeProvider, cancellationToken).ConfigureAwait(false); // who still holds it may have been stopped
+            else await Task.Delay(LockPause * (1 << Math.Min((attempt - LockYields) / LockLooks, LockDoublings)), _options.TimeProvider, cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
         }
     }

@@ -69,8 +69,7 @@ internal sealed class Checker(Simulator simulator)
                 RequireShape(run, run.End == StepEnd.Done);
     }
 
-    /// <summary>Whether a step that succeeds has taken in everything there was when it began.</summary>
-    public static bool TakesInEverything(StepRun run) => run.Step.Kind switch
+    private static bool TakesInEverything(StepRun run) => run.Step.Kind switch
     {
         StepKind.Open => true,
         StepKind.Refresh or StepKind.Feed => run.Process.Role != Role.Single, // who thinks to be the only writer has nothing to take in

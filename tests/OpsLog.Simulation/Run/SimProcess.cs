@@ -14,9 +14,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
     private ulong _failures;
     private ulong _listed;
-    private ulong _memory;
-    private Auditor? _auditor;
-    private ManifestModel? _manifest;
 
     public int Index { get; } = index;
 
@@ -94,7 +91,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         var run = Running!;
         Running = null;
         _listed = 0; // what a listing told is used up within the step
-        if (program.Prelude is not null && run is { End: StepEnd.Done } && Store is not null && Checker.TakesInEverything(run)) Forget(Store);
         switch (run.Step.Kind)
         {
             case StepKind.Open when Store is null:
@@ -135,20 +131,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
         else if (call.Kind == CallKind.List) _listed = call.Found();
         else _met[call.Key.Value] = call.Found();
-        if (!failed && call.Key.Value == "manifest.json" && !call.IsConflict) _manifest = _auditor!.Manifest;
-    }
-
-    // Who has taken in all that a manifest names does not know any more how: of what it has read only the manifest, its logs and its snapshot still matter, and what
-    // is in memory.
-    private void Forget(OpsStore<JsonElement> store)
-    {
-        foreach (var key in _met.Keys)
-            if (key != "manifest.json" && key != _manifest!.Snapshot.Name && !_manifest.Logs.Exists(l => l.Name == key)) _met.Remove(key);
-        var statistics = store.Statistics;
-        _memory = Hashing.Add(Hashing.Of($"{statistics.Log} {statistics.Snapshot} {statistics.ManifestRevision}", (ulong)statistics.Clock), (ulong)((statistics.Tombstones * 1000) + statistics.OperationsSinceCheckpoint));
-        foreach (var agent in store.Agents) _memory = Hashing.Add(Hashing.Of($"{agent.Log} {agent.IsSealed} {agent.Covered} {agent.LogBytes}", _memory), (ulong)agent.Clock);
-        foreach (var id in store.Keys)
-            if (store.TryGet(id, out _, out var revision)) _memory += Hashing.Of(id, Hashing.Of(revision.ToString()));
     }
 
     /// <summary>
@@ -160,7 +142,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         if (HasGivenUp) return FingerprintOfDead(Acknowledged);
         var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
         var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + CallsOfStep));
-        hash = Hashing.Add(Hashing.Add(hash, Met()), _memory);
+        hash = Hashing.Add(hash, Met());
         if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
         return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.Conflicts : 0));
     }
@@ -202,8 +184,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         _openings++;
         Clock = new SimClock(time, TimeSpan.FromSeconds(plan.SkewSeconds));
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
-        (WasHit, MustReopen, _failures, _memory) = (false, false, 0, 0);
-        (_auditor, _manifest) = (simulator.Auditor, null);
+        (WasHit, MustReopen, _failures) = (false, false, 0);
         _met.Clear();
         _listed = 0;
         Seen.Clear();

@@ -104,13 +104,14 @@ public sealed class ProcessTests
         await AssertAllThereAsync(folder, processes, onExistingStore, $"run {run}");
     }
 
-    // One that was paused in the middle of changing the manifest keeps everybody waiting, longer than any lock's patience: it gets a moment to get out of there, and is paused again.
+    // One that was paused in the middle of changing the manifest keeps everybody waiting, in the end longer than their patience (a minute): it gets a moment to get out of there, and is paused again.
     private static async Task MoveOnAsync(Task task, List<AgentProcess> paused)
     {
-        while (await Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(15))) != task)
+        for (var moments = 0; await Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(15))) != task; moments++)
         {
+            Assert.True(moments < 40, "Nobody gets on, though whoever is paused had its moments.");
             paused.ForEach(agent => agent.Continue());
-            await Task.Delay(TimeSpan.FromMilliseconds(5));
+            await Task.Delay(TimeSpan.FromMilliseconds(20));
             paused.ForEach(agent => agent.Pause());
         }
     }
