@@ -246,7 +246,7 @@ public sealed partial class FileStorage
     }
 
     /// <summary>Waits a bounded time for the lock of an object: puts hold it for moments, appenders for long.</summary>
-    // A swap takes less than a millisecond: who holds the lock for longer may have been stopped, and nobody gets on by looking at it hundreds of times a second.
+    // It is held for a look and a rename: who holds it longer may have been stopped, and nobody gets on by looking at it hundreds of times a second.
     private async ValueTask<FileLock?> TakeObjectLockAsync(string path, CancellationToken cancellationToken)
     {
         var started = _options.TimeProvider.GetTimestamp();

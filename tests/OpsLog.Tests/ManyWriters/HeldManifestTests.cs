@@ -1,4 +1,5 @@
 using OpsLog.Storage;
+using OpsLog.Tests.Corpus;
 using OpsLog.Tests.Faults;
 using OpsLog.Tests.Properties;
 using Xunit;
@@ -29,5 +30,24 @@ public sealed class HeldManifestTests
         held.Holds = false;
         await a.SetAsync("a", Lab.Doc(3));
         Assert.Equal("a = {\"n\":3}\nk = {\"n\":1}", await Lab.StateAsync(disk));
+    }
+
+    [Fact]
+    public async Task In_a_folder_who_waits_for_it_looks_less_and_less_often()
+    {
+        using var folder = new TempFolder();
+        var key = new StorageKey("manifest.json");
+        await using var other = new FileStorage(folder["store"]);
+        await other.PutAsync(key, new MemoryStream("{}"u8.ToArray()), PutCondition.IfAbsent, default);
+        Assert.True((await other.AppendAsync(key, "\n"u8.ToArray(), 2, Flush.Written, default)).IsStored); // holds it now
+        var time = new HastyTime();
+        await using var storage = new FileStorage(folder["store"], new FileStorageOptions { TimeProvider = time });
+        var refused = await storage.PutAsync(key, new MemoryStream("{}"u8.ToArray()), PutCondition.Always, default);
+        Assert.Equal(PutOutcome.Held, refused.Outcome);
+        Assert.Equal(TimeSpan.FromMilliseconds(2), time.Waits.First());
+        Assert.Equal(TimeSpan.FromMilliseconds(32), time.Waits.Last());
+        Assert.Equal(time.Waits.Order(), time.Waits);
+        Assert.InRange(time.Waits.Count, 200, 300); // 2,500 at the first pace
+        Assert.InRange(time.Waited, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(5.1));
     }
 }
