@@ -27,7 +27,7 @@ public sealed class GiveWayTests
                     using (state.EnterToShow()) order.Add("write");
                 });
                 writer.Start();
-                SpinWait.SpinUntil(() => Volatile.Read(ref begun) && writer.ThreadState.HasFlag(ThreadState.WaitSleepJoin));
+                Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref begun) && writer.ThreadState.HasFlag(ThreadState.WaitSleepJoin), TimeSpan.FromMinutes(1)));
             }
 
             state.GiveWay();

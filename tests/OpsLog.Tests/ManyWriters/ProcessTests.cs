@@ -111,7 +111,7 @@ public sealed class ProcessTests
         {
             Assert.True(moments < 40, "Nobody gets on, though whoever is paused had its moments.");
             paused.ForEach(agent => agent.Continue());
-            await Task.Delay(TimeSpan.FromMilliseconds(20));
+            await Task.Delay(TimeSpan.FromMilliseconds(5));
             paused.ForEach(agent => agent.Pause());
         }
     }
