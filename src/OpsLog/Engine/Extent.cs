@@ -51,9 +51,10 @@ internal sealed class Extent(string name, StampSource[] sources)
     /// <summary>
     /// Leaves what is stored below an offset to the object, where it can be: what was mapped stays so. Bytes handed out before stay valid.
     /// </summary>
-    public void Spill(long below)
+    /// <returns>False: all is held as before.</returns>
+    public bool Spill(long below)
     {
-        if (Disk is null || Bytes <= Disk.Few || !Disk.TryHold(below)) return;
+        if (Disk is null || Bytes <= Disk.Few || !Disk.TryHold(below)) return false;
         var (items, count) = _chunks;
         var kept = new List<Chunk>(count);
         long bytes = 0;
@@ -68,6 +69,15 @@ internal sealed class Extent(string name, StampSource[] sources)
         }
 
         (_chunks, Bytes) = (new Chunks([.. kept], kept.Count), bytes);
+        return true;
+    }
+
+    /// <summary>Leaves all of an object that is stored to it, where it can be and is worth it, without having held any of it.</summary>
+    public bool TryLeave(long length)
+    {
+        if (Disk is null || length <= Disk.Few || !Disk.TryHold(length)) return false;
+        _chunks = new Chunks([new Chunk(0, default, null)], 1);
+        return true;
     }
 
     /// <summary>The bytes from an offset to the end of the line it lies in, without the newline.</summary>

@@ -19,6 +19,9 @@ internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOn
     /// <summary>Where in the memory the copied bytes lie; <see cref="Start"/> is that of the memory.</summary>
     public int CopyStart { get; init; }
 
+    /// <summary>The next part overwrites the memory: who keeps it copies it.</summary>
+    public bool IsReused { get; init; }
+
     /// <summary>The memory, and what keeps it: an array needs nobody; it is copied if it is a small part of what it would keep from being collected.</summary>
     public (ReadOnlyMemory<byte> Memory, object? Owner) ToKeep()
     {
@@ -59,25 +62,28 @@ internal static class ObjectReader
     /// <summary>
     /// Reads an object from an offset to its end (or to <paramref name="limit"/>). <paramref name="take"/> gets each window and returns how many bytes
     /// of it it took; bytes it leaves come again at the start of a longer window, unless the window was the last. With <paramref name="copiesMapped"/> mapped windows come
-    /// in copied parts (<see cref="ObjectPart.Copy"/>).
+    /// in copied parts (<see cref="ObjectPart.Copy"/>), with <paramref name="reusesMemory"/> all that are read into memory come in the same (<see cref="ObjectPart.IsReused"/>).
     /// </summary>
     /// <returns>The object's length; null if it is absent.</returns>
     public static async ValueTask<long?> ReadAsync(
         IOpsStorage storage, StorageKey key, long from, long? limit, long checksumBase, Func<ObjectPart, int> take, long window, CancellationToken ct, bool oneWindow = false,
-        bool copiesMapped = false)
+        bool copiesMapped = false, bool reusesMemory = false)
     {
         var position = from;
         var size = window;
+        byte[]? buffer = null;
         while (true)
         {
             var wanted = limit is { } l ? Math.Min(size, l - (position - checksumBase)) : size;
             var found = await storage.ReadAsync(key, new ByteRange(position - checksumBase, wanted), ct).ConfigureAwait(false);
             if (found is null) return null;
-            var bytes = await BytesAsync(found, ct).ConfigureAwait(false);
+            var isReused = reusesMemory && found.Memory is null && found.Content.CanSeek;
+            if (isReused && (buffer is null || buffer.Length < found.Content.Length)) buffer = HugePages.Bytes(checked((int)found.Content.Length));
+            var bytes = await BytesAsync(found, isReused ? buffer : null, ct).ConfigureAwait(false);
             if (found.Memory is null) await found.DisposeAsync().ConfigureAwait(false); // a stream was copied; memory lives as long as its owner
             var end = limit is { } cut ? Math.Min(cut, found.Length) : found.Length;
             var isLast = position - checksumBase + bytes.Length >= end;
-            var part = new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found, key);
+            var part = new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found, key) { IsReused = isReused };
             var taken = copiesMapped && found.Content is FileRangeStream file && found.Memory is not null ? TakeCopies(part, file, take) : take(part);
             if (found.Memory is not null) await found.CloseContentAsync().ConfigureAwait(false);
             if (isLast || (oneWindow && taken > 0)) return found.Length;
@@ -102,7 +108,7 @@ internal static class ObjectReader
             return;
         }
 
-        var bytes = await BytesAsync(first, ct).ConfigureAwait(false);
+        var bytes = await BytesAsync(first, null, ct).ConfigureAwait(false);
         if (first.Memory is null) await first.DisposeAsync().ConfigureAwait(false);
         var (start, end) = ((int)(from - checksumBase), (int)Math.Min(limit ?? long.MaxValue, first.Length));
         take(new ObjectPart(from, checksumBase, bytes[start..Math.Max(start, end)], IsLast: true, first.Memory is null ? null : first, key));
@@ -135,11 +141,12 @@ internal static class ObjectReader
     }
 
     // Into an array of the right size at once: growing one would copy a large log several times over.
-    private static async ValueTask<ReadOnlyMemory<byte>> BytesAsync(StoredObject found, CancellationToken ct)
+    private static async ValueTask<ReadOnlyMemory<byte>> BytesAsync(StoredObject found, byte[]? buffer, CancellationToken ct)
     {
         if (found.Memory is not null || !found.Content.CanSeek) return await found.ReadToEndAsync(ct).ConfigureAwait(false);
-        var bytes = HugePages.Bytes(checked((int)found.Content.Length));
-        var read = await found.Content.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct).ConfigureAwait(false);
+        var length = checked((int)found.Content.Length);
+        var bytes = buffer ?? HugePages.Bytes(length);
+        var read = await found.Content.ReadAtLeastAsync(bytes.AsMemory(0, length), length, throwOnEndOfStream: false, ct).ConfigureAwait(false);
         return bytes.AsMemory(0, read);
     }
 }

@@ -85,7 +85,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
         await ObjectReader.ReadAsync(storage, key, 0, null, 0, part =>
         {
             lock (state.Gate) return lines.Take(part);
-        }, state.Disk is null ? Window : Math.Min(Window, DiskDocuments.LoadWindow), ct, copiesMapped: true).ConfigureAwait(false);
+        }, state.Disk is null ? Window : Math.Min(Window, DiskDocuments.LoadWindow), ct, copiesMapped: true, reusesMemory: state.Disk is not null).ConfigureAwait(false);
         lines.Finish(expected);
         var header = lines.Header!;
         if (header.Format is null)
@@ -124,7 +124,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             var bytes = (part.Copy ?? part.Memory).Span;
             var start = part.Start + part.CopyStart;
             var position = 0;
-            if (Header?.Format is not null && part.CopyStart == 0) extent.Add(part.Start, part.Memory, part.Owner);
+            if (Header?.Format is not null && part.CopyStart == 0) Keep(part);
             while (position < bytes.Length)
             {
                 var length = bytes[position..].IndexOf((byte)'\n');
@@ -141,8 +141,15 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
 
             _builder?.Flush();
             Bytes = start + position;
-            extent.Spill(Bytes);
+            if (!extent.Spill(Bytes) && part.IsReused && Header?.Format is not null && position > 0) extent.Add(part.Start, part.Memory[..position].ToArray());
             return position;
+        }
+
+        // Of what is overwritten only whole lines: all of them are left to the object then.
+        private void Keep(in ObjectPart part)
+        {
+            var kept = part.IsReused && !part.IsLast ? part.Memory[..(part.Memory.Span.LastIndexOf((byte)'\n') + 1)] : part.Memory;
+            if (kept.Length > 0) extent.Add(part.Start, kept, part.Owner);
         }
 
         public void Finish(SnapshotEntry? expected)
@@ -175,7 +182,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
                 extent.Sources = [.. header.Logs.Select(SourceOf)];
                 _builder.SnapshotTombstones(header);
                 if (header.Format is null) return;
-                extent.Add(part.Start, part.Memory, part.Owner);
+                Keep(part);
                 owner.Presize(header.Count);
                 return;
             }

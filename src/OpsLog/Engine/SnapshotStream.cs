@@ -92,14 +92,17 @@ internal sealed class SnapshotStream : Stream
         }
 
         var extent = new Extent(snapshot.Name, [.. _sources.OrderBy(s => s.Value).Select(s => s.Key)]) { Disk = state.Disk?.Open(snapshot.Name), HoldsRecords = true };
-        var length = await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), 0, null, 0, part =>
+        if (!extent.TryLeave(snapshot.Length))
         {
-            var taken = part.IsLast ? part.Memory.Length : part.Memory.Span.LastIndexOf((byte)'\n') + 1;
-            if (taken > 0) extent.Add(part.Start, part.Memory[..taken], part.Owner);
-            extent.Spill(part.Start + taken);
-            return taken;
-        }, state.Disk is null ? ObjectReader.DefaultWindow : DiskDocuments.LoadWindow, CancellationToken.None).ConfigureAwait(false);
-        if (length is null) return null;
+            var length = await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), 0, null, 0, part =>
+            {
+                var taken = part.IsLast ? part.Memory.Length : part.Memory.Span.LastIndexOf((byte)'\n') + 1;
+                if (taken > 0) extent.Add(part.Start, part.Memory[..taken], part.Owner);
+                return taken;
+            }, ObjectReader.DefaultWindow, CancellationToken.None).ConfigureAwait(false);
+            if (length is null) return null;
+        }
+
         lock (state.Gate) state.Extents.Add(extent);
         return new MovedRecords(_order, _written, extent.Index);
     }

@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using OpsLog.Engine;
 using OpsLog.Storage;
 using OpsLog.Testing;
 using OpsLog.Tests.Corpus;
@@ -185,6 +187,64 @@ public sealed class DiskDocumentsTests
         Assert.Contains("no luck", note.Detail, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Opening_reads_a_large_snapshot_through_one_buffer()
+    {
+        using var folder = new TempFolder();
+        await FillAsync(new FileStorage(folder["disk"]));
+        var buffers = new List<byte[]>();
+        var storage = new HookedStorage(new FileStorage(folder["disk"], new FileStorageOptions { MapReads = false }))
+        {
+            Reading = found => found.Memory is null && found.Content.Length < found.Length ? new StoredObject(new WatchedStream(found.Content, buffers), found.Length, found.Version) : found,
+        };
+        await using var store = await OpsStore<JsonElement>.OpenAsync(storage, Lab.ReadOnly(o => (o.Documents, o.DocumentCacheBytes) = (DocumentPlacement.OnDisk, 0)));
+        buffers.RemoveAll(b => b.Length < DiskDocuments.LoadWindow); // a look at the header
+        Assert.InRange(buffers.Count, 7, 9);
+        Assert.Single(buffers.Distinct());
+        Assert.Equal(Large, store.Keys.Count(id => store[id].GetProperty("text").GetString()!.Length == 1_200));
+    }
+
+    [Fact]
+    public async Task A_large_snapshot_that_comes_as_a_stream_is_held_in_memory()
+    {
+        var memory = new MemoryStorage();
+        await FillAsync(memory);
+        var storage = new HookedStorage(memory) { Reading = found => new StoredObject(new MemoryStream(found.Memory!.Value.ToArray()), found.Length, found.Version) };
+        await using var store = await OpsStore<JsonElement>.OpenAsync(storage, Lab.ReadOnly(o => o.Documents = DocumentPlacement.OnDisk));
+        await using var plain = await OpsStore<JsonElement>.OpenAsync(memory, Lab.ReadOnly());
+        Assert.Equal(Runs.Text(plain), Runs.Text(store));
+        Assert.Equal(Large, store.Count);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_opens_its_snapshot_and_does_not_read_it()
+    {
+        using var folder = new TempFolder();
+        await FillAsync(new FileStorage(folder["disk"]));
+        var reads = new List<string>();
+        var storage = new HookedStorage(new FileStorage(folder["disk"], new FileStorageOptions { MapReads = false }));
+        await using var store = await OpsStore<JsonElement>.OpenAsync(storage, Lab.Options(o => (o.Documents, o.DocumentCacheBytes) = (DocumentPlacement.OnDisk, 0)));
+        await store.SetAsync("id-0", Document(new Random(9), 1_200));
+        storage.Before = (call, key) =>
+        {
+            if (call == StorageCalls.Read && key.Value.StartsWith("snapshots/", StringComparison.Ordinal)) reads.Add(key.Value);
+            return Task.CompletedTask;
+        };
+        await store.CompactAsync();
+        Assert.Equal(2, reads.Count); // whether the name is free, and to keep it open
+        Assert.Equal(Large, store.Keys.Count(id => store[id].GetProperty("text").GetString()!.Length == 1_200));
+    }
+
+    private const int Large = 6000; // records, of 7 MB
+
+    private static async Task FillAsync(IOpsStorage storage)
+    {
+        await using var store = await Lab.OpenAsync(storage, Lab.Options(o => o.Durability = Durability.Buffered));
+        var random = new Random(8);
+        for (var i = 0; i < Large; i++) await store.SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{i}"), Document(random, 1_200));
+        await store.CompactAsync();
+    }
+
     private static ValueTask<OpsStore<JsonElement>> OpenAsync(string folder, int cache, Action<OpsStoreOptions>? change = null) =>
         OpsStore<JsonElement>.OpenAsync(folder, Lab.Options(o =>
         {
@@ -203,4 +263,22 @@ public sealed class DiskDocumentsTests
         [.. (await Lab.OperationsAsync(store)).Select(o => $"{o.Kind} {o.Id} {o.Value}")];
 
     private sealed record Note(string Text);
+
+    /// <summary>Notes which arrays are read into.</summary>
+    private sealed class WatchedStream(Stream inner, List<byte[]> buffers) : MemoryStream
+    {
+        public override long Length => inner.Length;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (MemoryMarshal.TryGetArray<byte>(buffer, out var array)) buffers.Add(array.Array!);
+            return inner.ReadAsync(buffer, cancellationToken);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) inner.Dispose();
+            base.Dispose(disposing);
+        }
+    }
 }
