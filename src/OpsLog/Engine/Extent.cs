@@ -72,12 +72,11 @@ internal sealed class Extent(string name, StampSource[] sources)
         return true;
     }
 
-    /// <summary>Leaves all of an object that is stored to it, where it can be and is worth it, without having held any of it.</summary>
-    public bool TryLeave(long length)
+    /// <summary>Leaves what is stored below an offset to the object though it was never held, where all that was held last is left to it.</summary>
+    public bool TryLeaveRest(long below)
     {
-        if (Disk is null || length <= Disk.Few || !Disk.TryHold(length)) return false;
-        _chunks = new Chunks([new Chunk(0, default, null)], 1);
-        return true;
+        var (items, count) = _chunks;
+        return count > 0 && items[count - 1].IsOnDisk && Disk!.TryHold(below);
     }
 
     /// <summary>The bytes from an offset to the end of the line it lies in, without the newline.</summary>

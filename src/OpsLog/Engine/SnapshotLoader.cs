@@ -23,6 +23,9 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
     /// <summary>How many bytes are read at once.</summary>
     public long Window { get; init; } = ObjectReader.DefaultWindow;
 
+    /// <summary>Whether a window may overwrite the one before: only where nobody else reads the state yet. What was read stays where it is in any other case.</summary>
+    public bool ReusesMemory { get; init; }
+
     /// <param name="name">The snapshot's name, as the manifest has it.</param>
     /// <param name="expected">What the manifest vouches for; null for the package's.</param>
     /// <param name="builderFor">Gives the builder once the schema version is known: it may refuse the store.</param>
@@ -85,7 +88,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
         await ObjectReader.ReadAsync(storage, key, 0, null, 0, part =>
         {
             lock (state.Gate) return lines.Take(part);
-        }, state.Disk is null ? Window : Math.Min(Window, DiskDocuments.LoadWindow), ct, copiesMapped: true, reusesMemory: state.Disk is not null).ConfigureAwait(false);
+        }, state.Disk is null ? Window : Math.Min(Window, DiskDocuments.LoadWindow), ct, copiesMapped: true, reusesMemory: ReusesMemory && state.Disk is not null).ConfigureAwait(false);
         lines.Finish(expected);
         var header = lines.Header!;
         if (header.Format is null)

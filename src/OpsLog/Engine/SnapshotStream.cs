@@ -92,15 +92,19 @@ internal sealed class SnapshotStream : Stream
         }
 
         var extent = new Extent(snapshot.Name, [.. _sources.OrderBy(s => s.Value).Select(s => s.Key)]) { Disk = state.Disk?.Open(snapshot.Name), HoldsRecords = true };
-        if (!extent.TryLeave(snapshot.Length))
+        var position = 0L;
+        while (true)
         {
-            var length = await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), 0, null, 0, part =>
+            var length = await ObjectReader.ReadAsync(storage, new StorageKey(snapshot.Name), position, null, 0, part =>
             {
                 var taken = part.IsLast ? part.Memory.Length : part.Memory.Span.LastIndexOf((byte)'\n') + 1;
                 if (taken > 0) extent.Add(part.Start, part.Memory[..taken], part.Owner);
+                position = part.Start + taken;
+                extent.Spill(position);
                 return taken;
-            }, ObjectReader.DefaultWindow, CancellationToken.None).ConfigureAwait(false);
+            }, state.Disk is null ? ObjectReader.DefaultWindow : DiskDocuments.LoadWindow, CancellationToken.None, oneWindow: state.Disk is not null).ConfigureAwait(false);
             if (length is null) return null;
+            if (position >= length || extent.TryLeaveRest(snapshot.Length)) break; // what was left to the object need not be read to its end
         }
 
         lock (state.Gate) state.Extents.Add(extent);

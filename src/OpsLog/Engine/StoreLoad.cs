@@ -80,7 +80,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
             KeepsTombstones = plan.IsMany && (settings.ReadOnly || settings.AgentId is not null),
             Disk = settings.DocumentCacheBytes is { } cache ? new DiskDocuments(storage, cache, new DamageNotes(settings.Logger)) : null,
         };
-        var loader = new SnapshotLoader(storage, State, settings.Recovery);
+        var loader = new SnapshotLoader(storage, State, settings.Recovery) { ReusesMemory = true };
         var snapshot = await loader.LoadAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, header =>
         {
             ChooseSchema(header.SchemaVersion);

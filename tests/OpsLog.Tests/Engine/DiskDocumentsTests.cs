@@ -191,17 +191,37 @@ public sealed class DiskDocumentsTests
     public async Task Opening_reads_a_large_snapshot_through_one_buffer()
     {
         using var folder = new TempFolder();
-        await FillAsync(new FileStorage(folder["disk"]));
-        var buffers = new List<byte[]>();
-        var storage = new HookedStorage(new FileStorage(folder["disk"], new FileStorageOptions { MapReads = false }))
-        {
-            Reading = found => found.Memory is null && found.Content.Length < found.Length ? new StoredObject(new WatchedStream(found.Content, buffers), found.Length, found.Version) : found,
-        };
+        var expected = await FillAsync(new FileStorage(folder["disk"]));
+        var (storage, buffers) = Watched(folder["disk"]);
         await using var store = await OpsStore<JsonElement>.OpenAsync(storage, Lab.ReadOnly(o => (o.Documents, o.DocumentCacheBytes) = (DocumentPlacement.OnDisk, 0)));
         buffers.RemoveAll(b => b.Length < DiskDocuments.LoadWindow); // a look at the header
         Assert.InRange(buffers.Count, 7, 9);
         Assert.Single(buffers.Distinct());
-        Assert.Equal(Large, store.Keys.Count(id => store[id].GetProperty("text").GetString()!.Length == 1_200));
+        Assert.Equal(expected, Runs.Text(store));
+        Assert.Empty(store.RecoveryReport.Notes);
+    }
+
+    [Fact]
+    public async Task A_snapshot_that_is_merged_into_what_others_read_never_overwrites_memory()
+    {
+        using var folder = new TempFolder();
+        var (storage, buffers) = Watched(folder["disk"]);
+        await using var reader = await OpsStore<JsonElement>.OpenAsync(storage, Agent("a", o => (o.Documents, o.DocumentCacheBytes) = (DocumentPlacement.OnDisk, 0)));
+        await using (var writer = await OpsStore<JsonElement>.OpenAsync(folder["disk"], Agent("b", o => o.Durability = Durability.Buffered)))
+        {
+            var random = new Random(8);
+            for (var i = 0; i < Large; i++) await writer.SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{i}"), Document(random, 1_200));
+        }
+
+        await using var other = await OpsStore<JsonElement>.OpenAsync(folder["disk"], Agent("c", o => (o.Checkpoint.GracePeriod, o.HistoryRetention) = (TimeSpan.Zero, HistoryRetention.None)));
+        await other.CompactAsync();
+        await other.CompactAsync(); // what the first retired is gone
+        buffers.Clear();
+        await reader.RefreshAsync();
+        buffers.RemoveAll(b => b.Length < DiskDocuments.LoadWindow);
+        Assert.InRange(buffers.Count, 7, 9);
+        Assert.Equal(buffers.Count, buffers.Distinct().Count());
+        Assert.Equal(Runs.Text(other), Runs.Text(reader));
     }
 
     [Fact]
@@ -217,32 +237,51 @@ public sealed class DiskDocumentsTests
     }
 
     [Fact]
-    public async Task A_checkpoint_opens_its_snapshot_and_does_not_read_it()
+    public async Task A_checkpoint_does_not_read_back_all_of_its_snapshot()
     {
         using var folder = new TempFolder();
-        await FillAsync(new FileStorage(folder["disk"]));
+        var expected = await FillAsync(new FileStorage(folder["disk"]));
         var reads = new List<string>();
         var storage = new HookedStorage(new FileStorage(folder["disk"], new FileStorageOptions { MapReads = false }));
         await using var store = await OpsStore<JsonElement>.OpenAsync(storage, Lab.Options(o => (o.Documents, o.DocumentCacheBytes) = (DocumentPlacement.OnDisk, 0)));
-        await store.SetAsync("id-0", Document(new Random(9), 1_200));
+        await store.SetAsync("one more", Document(new Random(9), 1_200));
         storage.Before = (call, key) =>
         {
             if (call == StorageCalls.Read && key.Value.StartsWith("snapshots/", StringComparison.Ordinal)) reads.Add(key.Value);
             return Task.CompletedTask;
         };
         await store.CompactAsync();
-        Assert.Equal(2, reads.Count); // whether the name is free, and to keep it open
-        Assert.Equal(Large, store.Keys.Count(id => store[id].GetProperty("text").GetString()!.Length == 1_200));
+        Assert.Equal(3, reads.Count); // whether the name is free, a beginning, and to keep it open
+        await store.DeleteAsync("one more");
+        Assert.Equal(expected, Runs.Text(store));
+        Assert.Empty(store.RecoveryReport.Notes);
     }
 
     private const int Large = 6000; // records, of 7 MB
 
-    private static async Task FillAsync(IOpsStorage storage)
+    private static async Task<string> FillAsync(IOpsStorage storage)
     {
         await using var store = await Lab.OpenAsync(storage, Lab.Options(o => o.Durability = Durability.Buffered));
         var random = new Random(8);
         for (var i = 0; i < Large; i++) await store.SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{i}"), Document(random, 1_200));
         await store.CompactAsync();
+        return Runs.Text(store);
+    }
+
+    private static OpsStoreOptions Agent(string id, Action<OpsStoreOptions> change) => Lab.Options(o =>
+    {
+        (o.AgentId, o.Durability, o.Checkpoint) = (id, Durability.Os, new CheckpointOptions { Automatic = false });
+        change(o);
+    });
+
+    // A folder that notes the arrays into which parts of its objects are read.
+    private static (HookedStorage Storage, List<byte[]> Buffers) Watched(string folder)
+    {
+        var buffers = new List<byte[]>();
+        return (new HookedStorage(new FileStorage(folder, new FileStorageOptions { MapReads = false }))
+        {
+            Reading = found => found.Memory is null && found.Content.Length < found.Length ? new StoredObject(new WatchedStream(found.Content, buffers), found.Length, found.Version) : found,
+        }, buffers);
     }
 
     private static ValueTask<OpsStore<JsonElement>> OpenAsync(string folder, int cache, Action<OpsStoreOptions>? change = null) =>
