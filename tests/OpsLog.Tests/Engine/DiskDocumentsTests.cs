@@ -206,14 +206,14 @@ public sealed class DiskDocumentsTests
     {
         using var folder = new TempFolder();
         var (storage, buffers) = Watched(folder["disk"]);
-        await using var reader = await OpsStore<JsonElement>.OpenAsync(storage, Agent("a", o => (o.Documents, o.DocumentCacheBytes) = (DocumentPlacement.OnDisk, 0)));
-        await using (var writer = await OpsStore<JsonElement>.OpenAsync(folder["disk"], Agent("b", o => o.Durability = Durability.Buffered)))
+        await using var reader = await OpsStore<JsonElement>.OpenAsync(storage, Lab.Options(o => (o.AgentId, o.Documents, o.DocumentCacheBytes) = ("a", DocumentPlacement.OnDisk, 0)));
+        await using (var writer = await OpenAsync(folder["disk"], 0, o => (o.AgentId, o.Durability) = ("b", Durability.Buffered)))
         {
             var random = new Random(8);
             for (var i = 0; i < Large; i++) await writer.SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{i}"), Document(random, 1_200));
         }
 
-        await using var other = await OpsStore<JsonElement>.OpenAsync(folder["disk"], Agent("c", o => (o.Checkpoint.GracePeriod, o.HistoryRetention) = (TimeSpan.Zero, HistoryRetention.None)));
+        await using var other = await OpenAsync(folder["disk"], 0, o => (o.AgentId, o.Checkpoint.GracePeriod, o.HistoryRetention) = ("c", TimeSpan.Zero, HistoryRetention.None));
         await other.CompactAsync();
         await other.CompactAsync(); // what the first retired is gone
         buffers.Clear();
@@ -268,19 +268,13 @@ public sealed class DiskDocumentsTests
         return Runs.Text(store);
     }
 
-    private static OpsStoreOptions Agent(string id, Action<OpsStoreOptions> change) => Lab.Options(o =>
-    {
-        (o.AgentId, o.Durability, o.Checkpoint) = (id, Durability.Os, new CheckpointOptions { Automatic = false });
-        change(o);
-    });
-
     // A folder that notes the arrays into which parts of its objects are read.
     private static (HookedStorage Storage, List<byte[]> Buffers) Watched(string folder)
     {
         var buffers = new List<byte[]>();
         return (new HookedStorage(new FileStorage(folder, new FileStorageOptions { MapReads = false }))
         {
-            Reading = found => found.Memory is null && found.Content.Length < found.Length ? new StoredObject(new WatchedStream(found.Content, buffers), found.Length, found.Version) : found,
+            Reading = found => found.Memory is null && found.Content.Length < found.Length ? new StoredObject(new BufferNotingStream(found.Content, buffers), found.Length, found.Version) : found,
         }, buffers);
     }
 
@@ -304,7 +298,7 @@ public sealed class DiskDocumentsTests
     private sealed record Note(string Text);
 
     /// <summary>Notes which arrays are read into.</summary>
-    private sealed class WatchedStream(Stream inner, List<byte[]> buffers) : MemoryStream
+    private sealed class BufferNotingStream(Stream inner, List<byte[]> buffers) : MemoryStream
     {
         public override long Length => inner.Length;
 
