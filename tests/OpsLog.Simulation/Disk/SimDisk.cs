@@ -28,6 +28,9 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
 
     public bool IsNumbered => !append;
 
+    /// <summary>Who holds which lock.</summary>
+    public IReadOnlyDictionary<string, SimStorage> Holders => _holders;
+
     public SimObject? Find(string key) => _objects.GetValueOrDefault(key);
 
     public StoredObject? Read(StorageCall call, ByteRange range)

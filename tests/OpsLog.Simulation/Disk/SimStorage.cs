@@ -22,7 +22,10 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
     /// <summary>The calls that wait.</summary>
     public List<StorageCall> Pending { get; } = [];
 
-    public StorageVersion? Version(string key) => disk.Find(key)?.Tag;
+    public long? Version(string key) => disk.Find(key)?.Version;
+
+    /// <summary>The state of an object as one number; 0: absent.</summary>
+    public ulong StateOf(string key) => disk.Find(key) is { } stored ? Hashing.Of(stored.Span, (ulong)stored.Version) : 0;
 
     public StorageCapabilities Capabilities => disk.Capabilities;
 

@@ -80,9 +80,8 @@ internal sealed class StorageCall<T>(
 
     public override ulong Found() => _result switch
     {
-        StoredObject found => (ulong)Hashing.Of(found.Version.Tag),
+        StoredObject or PutResult { IsStored: true } => Storage.StateOf(Key.Value),
         List<StorageEntry> entries => entries.Aggregate(0UL, (hash, entry) => Hashing.Add(hash, Hashing.Of(entry.Key.Value, (ulong)entry.Length))),
-        PutResult { IsStored: true } when Storage.Version(Key.Value) is { } version => Hashing.Of(version.Tag),
         bool => 0, // who deletes is not told whether there was anything
         _ => Hashing.Of(Result),
     };

@@ -35,6 +35,10 @@ internal sealed record ManifestModel
     public bool Names(string key) =>
         key == Snapshot.Name || key == History || key == ActiveOps || Reserved.Contains(key) || Logs.Exists(l => l.Name == key) || Archives.Exists(a => a.Objects.Contains(key));
 
+    /// <summary>Each name in it, those of what is gone included.</summary>
+    public IEnumerable<string> AllNames =>
+        [Snapshot.Name, ActiveOps, .. History is null ? [] : (string[])[History], .. Reserved, .. Logs.Select(l => l.Name), .. Retired.Select(l => l.Name), .. Archives.SelectMany(a => a.Objects)];
+
     /// <exception cref="InvariantViolation">It is none of ours.</exception>
     public static ManifestModel Read(ReadOnlyMemory<byte> bytes)
     {

@@ -13,7 +13,8 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private int _failedOpenings;
     private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
     private ulong _failures;
-    private ulong _listed;
+    private ulong _answers;
+    private ulong _manifest;
 
     public int Index { get; } = index;
 
@@ -78,6 +79,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     {
         if (step.Kind == StepKind.Open) NewOpening(simulator);
         CallsOfStep = 0;
+        _answers = Met();
         var run = new StepRun(step, this, Storage?.Opening ?? -1);
         Running = run;
         Runs.Add(run);
@@ -90,7 +92,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     {
         var run = Running!;
         Running = null;
-        _listed = 0; // what a listing told is used up within the step
+        _answers = 0;
         switch (run.Step.Kind)
         {
             case StepKind.Open when Store is null:
@@ -128,23 +130,25 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         if (program.Prelude is null) return;
         CallsOfStep++;
         Draws = 0;
+        var found = failed ? ulong.MaxValue : call.Found();
+        _answers = Hashing.Add(Hashing.Add(_answers, call.Intent()), found);
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
-        else if (call.Kind == CallKind.List) _listed = call.Found();
-        else _met[call.Key.Value] = call.Found();
+        else if (call.Kind != CallKind.List) _met[call.Key.Value] = found;
+        if (call.Key.Value == "manifest.json") _manifest = call.IsConflict ? Hashing.Mix(_manifest) : (ulong)(Storage!.Version(call.Key.Value) ?? 0);
     }
 
     /// <summary>
-    /// Where it stands, as one number: how far it has read or written each object, what it is about to do and how far it is in its step. With equal numbers it goes on
-    /// alike on equal disks, for state is a function of what was read, not of the order; and as much is asked of it.
+    /// Where it stands, as one number: how far it has read or written each object, and within a step how far it had when that began, and each answer since. With equal numbers
+    /// it goes on alike on equal disks, for between steps its state is a function of what was read, not of the order; and as much is asked of it.
     /// </summary>
     public ulong Fingerprint()
     {
         if (HasGivenUp) return FingerprintOfDead(Acknowledged);
         var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
-        var hash = Hashing.Add(Hashing.Add(Hashing.Add(_failures, (ulong)NextStep), (ulong)_openings), (ulong)((flags * 1000) + CallsOfStep));
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(_answers, _failures), (ulong)NextStep), (ulong)_openings), (ulong)flags);
         hash = Hashing.Add(hash, Met());
         if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
-        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.Conflicts : 0));
+        return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.LostRaces : 0));
     }
 
     /// <summary>Of the dead only what is asked of them at the end: which of their steps were acknowledged.</summary>
@@ -156,7 +160,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>How far it has read or written each object, as one number.</summary>
     private ulong Met()
     {
-        ulong met = _listed;
+        ulong met = 0;
         foreach (var (key, found) in _met) met += Hashing.Of(key, found);
         return Hashing.Add(met, (ulong)Index);
     }
@@ -165,10 +169,10 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private ulong Draws { get; set; }
 
     /// <summary>
-    /// The next random number of a process of the exhaustive search. It follows from who draws, and from the manifest on which the name that is made of it will be based: no
-    /// process registers or reserves two names on one manifest, and ways that lead to the same place must lead to the same names.
+    /// The next random number of a process of the exhaustive search. It follows from who draws, and from the version of the manifest on which the name that is made of it will be
+    /// based: no process registers or reserves two names on one manifest, and ways that lead to the same place must lead to the same names.
     /// </summary>
-    public ulong Draw() => Hashing.Add(Hashing.Add(_met.GetValueOrDefault("manifest.json"), (ulong)Index), Draws++);
+    public ulong Draw() => Hashing.Add(Hashing.Add(_manifest, (ulong)Index), Draws++);
 
     private static ulong Sum(Dictionary<string, LoggedOperation> operations)
     {
@@ -186,7 +190,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
         (WasHit, MustReopen, _failures) = (false, false, 0);
         _met.Clear();
-        _listed = 0;
         Seen.Clear();
     }
 

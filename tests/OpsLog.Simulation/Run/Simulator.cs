@@ -189,7 +189,7 @@ internal sealed class Simulator
                 call.Answer();
                 break;
             case DecisionKind.Go:
-                if (call.IsConflict) process.Running!.Conflicts++;
+                if (call.IsConflict && call.Key.Value == "manifest.json") process.Running!.LostRaces++;
                 call.Answer();
                 break;
             case DecisionKind.Fail:

@@ -53,8 +53,8 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
 
     public int Changes { get; set; }
 
-    /// <summary>How often somebody else was first.</summary>
-    public int Conflicts { get; set; }
+    /// <summary>How often somebody else has swapped the manifest first.</summary>
+    public int LostRaces { get; set; }
 
     /// <summary>It stopped reading a feed before its end.</summary>
     public bool StoppedFeed { get; set; }

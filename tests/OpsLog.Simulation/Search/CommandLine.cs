@@ -11,7 +11,7 @@ internal static class CommandLine
         seeds FIRST COUNT [--workers N] [--mix many|core|feeds|single|rivals] [--failures N] [--no-shrink]
                                                                     run seeds; print seeds a second; a failing one is shrunk
         seed N [--trace] [--mix many|core|feeds|single|rivals] [--no-shrink]                  run one seed again
-        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--races N] [--switches N] [--seals] [--compacted] [--compactors N] [--first N] [--count N] [--workers N] [--each] [--go-on]
+        exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--races N] [--switches N] [--seals] [--compacted] [--compactors N] [--first N] [--count N] [--workers N] [--each] [--go-on] [--full]
                                                                     all interleavings of every program of 2 agents with 2 steps
         exhaustive --plans "Set Compact | Delete" [--compacted] [--seals] …   of one program
         exhaustive --agents N --steps N --switches N [--crashes N] [--programs N] [--seed N] …   of longer programs, drawn by a seed, with few switches
@@ -73,7 +73,7 @@ internal static class CommandLine
     private static int Exhaustive(string[] args, TextWriter output)
     {
         var limits = new ExploreLimits(
-            Number(args, "--crashes", 1), Number(args, "--switches", int.MaxValue), Number(args, "--lost", 0), Number(args, "--races", int.MaxValue), Number(args, "--states", int.MaxValue));
+            Number(args, "--crashes", 1), Number(args, "--switches", int.MaxValue), Number(args, "--lost", 0), Number(args, "--races", int.MaxValue), Number(args, "--states", int.MaxValue), args.Contains("--full"));
         var runner = new ExhaustiveRunner(limits, args.Contains("--go-on"), (program, explorer) =>
         {
             if (args.Contains("--each"))

@@ -55,7 +55,7 @@ internal sealed class ExhaustiveRunner(ExploreLimits limits, bool goesOn, Action
     {
         lock (_lock)
         {
-            (_programs, _states, _runs, _endings, _lost) = (_programs + 1, _states + explorer.States, _runs + explorer.Runs, _endings + explorer.Endings, _lost + explorer.Cut);
+            (_programs, _states, _runs, _endings, _lost) = (_programs + 1, _states + explorer.States, _runs + explorer.Runs, _endings + explorer.Ends.Count, _lost + explorer.Cut);
             Failure ??= explorer.Failure;
             if (!explorer.IsComplete && explorer.Failure is null) _incomplete++;
             searched(program, explorer);

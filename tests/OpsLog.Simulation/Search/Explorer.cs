@@ -10,31 +10,35 @@ namespace OpsLog.Simulation.Search;
 /// <param name="Crashes">How many processes may die, at any storage call.</param>
 /// <param name="Switches">How often a process that could go on is left for another; the default: no limit.</param>
 /// <param name="LostAnswers">How many answers may be lost.</param>
-/// <param name="Races">How often others may be first in one step; who loses more often than that is not followed further.</param>
+/// <param name="Races">How often others may swap the manifest first in one step; who loses more often than that is not followed further.</param>
 /// <param name="MostStates">How many states at most.</param>
-internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValue, int LostAnswers = 0, int Races = int.MaxValue, int MostStates = 2_000_000);
+/// <param name="IsFull">Whether it goes through all orders, also of what is the same in any.</param>
+internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValue, int LostAnswers = 0, int Races = int.MaxValue, int MostStates = 2_000_000, bool IsFull = false);
 
 /// <summary>
 /// Goes through all interleavings of a program at the granularity of storage calls. It keeps no states: each path is run again from the start, but a state that was
-/// reached before is not gone on from. States are equal if the disk, the time, and all that each process was ever told are.
+/// reached before is not gone on from. States are equal if the disk is and each process stands where it did (<see cref="SimProcess.Fingerprint"/>). Of two processes, orders that
+/// nobody can tell apart are gone through once (see <see cref="View"/>).
 /// </summary>
 internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 {
-    // Each state that was reached, and the most switches that were left then: with fewer there is nothing new behind it.
-    private readonly Dictionary<ulong, int> _seen = [];
+    private readonly Dictionary<ulong, Reached> _reached = [];
+    private readonly HashSet<ulong> _ends = [];
     // Those with the most switches left first, of those the newest.
     private readonly PriorityQueue<Branch, (int, long)> _open = new();
+    private bool _reduces;
     private long _branches;
 
     /// <summary>How the storage breaks its contract.</summary>
     public DiskDefect Defect { get; init; }
 
-    public long States => _seen.Count;
+    public long States => _reached.Count;
 
     /// <summary>Times a program was run from its start.</summary>
     public long Runs { get; private set; }
 
-    public long Endings { get; private set; }
+    /// <summary>The states in which nobody has anything left to do.</summary>
+    public IReadOnlySet<ulong> Ends => _ends;
 
     /// <summary>States that were not gone on from, because somebody had lost too many races.</summary>
     public long Cut { get; private set; }
@@ -49,53 +53,111 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     public void Run()
     {
         var watch = Stopwatch.StartNew();
-        Push(new Branch(null, new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1), null));
-        while (_open.Count > 0 && Failure is null && _seen.Count < limits.MostStates)
+        _reduces = CanReduce();
+        Push(new Branch(null, new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1), View.Unknown, null));
+        while (_open.Count > 0 && Failure is null && _reached.Count < limits.MostStates)
         {
             var branch = _open.Dequeue();
-            if (branch.State is not { } state || !IsSeen(state, branch.Left)) Follow(branch);
+            if (branch.State is not { } state || !IsReached(state, branch.Left)) Follow(branch);
         }
 
         IsComplete = _open.Count == 0;
         Elapsed = watch.Elapsed;
     }
 
+    // While switches are counted, another order of the same transitions may need more of them. Footprints know the steps of small programs, and no history that is kept.
+    private bool CanReduce() =>
+        !limits.IsFull && limits is { Switches: int.MaxValue, LostAnswers: 0 } && Defect != DiskDefect.LosesAppends && program.Settings.Retention == 0 &&
+        program.Processes.Count == 2 && program.Processes.All(p => p.Role == Role.Agent && p.Steps.All(s => SmallPrograms.Kinds.Contains(s.Kind)));
+
     private void Follow(Branch branch)
     {
         Runs++;
+        var (path, left, view) = (branch.Path, branch.Left, branch.View);
         var simulator = new Simulator(program, new SimOptions { Defect = Defect });
-        var (path, left) = (branch.Path, branch.Left);
         try
         {
-            Prelude.Run(simulator);
-            foreach (var decision in Decisions(path?.Before)) Repeat(simulator, decision);
-            if (path is not null) Apply(simulator, path, left);
-            while (See(left.Mix(simulator.Fingerprint()), left))
+            Repeat(simulator, path?.Before);
+            if (path is not null) view = Apply(simulator, path, left, view);
+            while (Reach(left.Mix(simulator.Fingerprint()), left, view.Asleep, out var only))
             {
-                if (simulator.Processes.Exists(p => p.Running?.Conflicts > limits.Races))
+                if (simulator.Processes.Exists(p => p.Running?.LostRaces > limits.Races))
                 {
                     Cut++;
                     return;
                 }
 
-                var options = Options(simulator, left);
-                if (options.Count == 0)
+                if (!simulator.Processes.Exists(p => p.HasWork))
                 {
-                    Endings++;
-                    Ending.Run(simulator);
+                    if (_ends.Add(left.Mix(simulator.Fingerprint()))) Ending.Run(simulator);
                     return;
                 }
 
-                for (var i = options.Count - 1; i > 0; i--) Push(new Branch(new Place(path, options[i].Decision), options[i].Left, null));
-                path = new Place(path, options[0].Decision);
-                left = options[0].Left;
-                Apply(simulator, path, left);
+                if (only != View.Nobody) view = view with { Asleep = View.Nobody };
+                else if (view.Asleep != View.Nobody) only = 1 - view.Asleep;
+                else if (_reduces && simulator.Processes.TrueForAll(p => p.HasWork)) (only, view) = WhoIsEnough(simulator, path, left, view);
+                if (Failure is not null) return; // who looked ahead found it
+                var options = Options(simulator, left, only);
+                if (options.Count == 0) return; // only who is asleep has anything left to do
+                var first = options[0];
+                for (var i = options.Count - 1; i > 0; i--)
+                {
+                    var option = options[i];
+                    var sleeps = option.Decision.Process != first.Decision.Process && IsLiving(option.Decision) && view[first.Decision.Process] is not null;
+                    Push(new Branch(new Place(path, option.Decision), option.Left, sleeps ? view with { Asleep = first.Decision.Process } : View.Unknown, option.State));
+                }
+
+                (path, left) = (new Place(path, first.Decision), first.Left);
+                view = Apply(simulator, path, left, view);
             }
         }
         catch (InvariantViolation violation)
         {
-            Failure = new SimResult(program, Decisions(path), violation, simulator);
+            Failure ??= new SimResult(program, Decisions(path), violation, simulator);
         }
+    }
+
+    // Which of two processes it is enough to let go on; nobody: both have to.
+    private (int Process, View View) WhoIsEnough(Simulator simulator, Place? path, Budget left, View view)
+    {
+        // The next race that such a process loses ends the path: what the other may still do would be left out.
+        List<int> candidates = [.. simulator.Processes.Where(p => p.Running is null || p.Running.LostRaces < limits.Races).Select(p => p.Index).OrderBy(i => i != left.Current)];
+        foreach (var index in candidates)
+            if (view.IsEnough(index) is true) return (index, view);
+        foreach (var index in candidates)
+        {
+            if (view[index] is null) view = view.With(index, LookAhead(path, left, index));
+            if (view.IsEnough(index) is null) view = view.With(1 - index, LookAhead(path, left, 1 - index));
+            if (view.IsEnough(index) is true) return (index, view);
+        }
+
+        return (View.Nobody, view);
+    }
+
+    // Lets a process go on alone, on a run of its own. Null: that violates something.
+    private Alone? LookAhead(Place? path, Budget left, int index)
+    {
+        Runs++;
+        var simulator = new Simulator(program, new SimOptions { Defect = Defect });
+        var decisions = Decisions(path).ToList();
+        var transitions = new List<Footprint>();
+        try
+        {
+            Repeat(simulator, path);
+            var process = simulator.Processes[index];
+            while (process.HasWork && !(process.Running?.LostRaces > limits.Races))
+            {
+                decisions.Add(Goes(process));
+                transitions.Add(Footprint.Of(simulator, process, left.Crashes > 0, () => Repeat(simulator, decisions[^1])));
+            }
+        }
+        catch (InvariantViolation violation)
+        {
+            Failure ??= new SimResult(program, decisions, violation, simulator);
+            return null;
+        }
+
+        return new Alone(transitions, 0, transitions.Count, IsWhole: true);
     }
 
     private static Decision[] Decisions(Place? path)
@@ -106,42 +168,71 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
         return [.. decisions];
     }
 
+    private static void Repeat(Simulator simulator, Place? path)
+    {
+        Prelude.Run(simulator);
+        foreach (var decision in Decisions(path)) Repeat(simulator, decision);
+    }
+
     private static void Repeat(Simulator simulator, Decision decision)
     {
         if (!simulator.TryApply(decision)) throw new InvariantViolation(Invariant.L3Deterministic, $"{decision} cannot be repeated");
     }
 
-    // The last decision of a path. Behind a change its process may die: that is a path of its own, if it leads to a state that was not seen.
-    private void Apply(Simulator simulator, Place path, Budget left)
+    // The last decision of a path. Behind a change its process may die: that is a path of its own, if it leads to a state that was not reached.
+    private View Apply(Simulator simulator, Place path, Budget left, View view)
     {
         var decision = path.Decision;
         var process = simulator.Processes[decision.Process];
         var (changes, acknowledged) = (process.Storage is { Pending: [{ Changes: true }, ..] }, process.Acknowledged);
-        Repeat(simulator, decision);
-        if (!changes || left.Crashes == 0 || decision.Kind != DecisionKind.Go) return;
+        if (_reduces && IsLiving(decision)) view = view.After(decision.Process, Footprint.Of(simulator, process, left.Crashes > 0, () => Repeat(simulator, decision)));
+        else Repeat(simulator, decision);
+        if (!changes || left.Crashes == 0 || decision.Kind != DecisionKind.Go) return view;
         var after = left with { Crashes = left.Crashes - 1 };
+        if (StateIfDead(simulator, process, acknowledged, after) is { } state)
+            Push(new Branch(path with { Decision = decision with { Kind = DecisionKind.CrashAfter } }, after, View.Unknown, state));
+        return view;
+    }
+
+    // The state behind a death; null: it was reached already.
+    private ulong? StateIfDead(Simulator simulator, SimProcess process, int acknowledged, Budget after)
+    {
         var state = after.Mix(simulator.FingerprintIfDead(process, acknowledged));
-        if (!IsSeen(state, after)) Push(new Branch(path with { Decision = decision with { Kind = DecisionKind.CrashAfter } }, after, state));
+        return IsReached(state, after) ? null : state;
     }
 
     private void Push(Branch branch) => _open.Enqueue(branch, (-branch.Left.Switches, --_branches));
 
-    private bool IsSeen(ulong state, Budget left) => _seen.TryGetValue(state, out var most) && most >= left.Switches;
+    private bool IsReached(ulong state, Budget left) => _reached.TryGetValue(state, out var reached) && reached.Switches >= left.Switches && reached.Asleep == View.Nobody;
 
-    private bool See(ulong state, Budget left)
+    // False: there is nothing new behind the state. Only: what is new is what this process does; nobody: what any does who is not asleep.
+    private bool Reach(ulong state, Budget left, int asleep, out int only)
     {
-        if (IsSeen(state, left)) return false;
-        _seen[state] = left.Switches;
+        only = View.Nobody;
+        if (!_reached.TryGetValue(state, out var reached) || reached.Switches < left.Switches)
+        {
+            _reached[state] = new Reached(left.Switches, asleep);
+            return true;
+        }
+
+        if (reached.Asleep == View.Nobody || reached.Asleep == asleep) return false;
+        only = reached.Asleep;
+        _reached[state] = reached with { Asleep = View.Nobody };
         return true;
     }
 
-    private static List<(Decision Decision, Budget Left)> Options(Simulator simulator, Budget left)
+    private static bool IsLiving(Decision decision) => decision.Kind is DecisionKind.Go or DecisionKind.Fire;
+
+    private static Decision Goes(SimProcess process) =>
+        new(process.CanBegin || process.Storage is { Pending.Count: > 0 } ? DecisionKind.Go : DecisionKind.Fire, process.Index);
+
+    private List<Option> Options(Simulator simulator, Budget left, int only)
     {
-        var options = new List<(Decision, Budget)>();
+        var options = new List<Option>();
         var current = left.Current >= 0 && simulator.Processes[left.Current].HasWork ? left.Current : -1;
         foreach (var process in simulator.Processes)
         {
-            if (!process.HasWork) continue;
+            if (!process.HasWork || (only != View.Nobody && process.Index != only)) continue;
             var after = left with { Current = process.Index };
             if (current >= 0 && current != process.Index)
             {
@@ -149,32 +240,38 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
                 after = after with { Switches = left.Switches == int.MaxValue ? int.MaxValue : left.Switches - 1 };
             }
 
-            var call = process.Storage is { Pending: [var first, ..] } ? first : null;
-            var goes = (new Decision(call is null && !process.CanBegin ? DecisionKind.Fire : DecisionKind.Go, process.Index), after);
+            var goes = new Option(Goes(process), after, null);
             if (process.Index == current) options.Insert(0, goes); // without a switch first
             else options.Add(goes);
-            if (call is null) continue;
-            if (left.LostAnswers > 0 && call.Changes) options.Add((new Decision(DecisionKind.LoseAnswer, process.Index), after with { LostAnswers = left.LostAnswers - 1 }));
-            if (left.Crashes > 0) options.AddRange(Crashes(process, call).Select(c => (c, after with { Crashes = left.Crashes - 1 })));
+            if (process.Storage is not { Pending: [var call, ..] }) continue;
+            if (left.LostAnswers > 0 && call.Changes) options.Add(new Option(new Decision(DecisionKind.LoseAnswer, process.Index), after with { LostAnswers = left.LostAnswers - 1 }, null));
+            if (left.Crashes > 0) AddCrashes(options, simulator, process, call, after with { Crashes = left.Crashes - 1 });
         }
 
         return options;
     }
 
-    // A death behind a read is one behind the change before it: nobody can tell. So: at the beginning of a step, and in and (see above) behind each change.
-    private static IEnumerable<Decision> Crashes(SimProcess process, StorageCall call)
+    // A death behind a read is one behind the change before it, unless others can tell by its locks. So: at the beginning of a step, and in and (see above) behind each change.
+    private void AddCrashes(List<Option> options, Simulator simulator, SimProcess process, StorageCall call, Budget after)
     {
-        if (process.CallsOfStep == 0) yield return new Decision(DecisionKind.Crash, process.Index);
-        if (call is not { Kind: CallKind.Append, Size: > 1 }) yield break;
-        yield return new Decision(DecisionKind.CrashTorn, process.Index, call.Size / 2);
-        yield return new Decision(DecisionKind.CrashTorn, process.Index, call.Size - 1); // all but the newline
+        if ((process.CallsOfStep == 0 || program.Settings.HoldsWriters) && StateIfDead(simulator, process, process.Acknowledged, after) is { } state)
+            options.Add(new Option(new Decision(DecisionKind.Crash, process.Index), after, state));
+        if (call is not { Kind: CallKind.Append, Size: > 1 }) return;
+        options.Add(new Option(new Decision(DecisionKind.CrashTorn, process.Index, call.Size / 2), after, null));
+        options.Add(new Option(new Decision(DecisionKind.CrashTorn, process.Index, call.Size - 1), after, null)); // all but the newline
     }
 
     /// <summary>How a state was reached.</summary>
     private sealed record Place(Place? Before, Decision Decision);
 
-    /// <summary>A way that is still to be gone: where to, what may still go wrong there, and the state it leads to, if that is known.</summary>
-    private sealed record Branch(Place? Path, Budget Left, ulong? State);
+    /// <summary>What may happen next, what may go wrong then, and the state it leads to, if that is known.</summary>
+    private readonly record struct Option(Decision Decision, Budget Left, ulong? State);
+
+    /// <summary>A way that is still to be gone: where to, what may still go wrong there, what is known before its last step, and the state it leads to, if that is known.</summary>
+    private sealed record Branch(Place? Path, Budget Left, View View, ulong? State);
+
+    /// <summary>A state that was reached: the most switches that were left then, for with fewer there is nothing new behind it; and who was asleep.</summary>
+    private readonly record struct Reached(int Switches, int Asleep);
 
     /// <summary>What may still go wrong, and who was last.</summary>
     private sealed record Budget(int Crashes, int Switches, int LostAnswers, int Current)

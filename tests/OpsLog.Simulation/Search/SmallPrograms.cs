@@ -15,6 +15,9 @@ internal static class SmallPrograms
 {
     private static readonly StepKind[] s_kinds = [StepKind.Set, StepKind.Delete, StepKind.Refresh, StepKind.Compact, StepKind.Close];
 
+    /// <summary>What they are made of.</summary>
+    public static IReadOnlyList<StepKind> Kinds => s_kinds;
+
     /// <summary>Every program of two agents with two steps each, but for those that are another with the agents exchanged.</summary>
     /// <param name="form">The form of the storage.</param>
     /// <param name="compacted">Whether the record is in a snapshot at first, or in a log of the first agent.</param>

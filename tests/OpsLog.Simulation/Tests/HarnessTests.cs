@@ -68,14 +68,16 @@ public sealed class HarnessTests
         Assert.Equal(shrunk.Violation.Message, SimResult.Of(shrunk.Program, new Replay(shrunk.Decisions), options).Violation?.Message);
     }
 
-    [Fact]
-    public void The_exhaustive_search_finds_a_storage_that_breaks_its_contract()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_exhaustive_search_finds_a_storage_that_breaks_its_contract(bool isFull)
     {
         var program = SmallPrograms.Make([[StepKind.Set], [StepKind.Compact]], StorageForm.Append, compacted: false, seals: true);
-        var sound = new Explorer(program, new ExploreLimits());
+        var sound = new Explorer(program, new ExploreLimits(IsFull: isFull));
         sound.Run();
         Assert.Null(sound.Failure);
-        var broken = new Explorer(program, new ExploreLimits()) { Defect = DiskDefect.IgnoresAppendCondition };
+        var broken = new Explorer(program, new ExploreLimits(IsFull: isFull)) { Defect = DiskDefect.IgnoresAppendCondition };
         broken.Run();
         Assert.NotNull(broken.Failure);
     }
