@@ -15,8 +15,7 @@ internal static class FolderSize
             "W8", $"Largest folder for each byte of live data: {sets:#,0} sets over {Keys:#,0} records, `HistoryRetention.None`, default checkpoints", "folder / live",
             "Live data is ids and documents. While a checkpoint runs both snapshots and both logs are there.");
         comparison.Add("OpsLog", "`Os`", () => MeasureAsync(run.Workspace.Fresh(), sets), comparedTo: -1);
-        var result = await comparison.RunAsync(1, warmUp: false, beginning: run.Beginning);
-        run.Add(result);
+        await run.ReportAsync(comparison, warmUp: false);
     }
 
     private static async Task<Outcome> MeasureAsync(string folder, int sets)

@@ -15,7 +15,7 @@ internal static class Race
         comparison.Add("OpsLog", "a folder", () => CyclesAsync(seconds, run.Workspace.Fresh(), folder => new FileStorage(folder)), comparedTo: -1);
         comparison.Add("OpsLog", "memory", () => CyclesAsync(seconds, new MemoryStorage(), storage => storage), comparedTo: -1);
         comparison.Add("OpsLog", "memory without append", () => CyclesAsync(seconds, new MemoryStorage(append: false), storage => storage), comparedTo: -1);
-        run.Add(await comparison.RunAsync(1, warmUp: false, beginning: run.Beginning));
+        await run.ReportAsync(comparison, warmUp: false);
     }
 
     private static async Task<Outcome> CyclesAsync<T>(int seconds, T place, Func<T, IOpsStorage> open)
