@@ -10,11 +10,11 @@ internal sealed class Settings
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- growth [--most 10000000] [--rounds N] [--folder DIR] [--json FILE]
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- guard BASE [NEW] [--only W1,W5] [--rounds N] [--folder DIR]
 
-        --quick       fewer operations and stores of at most 50k records: 3 minutes in all, instead of 30
+        --quick       fewer operations and stores of at most 50k records: 3 minutes in all, instead of 40
         --only LIST   these workloads only: W1 to W13, W3b, W7k, race
         --peers LIST  these peers only, beside the limit
         --rounds N    interleaved rounds at most, as many as there is time for; the median counts (default 3)
-        --minutes N   how long the whole run may take (default 28, with --quick 2.7); each table gets one round however long that takes
+        --minutes N   how long the whole run may take (default 180, of which it takes some 40; with --quick 2.7); each table gets one round however long that takes
         --folder DIR  where stores are made and deleted again (default: the system's temporary folder); its disk is what is measured
         --json FILE   where all figures go, after each table (default: a file in the temporary folder, named on standard error)
         --from FILES  measures nothing: takes the figures of an earlier run, and of workloads that later ones have, those
@@ -148,7 +148,7 @@ internal sealed class Settings
             i++;
         }
 
-        settings.Minutes = minutes ?? (settings.Quick ? 2.7 : 28);
+        settings.Minutes = minutes ?? (settings.Quick ? 2.7 : 180);
         return guard && settings.Builds.Count == 0 ? null : settings;
     }
 }
