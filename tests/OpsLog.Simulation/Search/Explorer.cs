@@ -103,8 +103,8 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
                 for (var i = options.Count - 1; i > 0; i--)
                 {
                     var option = options[i];
-                    var sleeps = option.Decision.Process != first.Decision.Process && IsLiving(option.Decision) && view[first.Decision.Process] is not null;
-                    Push(new Branch(new Place(path, option.Decision), option.Left, sleeps ? view with { Asleep = first.Decision.Process } : View.Unknown, option.State));
+                    var then = !IsLiving(option.Decision) ? View.Unknown : view[first.Decision.Process] is null ? view : view with { Asleep = first.Decision.Process };
+                    Push(new Branch(new Place(path, option.Decision), option.Left, then, option.State));
                 }
 
                 (path, left) = (new Place(path, first.Decision), first.Left);
