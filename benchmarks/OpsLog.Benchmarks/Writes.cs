@@ -53,9 +53,9 @@ public class Append
 /// <summary>Puts by many callers that share appends and syncs.</summary>
 public class GroupCommit
 {
-    private const int Each = 50;
-    private readonly string[] _ids = Items.Ids(64 * Each);
-    private readonly Item[] _items = Items.Make(64 * Each, 0, 0);
+    private const int Puts = 640;
+    private readonly string[] _ids = Items.Ids(Puts);
+    private readonly Item[] _items = Items.Make(Puts, 0, 0);
     private string _folder = "";
     private OpsStore<Item> _store = null!;
 
@@ -76,10 +76,10 @@ public class GroupCommit
         Directory.Delete(_folder, recursive: true);
     }
 
-    [Benchmark(OperationsPerInvoke = Each)]
+    [Benchmark(OperationsPerInvoke = Puts)]
     public Task Durable() => Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
     {
-        for (var i = caller * Each; i < (caller + 1) * Each; i++) await _store.SetAsync(_ids[i], _items[i]);
+        for (var i = caller; i < Puts; i += Callers) await _store.SetAsync(_ids[i], _items[i]);
     })));
 }
 

@@ -20,7 +20,7 @@ public sealed partial class OpsStore<T>
     }
 
     /// <summary>The documents, in no order; weakly consistent like <see cref="GetEnumerator"/>.</summary>
-    public OpsValues<T> Values => new(_engine, _documents);
+    public OpsValues<T> Values => field ??= new OpsValues<T>(_engine, _documents);
 
     IEnumerable<T> IReadOnlyDictionary<string, T>.Values => Values;
 

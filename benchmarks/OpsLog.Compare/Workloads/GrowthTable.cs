@@ -9,11 +9,16 @@ internal static class GrowthTable
     private const int News = 100;
     private const int Reads = 500_000;
     private const int Smallest = 1_000;
+    private const int WarmUps = 10; // rounds that are not counted: the code is compiled, and compiled again
 
     public static async Task<Findings> MeasureAsync(Settings settings, Workspace workspace, string file)
     {
         var head = Machine.Describe(settings);
         Console.Write(head);
+        var warmUp = workspace.Fresh();
+        await FillAsync(warmUp, Smallest);
+        for (var round = 0; round < WarmUps; round++) await RoundAsync(warmUp, Smallest);
+        Workspace.Delete(warmUp);
         var tables = new Dictionary<string, Result>();
         for (long size = Smallest; size <= settings.MostGrowth; size *= 10)
         {

@@ -29,6 +29,9 @@ internal sealed partial class RecordSegment
         return capacity;
     }
 
+    /// <summary>Whether a segment of the normal capacity has room for its share of a table's records, and for what hashes may bring it besides: six standard deviations.</summary>
+    public static bool HasRoomForAbout(int entries) => entries + (6 * Math.Sqrt(entries)) < Limit(NormalCapacity);
+
     /// <summary>Inserts a record that is not here yet; needs <see cref="HasRoom"/>.</summary>
     public void Insert(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location) => Insert(key, id, location.Packed, null);
 

@@ -30,10 +30,15 @@ internal sealed partial class RecordTable
         RecordSegment first = _directory[0];
         if (first.Depth != 0 || first.Entries != 0)
             return;
+        int capacity = RecordSegment.CapacityFor(count);
         int depth = 0;
-        while (RecordSegment.CapacityFor(count >> depth) > RecordSegment.NormalCapacity)
-            depth++;
-        int capacity = RecordSegment.CapacityFor(count >> depth);
+        if (capacity > RecordSegment.NormalCapacity)
+        {
+            capacity = RecordSegment.NormalCapacity;
+            while (!RecordSegment.HasRoomForAbout(count >> depth))
+                depth++;
+        }
+
         _blocks.Expect(1 << depth);
         RecordSegment[] directory = new RecordSegment[1 << Math.Max(1, depth)];
         int width = directory.Length >> depth;

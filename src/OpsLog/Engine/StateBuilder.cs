@@ -57,7 +57,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
             state.NewestStamp = Math.Max(newest, clock);
             key = state.Records.KeyOf(id);
             var wins = clock > newest || state.Wins(key, id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum); // above all clocks: the record need not be read
-            if (state.Conflicts is not null && line.HasChecksum && line.Mark == UndoMark.None) NoteConflict(line, key, id, new Revision(clock, source.Agent, source.Log), wins);
+            if (state.Conflicts is not null && line.HasChecksum) NoteConflict(state.Conflicts, line, key, id, new Stamp(clock, source.Agent, source.Log));
             if (!wins) return;
         }
         else if (isDelete)
@@ -144,27 +144,33 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     /// <summary>Takes a record of the package's snapshot (clock 0), or of one whose log table is lost.</summary>
     public void ForeignRecord(in SnapshotRecord record, long clock, int schema) => ForeignRecord(Id(record), record.Data, clock, StampSource.SingleWriter, schema);
 
-    // Of two writes on a record by different logs, the later was made without the earlier in view if its previous value is another.
-    private void NoteConflict(in OperationLine line, in RecordKey key, ReadOnlySpan<byte> id, Revision revision, bool wins)
+    // What shows is known first: it is what this write won over, or lost to.
+    private void NoteConflict(ConflictLog conflicts, in OperationLine line, in RecordKey key, ReadOnlySpan<byte> id, Stamp stamp)
     {
-        if (!state.Records.TryGet(key, id, out var location)) return;
-        var extent = state.Extents.Current[location.Extent]!;
-        var known = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
-        if (string.Equals(known.Source.Log, revision.Log, StringComparison.Ordinal) || known.Revision == revision) return;
-        if (wins)
+        if (state.Records.TryGet(key, id, out var location))
         {
-            if (!Saw(line, location.IsTombstone ? default : known.Document, location.IsTombstone)) state.Conflicts!.Add(known.Revision, revision);
+            var extent = state.Extents.Current[location.Extent]!;
+            var known = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+            if (!conflicts.Knows(key, known.Stamp, location.IsTombstone))
+            {
+                var (previous, isMark) = Origin(extent, location);
+                conflicts.Know(key, new MergedWrite(known.Stamp, location.IsTombstone ? ConflictLog.Nothing : ConflictLog.HashOf(known.Document), previous, isMark));
+            }
         }
-        else if (extent.TryLineAround(location.Offset, out var winner) && OperationCodec.TryRead(winner, UndoLog.NoOffset, false, out var later, out _) == LineVerdict.Operation)
-        {
-            if (later.Mark == UndoMark.None && !Saw(later, line.Data, line.Kind == OperationKind.Delete)) state.Conflicts!.Add(revision, known.Revision);
-        }
+
+        conflicts.Add(key, new MergedWrite(stamp, line.Kind == OperationKind.Delete ? ConflictLog.Nothing : ConflictLog.HashOf(line.Data), Previous(line), line.Mark != UndoMark.None));
     }
 
-    private bool Saw(in OperationLine line, ReadOnlySpan<byte> value, bool isDeleted)
+    // What a record was written on top of, if it lies in a log of ours.
+    private (ulong? Previous, bool IsMark) Origin(Extent extent, RecordLocation location) =>
+        extent.TryLineAround(location.Offset, out var written) && OperationCodec.TryRead(written, UndoLog.NoOffset, false, out var line, out _) == LineVerdict.Operation
+            ? (Previous(line), line.Mark != UndoMark.None)
+            : (null, false);
+
+    private ulong Previous(in OperationLine line)
     {
         _previous.ResetWrittenCount();
-        return UndoLog.TryWritePrevious(line, _previous) ? !isDeleted && _previous.WrittenSpan.SequenceEqual(value) : isDeleted;
+        return UndoLog.TryWritePrevious(line, _previous) ? ConflictLog.HashOf(_previous.WrittenSpan) : ConflictLog.Nothing;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

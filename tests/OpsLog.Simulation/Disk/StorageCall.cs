@@ -32,6 +32,12 @@ internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKe
 
     public bool Changes => Kind is CallKind.Put or CallKind.Append or CallKind.Delete;
 
+    /// <summary>Whether it asks for length and version alone.</summary>
+    public bool IsLook { get; init; }
+
+    /// <summary>Whether it was such a look, and told of a newer version than its process had ever read or written: all such answers are alike.</summary>
+    public bool IsStaleLook { get; set; }
+
     /// <summary>Lets it happen, or of an append only the first bytes.</summary>
     public abstract void Apply(int bytes = int.MaxValue);
 

@@ -20,9 +20,11 @@ internal static class ObjectNames
     private const int PieceSuffix = 20; // -n, 12 digits, .jsonl
     private const int UniqueSuffix = 23; // -r, 12 digits, -, 8 digits
 
+    public const string Manifest = "manifest.json";
+
     public static ObjectKind KindOf(string key)
     {
-        if (key == "manifest.json") return ObjectKind.Manifest;
+        if (key == Manifest) return ObjectKind.Manifest;
         if (key.StartsWith("snapshots/snap-", StringComparison.Ordinal)) return ObjectKind.Snapshot;
         if (key.StartsWith("ops/history-", StringComparison.Ordinal)) return ObjectKind.History;
         if (key.StartsWith("ops/", StringComparison.Ordinal)) return IsPiece(key) ? ObjectKind.Piece : ObjectKind.Log;

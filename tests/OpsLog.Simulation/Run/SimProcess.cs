@@ -14,7 +14,8 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
     private ulong _failures;
     private ulong _answers;
-    private ulong _manifest;
+    private long _newest; // version of the manifest that it has read or written
+    private ulong _base; // of random names
 
     public int Index { get; } = index;
 
@@ -130,11 +131,19 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         if (program.Prelude is null) return;
         CallsOfStep++;
         Draws = 0;
-        var found = failed ? ulong.MaxValue : call.Found();
+        if (call.Key.Value == ObjectNames.Manifest && !failed) ObserveManifest(call);
+        var found = failed || call.IsStaleLook ? ulong.MaxValue : call.Found();
         _answers = Hashing.Add(Hashing.Add(_answers, call.Intent()), found);
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
-        else if (call.Kind != CallKind.List) _met[call.Key.Value] = found;
-        if (call.Key.Value == "manifest.json") _manifest = call.IsConflict ? Hashing.Mix(_manifest) : (ulong)(Storage!.Version(call.Key.Value) ?? 0);
+        else if (call is { Kind: not CallKind.List, IsConflict: false, IsStaleLook: false }) _met[call.Key.Value] = found;
+    }
+
+    private void ObserveManifest(StorageCall call)
+    {
+        var version = Storage!.Version(ObjectNames.Manifest) ?? 0;
+        if (call.IsLook) call.IsStaleLook = version > _newest;
+        else if (call.IsConflict) _base = Hashing.Mix(_base);
+        else (_newest, _base) = (version, (ulong)version);
     }
 
     /// <summary>
@@ -145,7 +154,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     {
         if (HasGivenUp) return FingerprintOfDead(Acknowledged);
         var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
-        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(_answers, _failures), (ulong)NextStep), (ulong)_openings), (ulong)flags);
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(_answers, _failures), _base), (ulong)NextStep), (ulong)_openings), (ulong)flags);
         hash = Hashing.Add(hash, Met());
         if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
         return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.LostRaces : 0));
@@ -172,7 +181,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// The next random number of a process of the exhaustive search. It follows from who draws, and from the version of the manifest on which the name that is made of it will be
     /// based: no process registers or reserves two names on one manifest, and ways that lead to the same place must lead to the same names.
     /// </summary>
-    public ulong Draw() => Hashing.Add(Hashing.Add(_manifest, (ulong)Index), Draws++);
+    public ulong Draw() => Hashing.Add(Hashing.Add(_base, (ulong)Index), Draws++);
 
     private static ulong Sum(Dictionary<string, LoggedOperation> operations)
     {
@@ -188,7 +197,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         _openings++;
         Clock = new SimClock(time, TimeSpan.FromSeconds(plan.SkewSeconds));
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
-        (WasHit, MustReopen, _failures) = (false, false, 0);
+        (WasHit, MustReopen, _failures, _newest, _base) = (false, false, 0, 0, 0);
         _met.Clear();
         Seen.Clear();
     }

@@ -189,7 +189,7 @@ internal sealed class Simulator
                 call.Answer();
                 break;
             case DecisionKind.Go:
-                if (call.IsConflict && call.Key.Value == "manifest.json") process.Running!.LostRaces++;
+                if (call.IsConflict && call.Key.Value == ObjectNames.Manifest) process.Running!.LostRaces++;
                 call.Answer();
                 break;
             case DecisionKind.Fail:
@@ -220,7 +220,7 @@ internal sealed class Simulator
         DecisionKind.Tear or DecisionKind.CrashTorn => call.Kind == CallKind.Append && call.Size > 0,
         DecisionKind.LoseAnswer or DecisionKind.CrashAfter => call.Changes,
         DecisionKind.Delay or DecisionKind.CrashDelayed => call.Changes && !Program.Settings.HoldsWriters,
-        DecisionKind.Hold => call.Kind == CallKind.Put && call.Key.Value == "manifest.json" && Program.Settings.HoldsWriters,
+        DecisionKind.Hold => call.Kind == CallKind.Put && call.Key.Value == ObjectNames.Manifest && Program.Settings.HoldsWriters,
         DecisionKind.Go or DecisionKind.Fail or DecisionKind.Break or DecisionKind.Crash => true,
         _ => false,
     };

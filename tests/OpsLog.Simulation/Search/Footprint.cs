@@ -15,7 +15,17 @@ internal sealed class Footprint
     private const string History = "(history)";
     private const string Openings = "(openings)";
     private const string Lock = "(lock) ";
-    private readonly List<(string Name, bool IsWritten, bool IsPrefix)> _touched = [];
+    private const string Naming = "(naming) ";
+    private readonly List<Touch> _touched = [];
+
+    private enum How
+    {
+        Reads,
+        Writes,
+
+        /// <summary>Twice is the same as once: who deletes is not told whether there was anything.</summary>
+        Deletes,
+    }
 
     /// <summary>Lets a transition happen, and notes what it touches.</summary>
     /// <param name="simulator">Where.</param>
@@ -44,27 +54,48 @@ internal sealed class Footprint
     {
         foreach (var mine in _touched)
             foreach (var its in other._touched)
-                if ((mine.IsWritten || its.IsWritten) && (mine.Name == its.Name || Lists(mine, its.Name) || Lists(its, mine.Name))) return false;
+                if ((mine.How != its.How || mine.How == How.Writes) && (mine.Name == its.Name || mine.Lists(its.Name) || its.Lists(mine.Name))) return false;
         return true;
     }
-
-    private static bool Lists((string Name, bool IsWritten, bool IsPrefix) listing, string name) =>
-        listing.IsPrefix && !name.StartsWith('(') && name.StartsWith(listing.Name, StringComparison.Ordinal);
 
     private void Add(StorageCall call)
     {
         var key = call.Key.Value;
-        _touched.Add((key, call.Changes, call.Kind == CallKind.List));
-        if (call.Kind == CallKind.Append) Write(Lock + key); // who appends takes the lock
-        if (call.Kind == CallKind.Put) Read(Lock + key);
-        if (call.Changes && ObjectNames.KindOf(key) == ObjectKind.Piece) Write(ObjectNames.OfPiece(key).Log); // which piece is the next is asked of the log
+        if (key == ObjectNames.Manifest && (call.IsConflict || call.IsStaleLook)) return; // nobody makes an old version the newest again
+        switch (call.Kind)
+        {
+            case CallKind.Read:
+                Read(key);
+                return;
+            case CallKind.List:
+                _touched.Add(new Touch(key, How.Reads, IsPrefix: true));
+                return;
+            case CallKind.Delete:
+                _touched.Add(new Touch(key, How.Deletes));
+                _touched.Add(new Touch(Naming + key, How.Deletes));
+                break;
+            case CallKind.Put:
+                Write(key);
+                Read(Lock + key);
+                break;
+            case CallKind.Append:
+                Write(key);
+                Write(Lock + key); // who appends takes the lock
+                break;
+        }
+
+        if (ObjectNames.KindOf(key) == ObjectKind.Piece) Write(ObjectNames.OfPiece(key).Log); // which piece is the next is asked of the log
     }
 
-    // What a manifest names is held against it.
+    // What a manifest says of a log is held against it when it says something new, and all of them with a new snapshot: its floor is. What it names must not be deleted.
     private void Swapped(ManifestModel? before, ManifestModel after)
     {
-        foreach (var name in before?.AllNames ?? []) Read(name);
-        foreach (var name in after.AllNames) Read(name);
+        foreach (var name in (before?.AllNames ?? []).Concat(after.AllNames)) Read(Naming + name);
+        var isNew = before is null || before.Snapshot.Name != after.Snapshot.Name;
+        if (isNew) Read(after.Snapshot.Name);
+        foreach (var log in after.Logs.Where(l => isNew || !before!.Logs.Contains(l))) Read(log.Name);
+        foreach (var log in before?.Logs.Where(l => !after.Logs.Contains(l)) ?? []) Read(log.Name);
+        foreach (var log in after.Retired.Where(l => isNew || !before!.Retired.Contains(l))) Read(log.Name);
     }
 
     // A step that takes in everything must show what decided when it began. Openings are numbered.
@@ -80,7 +111,12 @@ internal sealed class Footprint
             if (holder.Process == process) Write(Lock + key);
     }
 
-    private void Read(string name) => _touched.Add((name, false, false));
+    private void Read(string name) => _touched.Add(new Touch(name, How.Reads));
 
-    private void Write(string name) => _touched.Add((name, true, false));
+    private void Write(string name) => _touched.Add(new Touch(name, How.Writes));
+
+    private readonly record struct Touch(string Name, How How, bool IsPrefix = false)
+    {
+        public bool Lists(string name) => IsPrefix && !name.StartsWith('(') && name.StartsWith(Name, StringComparison.Ordinal);
+    }
 }

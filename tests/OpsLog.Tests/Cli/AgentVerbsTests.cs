@@ -54,6 +54,8 @@ public sealed class AgentVerbsTests
         Assert.All(objects, o => Assert.Equal(members, o.EnumerateObject().Select(member => member.Name)));
         var two = objects.Single(o => o.GetProperty("agent").GetString() == "two");
         Assert.True(two.GetProperty("sealed").GetBoolean());
+        Assert.Equal(0, two.GetProperty("covered").GetInt64());
+        Assert.Equal(new FileInfo(Path.Combine(runner.Store, two.GetProperty("log").GetString()!)).Length, two.GetProperty("logBytes").GetInt64());
         Assert.True(two.GetProperty("lastSeen").TryGetDateTime(out _));
     }
 

@@ -41,7 +41,12 @@ public sealed class CorpusManyWritersTests
         var (agent, refused) = await TryOpenAsync(folder.Path, AsAgent(corpus, Recovery.TolerateTornTail));
         Assert.Equal(refusal?.Error, refused?.Error);
         Assert.Equal(refusal?.Damage, refused?.Damage);
-        if (agent is null) return;
+        if (agent is null)
+        {
+            CorpusTests.AssertDeserved(corpus, refused!.Damage!);
+            return;
+        }
+
         await using (agent) CorpusTests.AssertState(corpus, agent);
     }
 

@@ -260,7 +260,7 @@ public sealed class CorpusTests
     }
 
     /// <summary>A damage names a file and a line that is really no operation, and that is not the unfinished end of its file.</summary>
-    private static void AssertDeserved(CorpusStore corpus, Damage damage)
+    internal static void AssertDeserved(CorpusStore corpus, Damage damage)
     {
         if (!corpus.Files.TryGetValue(damage.File, out var file))
         {

@@ -7,7 +7,7 @@ namespace OpsLog.Tests.Docs;
 
 /// <summary>
 /// Goal: the histories that docs/multi-writer.md draws end as drawn. Method: each is played with the agents, values and order of the page.
-/// Those named c2, c3 and g3 are in <see cref="AgentClockTests"/> too, on every storage.
+/// The one named c2 is in <see cref="AgentClockTests"/>, those named c3 and g3 are there too, on every storage.
 /// </summary>
 public sealed class DrawnHistoriesTests
 {
@@ -39,6 +39,18 @@ public sealed class DrawnHistoriesTests
         Assert.Equal(one.Clock + 1, two.Clock);
         await site.AssertAgreeAsync("k = {\"n\":2}", a, b);
         Assert.All(await TakeAsync(b, 2), change => Assert.Equal((Revision.None, Revision.None), (change.OverwrittenBy, change.Overwrote)));
+    }
+
+    [Fact]
+    public async Task C3_a_write_that_knew_the_compacted_value_wins()
+    {
+        await using var site = new Site(Site.Append);
+        var (a, b) = (await site.OpenAsync("A"), await site.OpenAsync("B"));
+        for (var i = 1; i <= 10; i++) await a.SetAsync("k", Lab.Doc(i));
+        await b.RefreshAsync();
+        await a.CompactAsync();
+        Assert.Equal(11, (await b.SetAsync("k", Lab.Doc(-1))).Clock);
+        await site.AssertAgreeAsync("k = {\"n\":-1}", a, b);
     }
 
     [Fact]

@@ -57,6 +57,22 @@ public sealed class RecordTableGrowthTests
         }
     }
 
+    /// <summary>Each segment has its share of the records and what chance brings besides: none has to be split, and no table is made larger for growth that may never come.</summary>
+    [Theory]
+    [InlineData(4_800)]
+    [InlineData(9_500)]
+    [InlineData(150_000)]
+    public void A_presized_table_has_room_for_its_records_and_little_more(int count)
+    {
+        RecordTable table = new(5);
+        table.Presize(count);
+        int segments = table.Directory.Distinct().Count();
+        for (int i = 0; i < count; i++)
+            table.Set(Encoding.ASCII.GetBytes($"{i:D7}"), RecordTableTests.At(i));
+        Assert.Equal(segments, table.Directory.Distinct().Count());
+        Assert.InRange(count, segments * RecordSegment.NormalCapacity / 2, segments * RecordSegment.NormalCapacity * 3 / 4);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("and sixteen more")]

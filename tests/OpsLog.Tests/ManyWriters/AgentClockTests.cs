@@ -42,12 +42,20 @@ public sealed class AgentClockTests
         await using var site = new Site(kind);
         var a = await site.OpenAsync("A");
         var b = await site.OpenAsync("B");
-        for (var i = 1; i <= 10; i++) await a.SetAsync("k", Lab.Doc(i));
+        var unseen = Revision.None;
+        for (var i = 1; i <= 10; i++) unseen = await a.SetAsync("k", Lab.Doc(i));
         await a.SetAsync("a's other", Lab.Doc(11));
         await a.CompactAsync();
-        Assert.True((await b.SetAsync("k", Lab.Doc(-1))).Clock > 11);
+        var late = await b.SetAsync("k", Lab.Doc(-1));
+        Assert.True(late.Clock > 11);
         await b.DisposeAsync();
         await site.AssertAgreeAsync("a's other = {\"n\":11}\nk = {\"n\":-1}", a);
+        await foreach (var change in a.WatchAsync(FeedPosition.Start, TestContext.Current.CancellationToken))
+        {
+            if (change.Operation.Revision != late) continue;
+            Assert.Equal(unseen, change.Overwrote);
+            break;
+        }
     }
 
     [Theory]

@@ -1,25 +1,104 @@
+using OpsLog.Format;
+
 namespace OpsLog.Engine.Agents;
 
+/// <summary>A write on a record, as far as conflicts need it.</summary>
+/// <param name="Stamp">Its stamp.</param>
+/// <param name="Value">The value it left, by <see cref="ConflictLog.HashOf"/>; <see cref="ConflictLog.Nothing"/>: it deleted.</param>
+/// <param name="Previous">The value it was made on top of; null: not known.</param>
+/// <param name="IsMark">An undo or a redo: neither is a conflict.</param>
+internal readonly record struct MergedWrite(Stamp Stamp, ulong Value, ulong? Previous, bool IsMark);
+
 /// <summary>
-/// Writes that were overwritten by an author who had not seen them, as they were found out while operations were merged: the newest few thousand. Under the state's gate.
+/// Writes that were overwritten by an author who had not seen them, found out while operations are merged. Of all writes on a record an author who wrote saw the next smaller one, by
+/// stamp, if that is its previous value. Logs are read one after the other, so what lies between two writes may come after both: the writes that came last are remembered in
+/// the order of their stamps, and what was said of two neighbours is taken back when another one comes between them. The newest few thousand. Under the state's gate.
 /// </summary>
 internal sealed class ConflictLog
 {
-    private const int Most = 4096;
-    private readonly Dictionary<Revision, Revision> _overwrittenBy = [];
-    private readonly Dictionary<Revision, Revision> _overwrote = [];
-    private readonly Queue<Revision> _order = new();
+    /// <summary>The value of a deleted record.</summary>
+    public const ulong Nothing = 0;
 
-    public void Add(Revision loser, Revision winner)
+    private const int Most = 4096;
+    private static readonly RecordHash s_hash = new(0);
+    private readonly Dictionary<(ulong, ulong), List<MergedWrite>> _writes = [];
+    private readonly Queue<(ulong, ulong)> _newest = new();
+    private readonly Dictionary<Stamp, Stamp> _overwrittenBy = [];
+    private readonly Dictionary<Stamp, Stamp> _overwrote = [];
+    private readonly Queue<Stamp> _losers = new();
+
+    public static ulong HashOf(ReadOnlySpan<byte> document) => s_hash.OfBytes(document) | 1;
+
+    /// <summary>Whether that is the newest write on the record that is remembered.</summary>
+    public bool Knows(in RecordKey key, Stamp stamp, bool isDeleted) =>
+        _writes.TryGetValue((key.Id0, key.Id1), out var writes) && writes[^1].Stamp == stamp && (writes[^1].Value == Nothing) == isDeleted;
+
+    /// <summary>Takes the write that shows: this process's own, which had seen all that was merged, or one that was loaded.</summary>
+    public void Know(in RecordKey key, MergedWrite write)
     {
-        if (!_overwrittenBy.TryAdd(loser, winner)) return;
-        _overwrote[winner] = loser;
-        _order.Enqueue(loser);
-        if (_order.Count <= Most) return;
-        if (_overwrittenBy.Remove(_order.Dequeue(), out var old)) _overwrote.Remove(old);
+        var id = (key.Id0, key.Id1);
+        var writes = WritesOn(id);
+        writes.Add(write);
+        Remember(id);
+    }
+
+    /// <summary>Takes a write that is merged.</summary>
+    public void Add(in RecordKey key, MergedWrite write)
+    {
+        var id = (key.Id0, key.Id1);
+        var writes = WritesOn(id);
+        var at = writes.Count;
+        while (at > 0 && IsBelow(write, writes[at - 1])) at--;
+        if (at > 0 && writes[at - 1].Stamp == write.Stamp && writes[at - 1].Value == write.Value) return; // it was read before
+        writes.Insert(at, write);
+        if (at > 0 && at + 1 < writes.Count) TakeBack(writes[at - 1].Stamp, writes[at + 1].Stamp);
+        if (at > 0) Judge(writes[at - 1], write);
+        if (at + 1 < writes.Count) Judge(write, writes[at + 1]);
+        Remember(id);
     }
 
     /// <summary>The write that won over this one, and the one that it won over.</summary>
-    public (Revision OverwrittenBy, Revision Overwrote) Of(Revision revision) =>
-        (_overwrittenBy.GetValueOrDefault(revision), _overwrote.GetValueOrDefault(revision));
+    public (Revision OverwrittenBy, Revision Overwrote) Of(Revision revision)
+    {
+        var stamp = new Stamp(revision.Clock, revision.Agent, revision.Log);
+        return (_overwrittenBy.TryGetValue(stamp, out var winner) ? ToRevision(winner) : default, _overwrote.TryGetValue(stamp, out var loser) ? ToRevision(loser) : default);
+    }
+
+    // A delete that moved a value to an archive has that value's stamp, and ranks just above it.
+    private static bool IsBelow(in MergedWrite write, in MergedWrite other) =>
+        write.Stamp == other.Stamp ? write.Value != Nothing && other.Value == Nothing : write.Stamp < other.Stamp;
+
+    private void Judge(in MergedWrite lower, in MergedWrite upper)
+    {
+        if (string.Equals(lower.Stamp.Log, upper.Stamp.Log, StringComparison.Ordinal) || lower.IsMark || upper.IsMark) return;
+        if (upper.Previous is not { } previous || previous == lower.Value || !_overwrittenBy.TryAdd(lower.Stamp, upper.Stamp)) return;
+        _overwrote[upper.Stamp] = lower.Stamp;
+        _losers.Enqueue(lower.Stamp);
+        if (_losers.Count > Most && _losers.TryDequeue(out var oldest) && _overwrittenBy.TryGetValue(oldest, out var winner)) TakeBack(oldest, winner);
+    }
+
+    private void TakeBack(Stamp loser, Stamp winner)
+    {
+        if (!_overwrittenBy.TryGetValue(loser, out var by) || by != winner) return;
+        _overwrittenBy.Remove(loser);
+        if (_overwrote.TryGetValue(winner, out var over) && over == loser) _overwrote.Remove(winner);
+    }
+
+    private List<MergedWrite> WritesOn((ulong, ulong) id)
+    {
+        if (!_writes.TryGetValue(id, out var writes)) _writes.Add(id, writes = []);
+        return writes;
+    }
+
+    private void Remember((ulong, ulong) id)
+    {
+        _newest.Enqueue(id);
+        if (_newest.Count <= Most) return;
+        var oldest = _newest.Dequeue();
+        var writes = _writes[oldest];
+        writes.RemoveAt(0);
+        if (writes.Count == 0) _writes.Remove(oldest);
+    }
+
+    private static Revision ToRevision(Stamp stamp) => new(stamp.Clock, stamp.Agent, stamp.Log);
 }
