@@ -30,15 +30,10 @@ internal sealed partial class RecordTable
         RecordSegment first = _directory[0];
         if (first.Depth != 0 || first.Entries != 0)
             return;
-        int capacity = RecordSegment.CapacityFor(count);
         int depth = 0;
-        if (capacity > RecordSegment.NormalCapacity)
-        {
-            capacity = RecordSegment.NormalCapacity;
-            while (!RecordSegment.HasRoomForAbout(count >> depth))
-                depth++;
-        }
-
+        while (!RecordSegment.HasRoomForAbout(count >> depth))
+            depth++;
+        int capacity = depth == 0 ? Math.Min(RecordSegment.CapacityFor(count), RecordSegment.NormalCapacity) : RecordSegment.NormalCapacity;
         _blocks.Expect(1 << depth);
         RecordSegment[] directory = new RecordSegment[1 << Math.Max(1, depth)];
         int width = directory.Length >> depth;

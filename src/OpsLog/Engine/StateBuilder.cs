@@ -57,7 +57,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
             state.NewestStamp = Math.Max(newest, clock);
             key = state.Records.KeyOf(id);
             var wins = clock > newest || state.Wins(key, id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum); // above all clocks: the record need not be read
-            if (state.Conflicts is not null && line.HasChecksum) NoteConflict(state.Conflicts, line, key, id, new Stamp(clock, source.Agent, source.Log));
+            if (state.Conflicts is not null && line.HasChecksum && !migration.Applies(_schema)) NoteConflict(state.Conflicts, line, key, id, new Stamp(clock, source.Agent, source.Log));
             if (!wins) return;
         }
         else if (isDelete)
@@ -157,20 +157,29 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
                 conflicts.Know(key, new MergedWrite(known.Stamp, location.IsTombstone ? ConflictLog.Nothing : ConflictLog.HashOf(known.Document), previous, isMark));
             }
         }
+        else
+        {
+            conflicts.Forget(key);
+        }
 
-        conflicts.Add(key, new MergedWrite(stamp, line.Kind == OperationKind.Delete ? ConflictLog.Nothing : ConflictLog.HashOf(line.Data), Previous(line), line.Mark != UndoMark.None));
+        conflicts.Add(key, new MergedWrite(stamp, line.Kind == OperationKind.Delete ? ConflictLog.Nothing : ConflictLog.HashOf(line.Data), Previous(line), IsMark(line)));
     }
 
     // What a record was written on top of, if it lies in a log of ours.
     private (ulong? Previous, bool IsMark) Origin(Extent extent, RecordLocation location) =>
         extent.TryLineAround(location.Offset, out var written) && OperationCodec.TryRead(written, UndoLog.NoOffset, false, out var line, out _) == LineVerdict.Operation
-            ? (Previous(line), line.Mark != UndoMark.None)
+            ? (Previous(line), IsMark(line))
             : (null, false);
 
-    private ulong Previous(in OperationLine line)
+    private static bool IsMark(in OperationLine line) => line.Mark != UndoMark.None || line.Moved() is not null;
+
+    // Null: it cannot be restored. Who needs it is told so; a conflict is not worth failing for.
+    private ulong? Previous(in OperationLine line)
     {
+        var previous = line.Line[line.PrevStart..line.PrevEnd];
+        if (!line.PrevIsDelta) return line.Kind == OperationKind.Set && previous.SequenceEqual("null"u8) ? ConflictLog.Nothing : ConflictLog.HashOf(previous);
         _previous.ResetWrittenCount();
-        return UndoLog.TryWritePrevious(line, _previous) ? ConflictLog.HashOf(_previous.WrittenSpan) : ConflictLog.Nothing;
+        return ReversePatch.TryApply(line.Line[line.DataStart..line.DataEnd], previous, _previous) ? ConflictLog.HashOf(_previous.WrittenSpan) : null;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

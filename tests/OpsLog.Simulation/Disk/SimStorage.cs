@@ -38,7 +38,10 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
 
     public ValueTask<StoredObject?> ReadAsync(StorageKey key, ByteRange range, CancellationToken cancellationToken) =>
         Park(new StorageCall<StoredObject?>(this, CallKind.Read, key, default, (call, _) => disk.Read(call, range),
-            found => found is null ? "absent" : $"{(range.Length == 0 ? "" : $"{range.Offset}+{found.Memory!.Value.Length} of ")}{found.Length} bytes, version {found.Version}") { IsLook = range.Length == 0 });
+            found => found is null ? "absent" : $"{(range.Length == 0 ? "" : $"{range.Offset}+{found.Memory!.Value.Length} of ")}{found.Length} bytes, version {found.Version}")
+        {
+            IsLook = range.Length == 0,
+        });
 
     public ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
     {

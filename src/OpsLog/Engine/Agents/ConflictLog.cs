@@ -6,8 +6,21 @@ namespace OpsLog.Engine.Agents;
 /// <param name="Stamp">Its stamp.</param>
 /// <param name="Value">The value it left, by <see cref="ConflictLog.HashOf"/>; <see cref="ConflictLog.Nothing"/>: it deleted.</param>
 /// <param name="Previous">The value it was made on top of; null: not known.</param>
-/// <param name="IsMark">An undo or a redo: neither is a conflict.</param>
-internal readonly record struct MergedWrite(Stamp Stamp, ulong Value, ulong? Previous, bool IsMark);
+/// <param name="IsMark">An undo, a redo, or a delete that moved a value to an archive, whose stamp it has: none is a conflict.</param>
+/// <param name="Below">What may lie between it and the next smaller one that is remembered.</param>
+internal readonly record struct MergedWrite(Stamp Stamp, ulong Value, ulong? Previous, bool IsMark, WritesBelow Below = WritesBelow.None);
+
+/// <summary>Writes below another that are not remembered.</summary>
+internal enum WritesBelow
+{
+    None,
+
+    /// <summary>Of an own or loaded write: others like it, none of which had seen what is merged later.</summary>
+    Own,
+
+    /// <summary>Any, which it may have seen.</summary>
+    Forgotten,
+}
 
 /// <summary>
 /// Writes that were overwritten by an author who had not seen them, found out while operations are merged. Of all writes on a record an author who wrote saw the next smaller one, by
@@ -20,6 +33,7 @@ internal sealed class ConflictLog
     public const ulong Nothing = 0;
 
     private const int Most = 4096;
+    private const int MostOfOneRecord = 32;
     private static readonly RecordHash s_hash = new(0);
     private readonly Dictionary<(ulong, ulong), List<MergedWrite>> _writes = [];
     private readonly Queue<(ulong, ulong)> _newest = new();
@@ -33,13 +47,13 @@ internal sealed class ConflictLog
     public bool Knows(in RecordKey key, Stamp stamp, bool isDeleted) =>
         _writes.TryGetValue((key.Id0, key.Id1), out var writes) && writes[^1].Stamp == stamp && (writes[^1].Value == Nothing) == isDeleted;
 
-    /// <summary>Takes the write that shows: this process's own, which had seen all that was merged, or one that was loaded.</summary>
+    /// <summary>Takes the write that shows and was not merged: this process's own, or one that was loaded.</summary>
     public void Know(in RecordKey key, MergedWrite write)
     {
         var id = (key.Id0, key.Id1);
         var writes = WritesOn(id);
-        writes.Add(write);
-        Remember(id);
+        writes.Add(write with { Below = WritesBelow.Own });
+        Remember(id, writes);
     }
 
     /// <summary>Takes a write that is merged.</summary>
@@ -50,12 +64,17 @@ internal sealed class ConflictLog
         var at = writes.Count;
         while (at > 0 && IsBelow(write, writes[at - 1])) at--;
         if (at > 0 && writes[at - 1].Stamp == write.Stamp && writes[at - 1].Value == write.Value) return; // it was read before
+        var upper = at < writes.Count ? writes[at] : default(MergedWrite?);
+        if (upper is { Below: not WritesBelow.None }) write = write with { Below = WritesBelow.Forgotten };
         writes.Insert(at, write);
-        if (at > 0 && at + 1 < writes.Count) TakeBack(writes[at - 1].Stamp, writes[at + 1].Stamp);
-        if (at > 0) Judge(writes[at - 1], write);
-        if (at + 1 < writes.Count) Judge(write, writes[at + 1]);
-        Remember(id);
+        if (at > 0 && upper is not null) TakeBack(writes[at - 1].Stamp, upper.Value.Stamp);
+        if (at > 0 && write.Below == WritesBelow.None) Judge(writes[at - 1], write);
+        if (upper is { Below: not WritesBelow.Forgotten }) Judge(write, upper.Value);
+        Remember(id, writes);
     }
+
+    /// <summary>The record is not there any more, nor that it was deleted: what was written before is nobody's neighbour.</summary>
+    public void Forget(in RecordKey key) => _writes.Remove((key.Id0, key.Id1));
 
     /// <summary>The write that won over this one, and the one that it won over.</summary>
     public (Revision OverwrittenBy, Revision Overwrote) Of(Revision revision)
@@ -90,14 +109,21 @@ internal sealed class ConflictLog
         return writes;
     }
 
-    private void Remember((ulong, ulong) id)
+    private void Remember((ulong, ulong) id, List<MergedWrite> writes)
     {
+        if (writes.Count > MostOfOneRecord) ForgetLowest(writes);
         _newest.Enqueue(id);
         if (_newest.Count <= Most) return;
         var oldest = _newest.Dequeue();
-        var writes = _writes[oldest];
+        if (!_writes.TryGetValue(oldest, out var old)) return;
+        if (old.Count > 1) ForgetLowest(old);
+        else _writes.Remove(oldest);
+    }
+
+    private static void ForgetLowest(List<MergedWrite> writes)
+    {
         writes.RemoveAt(0);
-        if (writes.Count == 0) _writes.Remove(oldest);
+        writes[0] = writes[0] with { Below = WritesBelow.Forgotten };
     }
 
     private static Revision ToRevision(Stamp stamp) => new(stamp.Clock, stamp.Agent, stamp.Log);
