@@ -1,4 +1,5 @@
 using OpsLog.Simulation.Disk;
+using OpsLog.Simulation.Model;
 using OpsLog.Storage;
 
 namespace OpsLog.Simulation.Run;
@@ -122,7 +123,7 @@ internal sealed class RandomDecider : IDecider
 
         if (call is { Kind: CallKind.Append, Size: > 0 }) kinds.Add(DecisionKind.Tear);
         if (_random.Chance(100)) kinds.Add(DecisionKind.Break);
-        if (call.Kind == CallKind.Put && call.Key.Value == "manifest.json" && simulator.Program.Settings.HoldsWriters) kinds.Add(DecisionKind.Hold);
+        if (call.Kind == CallKind.Put && call.Key.Value == ObjectNames.Manifest && simulator.Program.Settings.HoldsWriters) kinds.Add(DecisionKind.Hold);
         var kind = kinds[_random.Next(kinds.Count)];
         return new Decision(kind, process.Index, kind == DecisionKind.Tear ? Torn(call.Size) : _random.Next(64));
     }

@@ -107,7 +107,7 @@ internal sealed class Scenario
         public Actor StopBefore(CallKind kind, string prefix = "") => StopBefore(call => call.Kind == kind && call.Key.Value.StartsWith(prefix, StringComparison.Ordinal));
 
         /// <summary>Goes on until it is about to swap the manifest.</summary>
-        public Actor StopBeforeSwap() => StopBefore(CallKind.Put, "manifest.json");
+        public Actor StopBeforeSwap() => StopBefore(CallKind.Put, ObjectNames.Manifest);
 
         /// <summary>Goes on until it is about to write a line to its log.</summary>
         public Actor StopBeforeLine() =>

@@ -25,8 +25,12 @@ public sealed class AgentWatchTests
             }
 
             if (round == 2) await a.CompactAsync(); // ends its log: its next write is in another one
-            if (round == 4) await b.DisposeAsync();
-            if (round == 4) b = await site.OpenAsync("B");
+            if (round == 4)
+            {
+                await b.DisposeAsync();
+                b = await site.OpenAsync("B");
+            }
+
             position = await TakeAsync(round % 2 == 0 ? "consumer" : null, position, Taken);
         }
 

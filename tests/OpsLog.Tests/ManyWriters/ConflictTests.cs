@@ -66,7 +66,7 @@ public sealed class ConflictTests
             await using var site = new Site(kind);
             var follower = await site.OpenAsync("M");
             string[] names = ["C", "Z", "A"];
-            var agents = new[] { await site.OpenAsync("C"), await site.OpenAsync("Z"), await site.OpenAsync("A") };
+            var agents = new[] { await site.OpenAsync(names[0]), await site.OpenAsync(names[1]), await site.OpenAsync(names[2]) };
             var (written, seen) = (new List<(string Agent, int Seen)>(), new int[agents.Length]);
             for (var n = 0; n < 40; n++)
             {
