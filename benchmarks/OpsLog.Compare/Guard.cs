@@ -9,25 +9,6 @@ namespace OpsLog.Compare;
 internal static class Guard
 {
     private const double Tolerated = 0.8;
-    private const int Size = 100_000;
-
-    private static readonly (string Workload, string Title, bool MoreIsBetter, bool NeedsStore, Job Job)[] s_jobs =
-    [
-        ("W1", "durable puts, one caller, /s", true, false, new(JobKind.Put, "") { Promise = Promise.Disk, Records = 20_000, Seconds = 1 }),
-        ("W2", "durable puts, 16 callers, /s", true, false, new(JobKind.Put, "") { Promise = Promise.Disk, Records = 100_000, Callers = 16, Seconds = 1 }),
-        ("W3", "puts, new records, /s", true, false, new(JobKind.Put, "") { Records = Size }),
-        ("W3", "puts, updates, /s", true, false, new(JobKind.Put, "") { Records = Size, Update = true }),
-        ("W3b", "buffered puts, /s", true, false, new(JobKind.Put, "") { Promise = Promise.Buffered, Records = Size }),
-        ("W4", "batches of 100, records/s", true, false, new(JobKind.Put, "") { Batch = 100, Records = Size }),
-        ("W5", "gets, ids of 11 characters, ns", false, true, new(JobKind.Get, "") { Records = Size, Seconds = 0.5 }),
-        ("W5", "gets, ids of 27 characters, ns", false, true, new(JobKind.Get, "") { Records = Size, Seconds = 0.5, LongIds = true }),
-        ("W6", "scan, records/s", true, true, new(JobKind.Scan, "") { Records = Size, Seconds = 0.5 }),
-        ("W7", "opening a snapshot, ms", false, true, new(JobKind.Open, "") { Records = Size }),
-        ("W9", "1,000 puts at 100k records, /s", true, true, new(JobKind.Update, "") { Records = Size }),
-        ("W11", "refresh of 100 operations, µs", false, true, new(JobKind.Refresh, "") { Records = 10_000 }),
-        ("W12", "merge of two logs, operations/s", true, true, new(JobKind.Merge, "") { Records = Size, Callers = 2 }),
-        ("W13", "checkpoint, ms", false, true, new(JobKind.Checkpoint, "") { Records = Size }),
-    ];
 
     public static async Task<int> RunAsync(Settings settings, Workspace workspace)
     {
@@ -35,7 +16,7 @@ internal static class Guard
         var after = settings.Builds.Count > 1 ? await PrepareAsync(settings.Builds[1], workspace) : AppContext.BaseDirectory;
         var worse = 0;
         Console.WriteLine("| | | before | after | after, as good as before times |\n|---|---|---:|---:|---:|");
-        foreach (var (workload, title, moreIsBetter, needsStore, job) in s_jobs.Where(j => settings.Wants(j.Workload)))
+        foreach (var (workload, title, moreIsBetter, needsStore, job) in OwnJobs.All.Where(j => settings.Wants(j.Workload)))
         {
             var figures = await MeasureAsync(settings.Rounds);
             // A noisy machine gets a second chance to say so.

@@ -74,6 +74,9 @@ internal sealed record Job(JobKind Kind, string Folder)
     /// <summary>Ids of 27 characters instead of 11.</summary>
     public bool LongIds { get; init; }
 
+    /// <summary>Records are counted by an operator of LINQ instead of a loop.</summary>
+    public bool Linq { get; init; }
+
     /// <summary>Somebody writes other records meanwhile.</summary>
     public bool BesideWriter { get; init; }
 

@@ -14,6 +14,9 @@ internal sealed class RawLog(string path) : IDisposable
         _length += bytes.Length;
     }
 
+    /// <summary>The bytes at the end.</summary>
+    public int ReadLast(Span<byte> into) => RandomAccess.Read(_file, into, _length - into.Length);
+
     public void Sync() => RandomAccess.FlushToDisk(_file);
 
     public void Dispose()

@@ -9,6 +9,7 @@ internal sealed class Settings
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- [--quick] [--only W1,W5] [--peers OpsLog,SQLite] [--rounds N] [--folder DIR] [--json FILE] [--from FILE,…] [--docs DIR]
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- growth [--most 10000000] [--rounds N] [--folder DIR] [--json FILE]
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- guard BASE [NEW] [--only W1,W5] [--rounds N] [--folder DIR]
+        dotnet run -c Release --project benchmarks/OpsLog.Compare -- loop --only W4 [--records N] [--seconds N] [--folder DIR]
 
         --quick       fewer operations and stores of at most 50k records: 3 minutes in all, instead of 40
         --only LIST   these workloads only: W1 to W13, W3b, W7k, race
@@ -26,6 +27,8 @@ internal sealed class Settings
 
         guard compares OpsLog in two builds, each a git revision or a folder with an OpsLog.dll (NEW by default: the one of this program), and
         ends with exit code 1 if a ratio is more than 20 % worse.
+
+        loop repeats OpsLog's jobs of a workload, the same as guard's, for --seconds (default 20) each, for a profiler to look at.
         """;
 
     private HashSet<string>? _workloads;
@@ -39,6 +42,14 @@ internal sealed class Settings
 
     /// <summary>The largest store of that.</summary>
     public int MostGrowth { get; private set; } = 10_000_000;
+
+    /// <summary>OpsLog's jobs are repeated for a profiler instead.</summary>
+    public bool Loop { get; private set; }
+
+    /// <summary>The records of those; null: as many as each job has.</summary>
+    public int? LoopRecords { get; private set; }
+
+    public double LoopSeconds { get; private set; } = 20;
 
     public int Rounds { get; private set; } = 3;
 
@@ -93,8 +104,9 @@ internal sealed class Settings
         var settings = new Settings { CommandLine = string.Join(' ', arguments) };
         var guard = arguments is ["guard", ..];
         settings.Growth = arguments is ["growth", ..];
+        settings.Loop = arguments is ["loop", ..];
         double? minutes = null;
-        for (var i = guard || settings.Growth ? 1 : 0; i < arguments.Length; i++)
+        for (var i = guard || settings.Growth || settings.Loop ? 1 : 0; i < arguments.Length; i++)
         {
             var value = i + 1 < arguments.Length ? arguments[i + 1] : null;
             switch (arguments[i])
@@ -116,6 +128,12 @@ internal sealed class Settings
                     break;
                 case "--most" when int.TryParse(value, CultureInfo.InvariantCulture, out var given) && given > 0:
                     settings.MostGrowth = given;
+                    break;
+                case "--records" when int.TryParse(value, CultureInfo.InvariantCulture, out var given) && given > 0:
+                    settings.LoopRecords = given;
+                    break;
+                case "--seconds" when double.TryParse(value, CultureInfo.InvariantCulture, out var given) && given > 0:
+                    settings.LoopSeconds = given;
                     break;
                 case "--inside" when value is not null:
                     settings.Inside = value;

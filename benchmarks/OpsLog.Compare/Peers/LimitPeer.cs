@@ -24,11 +24,11 @@ internal sealed class LimitPeer : Peer
         _ => "serialising the line",
     };
 
-    public override bool Can(JobKind kind) => kind is not (JobKind.Killed or JobKind.Fill or JobKind.Merge or JobKind.Refresh);
+    public override bool Can(JobKind kind) => kind is not (JobKind.Killed or JobKind.Fill);
 
     public override async Task<Outcome> RunAsync(Job job) => job.Kind switch
     {
-        JobKind.Put when job.Promise == Promise.Buffered => Lines(job),
+        JobKind.Put when job.Promise == Promise.Buffered => Serialise(job),
         JobKind.Put when job.Callers > 1 => await SharedSyncsAsync(job),
         JobKind.Put => Writes(job, job.Promise == Promise.Disk),
         JobKind.Update => Writes(job with { Records = 1000, Update = true }, sync: false),
@@ -36,6 +36,8 @@ internal sealed class LimitPeer : Peer
         JobKind.Scan => Scan(job),
         JobKind.Open => job.Update ? Parse(job) : FindLines(job),
         JobKind.Churn => Churn(job),
+        JobKind.Refresh => ReadNews(job),
+        JobKind.Merge => FindLinesOfLogs(job),
         JobKind.Checkpoint => Copy(job),
         _ => throw new NotSupportedException(),
     };
@@ -79,7 +81,7 @@ internal sealed class LimitPeer : Peer
     }
 
     // The line of an operation, with the document by the generated serialiser and all else by hand.
-    private static Outcome Lines(Job job)
+    private static Outcome Serialise(Job job)
     {
         var load = Load.Of(job);
         var line = new ArrayBufferWriter<byte>(4096);
@@ -123,6 +125,7 @@ internal sealed class LimitPeer : Peer
     private static Outcome Scan(Job job)
     {
         var dictionary = Dictionary(job);
+        if (job.Linq) return Reading.Scans(job, () => dictionary.Values.Count(Load.IsAbove));
         return Reading.Scans(job, () =>
         {
             var count = 0;
@@ -135,13 +138,52 @@ internal sealed class LimitPeer : Peer
     private static Outcome FindLines(Job job)
     {
         var start = Stopwatch.GetTimestamp();
-        using var file = File.OpenHandle(Snapshot(job));
+        if (Lines(Snapshot(job)) < job.Records) throw new InvalidDataException("There are too few lines.");
+        return new Outcome(Figures.Milliseconds(start));
+    }
+
+    private static Outcome FindLinesOfLogs(Job job)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var lines = Directory.EnumerateFiles(job.Folder, "*.jsonl", SearchOption.AllDirectories).Sum(Lines);
+        return lines >= 2L * job.Records ? new Outcome(Figures.Rate(lines, start)) : throw new InvalidDataException("There are too few lines.");
+    }
+
+    private static long Lines(string path)
+    {
+        using var file = File.OpenHandle(path);
         var buffer = new byte[256 << 10];
         long lines = 0;
         int read;
         for (long at = 0; (read = RandomAccess.Read(file, buffer, at)) > 0; at += read) lines += buffer.AsSpan(0, read).Count((byte)'\n');
-        if (lines < job.Records) throw new InvalidDataException("There are too few lines.");
-        return new Outcome(Figures.Milliseconds(start));
+        return lines;
+    }
+
+    // The bytes of what another one appended, and where there is nothing new, one look at the file.
+    private static Outcome ReadNews(Job job)
+    {
+        const int News = 100, WarmUp = 500, Times = 100, Idle = 20_000;
+        var path = job.Folder + ".news";
+        using var log = new RawLog(path);
+        var news = new byte[News * LineBytes];
+        var times = new List<double>();
+        for (var time = -WarmUp; time < Times; time++)
+        {
+            for (var i = 0; i < News; i++) log.Write(news.AsSpan(0, LineBytes));
+            var start = Stopwatch.GetTimestamp();
+            if (log.ReadLast(news) != news.Length) throw new InvalidDataException("The file is too short.");
+            if (time >= 0) times.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+        }
+
+        var file = new FileInfo(path);
+        var idle = Stopwatch.GetTimestamp();
+        for (var i = 0; i < Idle; i++)
+        {
+            file.Refresh();
+            if (file.Length == 0) throw new InvalidDataException("The file is empty.");
+        }
+
+        return new Outcome(Figures.Median(times)) { More = { ["nothing new, µs"] = Figures.Nanoseconds(Idle, idle) / 1000 } };
     }
 
     // What somebody without a store does: read all, keep all.

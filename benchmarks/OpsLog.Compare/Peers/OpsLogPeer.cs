@@ -150,6 +150,8 @@ internal sealed class OpsLogPeer : StorePeer
 
         public Item? Get(string id) => store.TryGetValue(id, out var item) ? item : null;
 
+        public IEnumerable<Item> Documents => store.Values;
+
         public int CountAbove(int priority)
         {
             var count = 0;

@@ -39,6 +39,9 @@ internal interface IStore : IAsyncDisposable
 
     /// <summary>Counts records by a predicate that looks into the document.</summary>
     int CountAbove(int priority);
+
+    /// <summary>The documents as LINQ takes them; null if the store has no such view.</summary>
+    IEnumerable<Item>? Documents => null;
 }
 
 /// <summary>All peers that this build has.</summary>

@@ -114,7 +114,7 @@ internal static class StoreJobs
     private static async Task<Outcome> ScanAsync(StorePeer peer, Job job)
     {
         await using var store = await peer.OpenAsync(job);
-        return Reading.Scans(job, () => store.CountAbove(Load.Above));
+        return Reading.Scans(job, job.Linq ? () => store.Documents!.Count(Load.IsAbove) : () => store.CountAbove(Load.Above));
     }
 
     private static async Task<Outcome> OpenAsync(StorePeer peer, Job job)
@@ -190,6 +190,7 @@ internal static class StoreJobs
 internal sealed class Load
 {
     public const int Above = 3;
+    public static readonly Func<Item, bool> IsAbove = item => item.Priority > Above;
     private static (Job Job, Load Load)? s_last;
 
     private Load(Job job)

@@ -20,6 +20,7 @@ internal static class Reads
         {
             var job = new Job(JobKind.Scan, "") { Records = size, Seconds = run.Settings.Seconds };
             await CompareAsync(run, run.For(job.Kind), "W6", $"Counting {Figures.Records(size)} records by a predicate", "records/s", job);
+            await CompareAsync(run, run.OpsLogAndLimit(job.Kind), "W6", $"Counting {Figures.Records(size)} records by a predicate, through LINQ", "records/s", job with { Linq = true });
         }
     }
 

@@ -19,6 +19,9 @@ internal sealed class Extent(string name, StampSource[] sources)
 
     public int Index { get; set; }
 
+    /// <summary>A number that no other extent of the state has or had.</summary>
+    public long Serial { get; set; }
+
     /// <summary>How many bytes are held in memory, or mapped.</summary>
     public long Bytes { get; private set; }
 

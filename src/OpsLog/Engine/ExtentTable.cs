@@ -8,6 +8,7 @@ internal sealed class ExtentTable
 {
     private const int Limit = 1 << 14;
     private Extent?[] _extents = new Extent?[4];
+    private long _added;
     private int _next = 1; // 0 would make a location that means "none"
 
     public Extent?[] Current => Volatile.Read(ref _extents);
@@ -30,7 +31,7 @@ internal sealed class ExtentTable
         var extents = _extents;
         var copy = new Extent?[Math.Max(extents.Length, index + 1)];
         Array.Copy(extents, copy, extents.Length);
-        extent.Index = index;
+        (extent.Index, extent.Serial) = (index, ++_added);
         copy[index] = extent;
         Volatile.Write(ref _extents, copy);
         return extent;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using OpsLog.Engine.Agents;
 using OpsLog.Format;
@@ -14,7 +13,6 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     private readonly OwnForm _own = new(state);
     private byte[] _id = new byte[256];
     private byte[] _data = [];
-    private readonly ArrayBufferWriter<byte> _previous = new();
     private Extent _log = null!;
     private StampSource _source = StampSource.SingleWriter;
     private int _schema;
@@ -56,8 +54,9 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
             if (isDelete && line.Moved() is { } moved) (clock, source) = (moved.Clock, StampSource.Of(moved.Agent, moved.Log));
             state.NewestStamp = Math.Max(newest, clock);
             key = state.Records.KeyOf(id);
-            var wins = clock > newest || state.Wins(key, id, new Stamp(clock, source.Agent, source.Log), isDelete, !line.HasChecksum); // above all clocks: the record need not be read
-            if (state.Conflicts is not null && line.HasChecksum && !migration.Applies(_schema)) NoteConflict(state.Conflicts, line, key, id, new Stamp(clock, source.Agent, source.Log));
+            var stamp = new Stamp(clock, source.Agent, source.Log);
+            var wins = clock > newest || state.Wins(key, id, stamp, isDelete, !line.HasChecksum); // above all clocks: the record need not be read
+            if (state.Conflicts is not null && IsInOwnForm(line)) state.Conflicts.Add(key, Shown(key, id), new MergedWrite(stamp, LocationOf(line, offset), _log.Serial), line);
             if (!wins) return;
         }
         else if (isDelete)
@@ -67,18 +66,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
             return;
         }
 
-        var data = isDelete ? "null"u8 : line.Line[line.DataStart..line.DataEnd];
-        RecordLocation location;
-        if (!line.HasChecksum || line.Clock < 0 || migration.Applies(_schema))
-        {
-            if (!isDelete) data = migration.Apply(Minified(data), _schema);
-            location = _own.Add(id, data, clock, source, isDelete);
-        }
-        else
-        {
-            var start = isDelete ? JsonLines.TailStart(line.Line) : line.DataStart;
-            location = RecordLocation.Create(_log.Index, offset + start, line.Line.Length - start, isDelete);
-        }
+        var location = IsInOwnForm(line) ? LocationOf(line, offset) : _own.Add(id, isDelete ? "null"u8 : migration.Apply(Minified(line.Data), _schema), clock, source, isDelete);
 
         if (merges) state.Records.Set(key, id, location); // it has to see what is there
         else if (Gathers) Gather(id, location);
@@ -144,43 +132,18 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     /// <summary>Takes a record of the package's snapshot (clock 0), or of one whose log table is lost.</summary>
     public void ForeignRecord(in SnapshotRecord record, long clock, int schema) => ForeignRecord(Id(record), record.Data, clock, StampSource.SingleWriter, schema);
 
-    // What shows is known first: it is what this write won over, or lost to.
-    private void NoteConflict(ConflictLog conflicts, in OperationLine line, in RecordKey key, ReadOnlySpan<byte> id, Stamp stamp)
-    {
-        if (state.Records.TryGet(key, id, out var location))
-        {
-            var extent = state.Extents.Current[location.Extent]!;
-            var known = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
-            if (!conflicts.Knows(key, known.Stamp, location.IsTombstone))
-            {
-                var (previous, isMark) = Origin(extent, location);
-                conflicts.Know(key, new MergedWrite(known.Stamp, location.IsTombstone ? ConflictLog.Nothing : ConflictLog.HashOf(known.Document), previous, isMark));
-            }
-        }
-        else
-        {
-            conflicts.Forget(key);
-        }
+    // The line is one of ours and holds the document as it is now: it stays where it lies.
+    private bool IsInOwnForm(in OperationLine line) => line.HasChecksum && line.Clock >= 0 && !migration.Applies(_schema);
 
-        conflicts.Add(key, new MergedWrite(stamp, line.Kind == OperationKind.Delete ? ConflictLog.Nothing : ConflictLog.HashOf(line.Data), Previous(line), IsMark(line)));
+    private RecordLocation LocationOf(in OperationLine line, long offset)
+    {
+        var isDelete = line.Kind == OperationKind.Delete;
+        var start = isDelete ? JsonLines.TailStart(line.Line) : line.DataStart;
+        return RecordLocation.Create(_log.Index, offset + start, line.Line.Length - start, isDelete);
     }
 
-    // What a record was written on top of, if it lies in a log of ours.
-    private (ulong? Previous, bool IsMark) Origin(Extent extent, RecordLocation location) =>
-        extent.TryLineAround(location.Offset, out var written) && OperationCodec.TryRead(written, UndoLog.NoOffset, false, out var line, out _) == LineVerdict.Operation
-            ? (Previous(line), IsMark(line))
-            : (null, false);
-
-    private static bool IsMark(in OperationLine line) => line.Mark != UndoMark.None || line.Moved() is not null;
-
-    // Null: it cannot be restored. Who needs it is told so; a conflict is not worth failing for.
-    private ulong? Previous(in OperationLine line)
-    {
-        var previous = line.Line[line.PrevStart..line.PrevEnd];
-        if (!line.PrevIsDelta) return line.Kind == OperationKind.Set && previous.SequenceEqual("null"u8) ? ConflictLog.Nothing : ConflictLog.HashOf(previous);
-        _previous.ResetWrittenCount();
-        return ReversePatch.TryApply(line.Line[line.DataStart..line.DataEnd], previous, _previous) ? ConflictLog.HashOf(_previous.WrittenSpan) : null;
-    }
+    private MergedWrite? Shown(in RecordKey key, ReadOnlySpan<byte> id) =>
+        state.Records.TryGet(key, id, out var location) ? new MergedWrite(state.Read(location).Stamp, location, state.Extents.Current[location.Extent]!.Serial) : null;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void SetRecord(ReadOnlySpan<byte> id, RecordLocation location)

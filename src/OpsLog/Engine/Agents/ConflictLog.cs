@@ -1,14 +1,18 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
 using OpsLog.Format;
 
 namespace OpsLog.Engine.Agents;
 
-/// <summary>A write on a record, as far as conflicts need it.</summary>
+/// <summary>A write on a record, as far as conflicts need it: its bytes are looked at when it is judged, if they are still held by then.</summary>
 /// <param name="Stamp">Its stamp.</param>
-/// <param name="Value">The value it left, by <see cref="ConflictLog.HashOf"/>; <see cref="ConflictLog.Nothing"/>: it deleted.</param>
-/// <param name="Previous">The value it was made on top of; null: not known.</param>
-/// <param name="IsMark">An undo, a redo, or a delete that moved a value to an archive, whose stamp it has: none is a conflict.</param>
+/// <param name="Location">Where it lies.</param>
+/// <param name="Extent">The serial number of the extent it lies in.</param>
 /// <param name="Below">What may lie between it and the next smaller one that is remembered.</param>
-internal readonly record struct MergedWrite(Stamp Stamp, ulong Value, ulong? Previous, bool IsMark, WritesBelow Below = WritesBelow.None);
+internal readonly record struct MergedWrite(Stamp Stamp, RecordLocation Location, long Extent, WritesBelow Below = WritesBelow.None)
+{
+    public bool IsDelete => Location.IsTombstone;
+}
 
 /// <summary>Writes below another that are not remembered.</summary>
 internal enum WritesBelow
@@ -27,54 +31,41 @@ internal enum WritesBelow
 /// stamp, if that is its previous value. Logs are read one after the other, so what lies between two writes may come after both: the writes that came last are remembered in
 /// the order of their stamps, and what was said of two neighbours is taken back when another one comes between them. The newest few thousand. Under the state's gate.
 /// </summary>
-internal sealed class ConflictLog
+internal sealed class ConflictLog(ExtentTable extents)
 {
-    /// <summary>The value of a deleted record.</summary>
-    public const ulong Nothing = 0;
-
     private const int Most = 4096;
     private const int MostOfOneRecord = 32;
-    private static readonly RecordHash s_hash = new(0);
     private readonly Dictionary<(ulong, ulong), List<MergedWrite>> _writes = [];
     private readonly Queue<(ulong, ulong)> _newest = new();
     private readonly Dictionary<Stamp, Stamp> _overwrittenBy = [];
     private readonly Dictionary<Stamp, Stamp> _overwrote = [];
     private readonly Queue<Stamp> _losers = new();
+    private readonly ArrayBufferWriter<byte> _previous = new();
 
-    public static ulong HashOf(ReadOnlySpan<byte> document) => s_hash.OfBytes(document) | 1;
-
-    /// <summary>Whether that is the newest write on the record that is remembered.</summary>
-    public bool Knows(in RecordKey key, Stamp stamp, bool isDeleted) =>
-        _writes.TryGetValue((key.Id0, key.Id1), out var writes) && writes[^1].Stamp == stamp && (writes[^1].Value == Nothing) == isDeleted;
-
-    /// <summary>Takes the write that shows and was not merged: this process's own, or one that was loaded.</summary>
-    public void Know(in RecordKey key, MergedWrite write)
+    /// <summary>Takes a write that is merged, and before it the one that shows, if that was not merged: this process's own, or one that was loaded.</summary>
+    /// <param name="key">The record.</param>
+    /// <param name="shown">The write that shows; null: none does.</param>
+    /// <param name="write">The merged one.</param>
+    /// <param name="line">Its line.</param>
+    public void Add(in RecordKey key, MergedWrite? shown, MergedWrite write, in OperationLine line)
     {
+        while (_newest.Count > Most - 2) ForgetOldest();
         var id = (key.Id0, key.Id1);
-        var writes = WritesOn(id);
-        writes.Add(write with { Below = WritesBelow.Own });
-        Remember(id, writes);
-    }
-
-    /// <summary>Takes a write that is merged.</summary>
-    public void Add(in RecordKey key, MergedWrite write)
-    {
-        var id = (key.Id0, key.Id1);
-        var writes = WritesOn(id);
+        ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(_writes, id, out _);
+        var writes = place ??= [];
+        if (shown is not { } known) writes.Clear(); // nor that it was deleted: what was written before is nobody's neighbour
+        else if (writes.Count > 0 && writes[^1].Stamp == known.Stamp && writes[^1].IsDelete == known.IsDelete) writes[^1] = known with { Below = writes[^1].Below }; // it may have moved
+        else Remember(id, writes, writes.Count, known with { Below = WritesBelow.Own });
         var at = writes.Count;
         while (at > 0 && IsBelow(write, writes[at - 1])) at--;
-        if (at > 0 && writes[at - 1].Stamp == write.Stamp && writes[at - 1].Value == write.Value) return; // it was read before
+        if (at > 0 && writes[at - 1].Stamp == write.Stamp && writes[at - 1].IsDelete == write.IsDelete) return; // it was read before
         var upper = at < writes.Count ? writes[at] : default(MergedWrite?);
         if (upper is { Below: not WritesBelow.None }) write = write with { Below = WritesBelow.Forgotten };
-        writes.Insert(at, write);
         if (at > 0 && upper is not null) TakeBack(writes[at - 1].Stamp, upper.Value.Stamp);
-        if (at > 0 && write.Below == WritesBelow.None) Judge(writes[at - 1], write);
-        if (upper is { Below: not WritesBelow.Forgotten }) Judge(write, upper.Value);
-        Remember(id, writes);
+        if (at > 0 && write.Below == WritesBelow.None && IsUnseen(writes[at - 1], write, line)) Note(writes[at - 1].Stamp, write.Stamp);
+        if (upper is { Below: not WritesBelow.Forgotten } over && TryLine(over, out var overLine) && IsUnseen(write, over, overLine)) Note(write.Stamp, over.Stamp);
+        Remember(id, writes, at, write);
     }
-
-    /// <summary>The record is not there any more, nor that it was deleted: what was written before is nobody's neighbour.</summary>
-    public void Forget(in RecordKey key) => _writes.Remove((key.Id0, key.Id1));
 
     /// <summary>The write that won over this one, and the one that it won over.</summary>
     public (Revision OverwrittenBy, Revision Overwrote) Of(Revision revision)
@@ -85,15 +76,49 @@ internal sealed class ConflictLog
 
     // A delete that moved a value to an archive has that value's stamp, and ranks just above it.
     private static bool IsBelow(in MergedWrite write, in MergedWrite other) =>
-        write.Stamp == other.Stamp ? write.Value != Nothing && other.Value == Nothing : write.Stamp < other.Stamp;
+        write.Stamp == other.Stamp ? !write.IsDelete && other.IsDelete : write.Stamp < other.Stamp;
 
-    private void Judge(in MergedWrite lower, in MergedWrite upper)
+    // Whether who made a write, whose line that is, had not seen the one below it. What cannot be told is no conflict.
+    private bool IsUnseen(in MergedWrite lower, in MergedWrite upper, in OperationLine line)
     {
-        if (string.Equals(lower.Stamp.Log, upper.Stamp.Log, StringComparison.Ordinal) || lower.IsMark || upper.IsMark) return;
-        if (upper.Previous is not { } previous || previous == lower.Value || !_overwrittenBy.TryAdd(lower.Stamp, upper.Stamp)) return;
-        _overwrote[upper.Stamp] = lower.Stamp;
-        _losers.Enqueue(lower.Stamp);
-        if (_losers.Count > Most && _losers.TryDequeue(out var oldest) && _overwrittenBy.TryGetValue(oldest, out var winner)) TakeBack(oldest, winner);
+        if (string.Equals(lower.Stamp.Log, upper.Stamp.Log, StringComparison.Ordinal) || IsMark(line)) return false;
+        if (ExtentOf(lower) is not { } extent) return false;
+        var isInLog = TryLine(lower, out var lowerLine);
+        if (isInLog && IsMark(lowerLine)) return false;
+        var seen = line.Prev;
+        if (line.PrevIsDelta)
+        {
+            _previous.ResetWrittenCount();
+            if (!ReversePatch.TryApply(line.Data, seen, _previous)) return false;
+            seen = _previous.WrittenSpan;
+        }
+
+        var sawNothing = !line.PrevIsDelta && line.Kind == OperationKind.Set && !line.HasPrev;
+        if (sawNothing || lower.IsDelete) return sawNothing != lower.IsDelete;
+        var value = isInLog ? lowerLine.Data : StoredRecord.Parse(extent, extent.LineFrom(lower.Location.Offset)).Document;
+        return !value.SequenceEqual(seen);
+    }
+
+    // An undo, a redo, or a delete that moved a value to an archive, whose stamp it has: none is a conflict.
+    private static bool IsMark(in OperationLine line) => line.Mark != UndoMark.None || line.Moved() is not null;
+
+    // The line of a write, if it lies in a log of ours that is still held.
+    private bool TryLine(in MergedWrite write, out OperationLine line)
+    {
+        line = default;
+        return ExtentOf(write) is { } extent
+            && extent.TryLineAround(write.Location.Offset, out var bytes)
+            && OperationCodec.TryRead(bytes, UndoLog.NoOffset, false, out line, out _) == LineVerdict.Operation;
+    }
+
+    private Extent? ExtentOf(in MergedWrite write) => extents.Current[write.Location.Extent] is { } extent && extent.Serial == write.Extent ? extent : null;
+
+    private void Note(Stamp loser, Stamp winner)
+    {
+        if (!_overwrittenBy.TryAdd(loser, winner)) return;
+        _overwrote[winner] = loser;
+        _losers.Enqueue(loser);
+        if (_losers.Count > Most && _losers.TryDequeue(out var oldest) && _overwrittenBy.TryGetValue(oldest, out var over)) TakeBack(oldest, over);
     }
 
     private void TakeBack(Stamp loser, Stamp winner)
@@ -103,21 +128,19 @@ internal sealed class ConflictLog
         if (_overwrote.TryGetValue(winner, out var over) && over == loser) _overwrote.Remove(winner);
     }
 
-    private List<MergedWrite> WritesOn((ulong, ulong) id)
+    private void Remember((ulong, ulong) id, List<MergedWrite> writes, int at, MergedWrite write)
     {
-        if (!_writes.TryGetValue(id, out var writes)) _writes.Add(id, writes = []);
-        return writes;
-    }
-
-    private void Remember((ulong, ulong) id, List<MergedWrite> writes)
-    {
+        writes.Insert(at, write);
         if (writes.Count > MostOfOneRecord) ForgetLowest(writes);
         _newest.Enqueue(id);
-        if (_newest.Count <= Most) return;
-        var oldest = _newest.Dequeue();
-        if (!_writes.TryGetValue(oldest, out var old)) return;
-        if (old.Count > 1) ForgetLowest(old);
-        else _writes.Remove(oldest);
+    }
+
+    private void ForgetOldest()
+    {
+        var id = _newest.Dequeue();
+        if (!_writes.TryGetValue(id, out var writes)) return;
+        if (writes.Count > 1) ForgetLowest(writes);
+        else _writes.Remove(id);
     }
 
     private static void ForgetLowest(List<MergedWrite> writes)
