@@ -44,7 +44,7 @@ internal static class Loop
     public static async Task RunAsync(Settings settings, Workspace workspace)
     {
         var peer = AllPeers.Find("OpsLog")!;
-        foreach (var (workload, title, _, needsStore, ofAll) in OwnJobs.All.Where(j => settings.Wants(j.Workload)))
+        foreach (var (workload, title, _, needsStore, ofAll) in OwnJobs.All.Where(j => settings.Wants(j.Workload) && j.Title.Contains(settings.LoopTitle, StringComparison.OrdinalIgnoreCase)))
         {
             var job = ofAll with { Records = settings.LoopRecords ?? ofAll.Records };
             var filled = workspace.Fresh();

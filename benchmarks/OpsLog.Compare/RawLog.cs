@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 
 namespace OpsLog.Compare;
@@ -44,6 +45,9 @@ internal sealed class SharedSyncLog : IDisposable
 
     public long Syncs { get; private set; }
 
+    /// <summary>The time spent writing and syncing.</summary>
+    public TimeSpan Appending { get; private set; }
+
     public Task WriteAsync()
     {
         var completion = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -66,8 +70,10 @@ internal sealed class SharedSyncLog : IDisposable
         {
             group.Add(first);
             while (_waiting.TryTake(out var next)) group.Add(next);
+            var start = Stopwatch.GetTimestamp();
             foreach (var _ in group) _log.Write(_line);
             _log.Sync();
+            Appending += Stopwatch.GetElapsedTime(start);
             Syncs++;
             foreach (var completion in group) completion.SetResult();
             group.Clear();

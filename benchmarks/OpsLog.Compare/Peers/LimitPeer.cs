@@ -77,7 +77,8 @@ internal sealed class LimitPeer : Peer
             return done;
         }));
         var written = (await Task.WhenAll(callers)).Sum();
-        return new Outcome(Figures.Rate(written, start)) { More = { ["operations a sync"] = (double)written / log.Syncs } };
+        var rate = Figures.Rate(written, start);
+        return new Outcome(rate) { More = { ["operations a sync"] = (double)written / log.Syncs, [StoreJobs.Appending] = 100 * log.Appending.TotalSeconds / (written / rate) } };
     }
 
     // The line of an operation, with the document by the generated serialiser and all else by hand.

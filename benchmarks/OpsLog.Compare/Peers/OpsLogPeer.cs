@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Reflection;
 
 namespace OpsLog.Compare.Peers;
@@ -56,8 +57,14 @@ internal sealed class OpsLogPeer : StorePeer
     private async Task<Outcome> SharedAsync(Job job)
     {
         Store? opened = null;
+        var appending = 0.0;
+        using var listener = new MeterListener { InstrumentPublished = (instrument, l) => { if (instrument.Name == "opslog.append.duration") l.EnableMeasurementEvents(instrument); } };
+        listener.SetMeasurementEventCallback<double>((_, seconds, _, _) => appending += seconds); // one append at a time
+        listener.Start();
         var outcome = await StoreJobs.RunAsync(new Opened(async () => opened = (Store)await OpenAsync(job)), job);
-        outcome.More["operations a sync"] = (double)opened!.Inner.Statistics.Operations / opened.Inner.Statistics.Appends;
+        var statistics = opened!.Inner.Statistics;
+        outcome.More["operations a sync"] = (double)statistics.Operations / statistics.Appends;
+        outcome.More[StoreJobs.Appending] = 100 * appending / (statistics.Operations / outcome.Figure);
         return outcome;
     }
 

@@ -6,6 +6,9 @@ namespace OpsLog.Compare.Peers;
 /// <summary>The jobs, for any store inside this process.</summary>
 internal static class StoreJobs
 {
+    /// <summary>The share of the time in which bytes are written and synced.</summary>
+    public const string Appending = "writing and syncing, % of the time";
+
     private const int FillBatch = 1000;
     private const int LookEvery = 16;
 

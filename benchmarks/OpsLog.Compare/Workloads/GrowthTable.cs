@@ -83,6 +83,7 @@ internal static class GrowthTable
             found.Add(("Opening, for each record", "ns", Figures.Nanoseconds(size, start)));
             foreach (var id in ids) _ = store[id]; // the first read makes the document
             found.Add(("Get", "ns", Mean(ids.Length, i => store.TryGetValue(ids[i], out _))));
+            found.Add(("Get, the same ten records again and again", "ns", Mean(ids.Length * 100, i => store.TryGetValue(ids[i % 10], out _))));
             found.Add(("Put, `Os`", "µs", await MedianAsync(Operations, async i => await store.SetAsync(ids[i], items[i])) / 1000));
             found.Add(("Undo, `Os`", "µs", await MedianAsync(News, async _ => await store.UndoAsync()) / 1000));
             start = Stopwatch.GetTimestamp();

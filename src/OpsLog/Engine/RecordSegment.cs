@@ -107,12 +107,23 @@ internal sealed partial class RecordSegment
         return !location.IsNone;
     }
 
+    /// <summary>Asks the processor for a segment, before <see cref="Prefetch(ulong)"/> needs it.</summary>
+    public static unsafe void Prefetch(RecordSegment segment)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch0(*(byte**)Unsafe.AsPointer(ref segment));
+    }
+
     /// <summary>Asks the processor for the slot where a search for the hash begins, where it can be asked.</summary>
     public unsafe void Prefetch(ulong hash)
     {
         // An address that the collector makes stale meanwhile does no harm: a prefetch neither reads nor faults.
         if (Sse.IsSupported)
+        {
             Sse.Prefetch0(Unsafe.AsPointer(ref SlotAt((int)hash)));
+            Sse.Prefetch0(Unsafe.AsPointer(ref _occupied[0]));
+            Sse.Prefetch0((byte*)Unsafe.AsPointer(ref _occupied[0]) + 64);
+        }
     }
 
     /// <summary>Asks the processor for the documents of a word of slots: a scan reads all of them next.</summary>

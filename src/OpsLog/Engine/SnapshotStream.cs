@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -12,6 +14,7 @@ internal sealed class SnapshotStream : Stream
 {
     private const int BufferSize = 1 << 20;
     private const int RecordSize = 16 << 10;
+    private const int Ahead = 16; // records
 
     private readonly Extent?[] _extents;
     private readonly SnapshotOrder _order;
@@ -206,6 +209,7 @@ internal sealed class SnapshotStream : Stream
         var used = 0;
         for (; _next < _order.Count; _next++)
         {
+            if (_next + Ahead < _order.Count) Prefetch(ref _written[_order.Number(_next + Ahead)]);
             var length = Record(buffer[used..], used);
             if (length == 0) break;
             used += length;
@@ -215,6 +219,11 @@ internal sealed class SnapshotStream : Stream
         _produced += used;
         BytesRead += used;
         return used;
+    }
+
+    private static unsafe void Prefetch(ref ulong place)
+    {
+        if (Sse.IsSupported) Sse.Prefetch0(Unsafe.AsPointer(ref place));
     }
 
     private void FillJson()
