@@ -20,7 +20,11 @@ internal sealed class RocksDbPeer : StorePeer
     public override ValueTask<IStore> OpenAsync(Job job)
     {
         Directory.CreateDirectory(job.Folder);
-        var database = RocksDb.Open(new DbOptions().SetCreateIfMissing().IncreaseParallelism(2), job.Folder);
+        var options = new DbOptions().SetCreateIfMissing().IncreaseParallelism(2);
+        // For reads, room for all blocks, and filters that spare the look into files without the id.
+        if (job.Kind is JobKind.Get)
+            options.SetBlockBasedTableFactory(new BlockBasedTableOptions().SetBlockCache(Cache.CreateLru(512 << 20)).SetFilterPolicy(BloomFilterPolicy.Create(10, false)));
+        var database = RocksDb.Open(options, job.Folder);
         return ValueTask.FromResult<IStore>(new Store(database, new WriteOptions().SetSync(job.Promise == Promise.Disk)));
     }
 

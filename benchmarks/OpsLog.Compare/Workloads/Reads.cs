@@ -30,15 +30,16 @@ internal static class Reads
         foreach (var peer in peers)
         {
             var fill = new Job(JobKind.Fill, "") { Records = job.Records, LongIds = job.LongIds };
-            comparison.Add(peer.Name, Way(peer), async () =>
+            comparison.Add(peer.Name, Way(peer, job), async () =>
                 job.BesideWriter ? await run.OnCopyAsync(peer, fill, job) : await peer.RunAsync(job with { Folder = await run.FilledAsync(peer, fill) }));
         }
 
         return run.ReportAsync(comparison);
     }
 
-    private static string Way(Peers.Peer peer) => peer.Name switch
+    private static string Way(Peers.Peer peer, Job job) => peer.Name switch
     {
+        "SQLite" when job.Kind == JobKind.Scan => "`json_extract`, no objects made",
         "limit" => "`Dictionary<string, T>`",
         "OpsLog" or "npm 0.8.1" => "objects kept",
         _ => "objects made for each read",
