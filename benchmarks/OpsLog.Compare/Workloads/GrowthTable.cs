@@ -9,7 +9,7 @@ internal static class GrowthTable
     private const int News = 100;
     private const int Reads = 500_000;
     private const int Smallest = 1_000;
-    private const int WarmUps = 10; // rounds that are not counted: the code is compiled, and compiled again
+    private const int WarmUps = 30; // rounds that are not counted: the code is compiled, and compiled again
 
     public static async Task<Findings> MeasureAsync(Settings settings, Workspace workspace, string file)
     {

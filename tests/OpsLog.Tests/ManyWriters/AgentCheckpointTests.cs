@@ -118,6 +118,29 @@ public sealed class AgentCheckpointTests
         Assert.Equal(2, a.Count);
     }
 
+    [Theory]
+    [MemberData(nameof(Site.InMemory), MemberType = typeof(Site))]
+    public async Task A_swap_that_is_outrun_a_hundred_times_is_given_up_and_the_next_write_tries_again(string kind)
+    {
+        await using var site = new Site(kind);
+        var outruns = 0;
+        var a = await site.OpenAsync("A", o => (o.TimeProvider, o.Random) = (new HastyTime(), new Random(1)), s => new HookedStorage(s)
+        {
+            Before = async (call, key) =>
+            {
+                if (call == StorageCalls.Put && key == Lab.Manifest && outruns > 0 && outruns-- > 0) await site.WithAsync("rival", async rival => await rival.SetAsync("b", Lab.Doc(outruns)));
+            },
+        });
+        outruns = 101;
+        var refusal = await Lab.RefusedAsync(OpsLogError.Conflict, async Task () => await a.SetAsync("a", Lab.Doc(1)));
+        Assert.Contains("Try again", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(100, a.Statistics.ManifestConflicts);
+        outruns = 0;
+        await a.SetAsync("a", Lab.Doc(2));
+        await a.RefreshAsync();
+        await site.AssertAgreeAsync("a = {\"n\":2}\nb = {\"n\":1}", a);
+    }
+
     /// <summary>Reads and writes wait while a part of a snapshot is merged, so the parts are small.</summary>
     [Fact]
     public async Task A_large_snapshot_is_merged_in_parts()

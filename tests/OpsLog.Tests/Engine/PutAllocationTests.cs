@@ -1,0 +1,96 @@
+using System.Globalization;
+using OpsLog.Tests.Corpus;
+using Xunit;
+
+namespace OpsLog.Tests.Engine;
+
+/// <summary>
+/// Goal: a put allocates the bytes that the store keeps of it, and a small constant. Method: allocations of the caller's thread counted, of a store in a folder as its users have it; what
+/// is allocated at once for many records (the log's pieces, the index's segments) is told apart by its size.
+/// </summary>
+public sealed class PutAllocationTests
+{
+    private const int WarmUp = 20_000, Puts = 8_000, Piece = 16 << 10, IndexOfRecord = 2 * 32 * 4; // a slot, at least three eighths full, and its segment copied as it splits
+
+    [Theory]
+    [InlineData(Durability.Os, false)]
+    [InlineData(Durability.Os, true)]
+    [InlineData(Durability.Buffered, false)]
+    [InlineData(Durability.Buffered, true)]
+    public async Task A_put_allocates_what_the_store_keeps_of_it(Durability durability, bool areNew)
+    {
+        const int Constant = 8; // a call now and then
+        using var folder = new TempFolder();
+        await using var store = await OpenAsync(folder, durability);
+        var notes = Notes(areNew ? WarmUp + Puts : 100);
+        var (besides, pieces) = (0L, 0L);
+        for (var i = 0; i < WarmUp + Puts; i++)
+        {
+            if (i == WarmUp)
+            {
+                await store.CompactAsync(); // a log of its own for what is measured: too short for memory that another thread makes ahead
+                pieces = 0;
+            }
+
+            var (id, note) = notes[i % notes.Length];
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var put = store.SetAsync(id, note);
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(put.IsCompletedSuccessfully);
+            await put;
+            if (allocated >= Piece) pieces += allocated;
+            else if (i >= WarmUp) besides += allocated;
+        }
+
+        Assert.InRange(besides, 0, Constant * Puts);
+        Assert.InRange(pieces, store.Statistics.LogBytes, MostPieces(store, areNew));
+    }
+
+    [Theory]
+    [InlineData(Durability.Os, false)]
+    [InlineData(Durability.Os, true)]
+    [InlineData(Durability.Buffered, true)]
+    public async Task A_batch_allocates_what_the_store_keeps_of_it_and_a_little_for_each_record(Durability durability, bool areNew)
+    {
+        const int Size = 100, OfRecord = 96; // where its document lies, until it is in its line
+        using var folder = new TempFolder();
+        await using var store = await OpenAsync(folder, durability);
+        var notes = Notes(areNew ? WarmUp + Puts : Size);
+        var (besides, pieces) = (0L, 0L);
+        for (var i = 0; i < WarmUp + Puts; i += Size)
+        {
+            if (i == WarmUp)
+            {
+                await store.CompactAsync();
+                pieces = 0;
+            }
+
+            var first = i % notes.Length;
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var put = store.BatchAsync(batch =>
+            {
+                for (var j = first; j < first + Size; j++) batch.Set(notes[j].Id, notes[j].Note);
+            });
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(put.IsCompletedSuccessfully);
+            await put;
+            if (i < WarmUp) continue;
+            if (allocated >= Piece + (OfRecord * Size)) pieces += allocated;
+            else besides += allocated;
+        }
+
+        Assert.InRange(besides, 0, OfRecord * Puts);
+        Assert.InRange(pieces, store.Statistics.LogBytes, MostPieces(store, areNew) + (OfRecord * Puts));
+    }
+
+    // Each piece of the log is twice as long as the one before.
+    private static long MostPieces(OpsStore<Written> store, bool areNew) => (2 * store.Statistics.LogBytes) + Piece + (areNew ? IndexOfRecord * Puts : 0);
+
+    private static (string Id, Written Note)[] Notes(int count) =>
+        [.. Enumerable.Range(0, count).Select(i => (string.Create(CultureInfo.InvariantCulture, $"task-{i}"), new Written("Build the parser", i)))];
+
+    private static ValueTask<OpsStore<Written>> OpenAsync(TempFolder folder, Durability durability) => OpsStore<Written>.OpenAsync(
+        folder.Path, new OpsStoreOptions { Durability = durability, FlushInterval = TimeSpan.FromHours(1), Checkpoint = new CheckpointOptions { Automatic = false } });
+
+    private sealed record Written(string Title, int Number);
+}
