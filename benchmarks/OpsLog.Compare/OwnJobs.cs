@@ -36,15 +36,24 @@ internal static class OwnJobs
         new("W13", "checkpoint, ms", false, true, new(JobKind.Checkpoint, "") { Records = Size }),
         new("W13", "checkpoint beside a writer, ms", false, true, new(JobKind.Checkpoint, "") { Records = Size, BesideWriter = true }),
     ];
+
+    /// <summary>Those that are wanted; says so if there are none.</summary>
+    public static OwnJob[] Wanted(Settings settings)
+    {
+        var wanted = All.Where(j => settings.Wants(j.Workload) && j.Title.Contains(settings.LoopTitle, StringComparison.OrdinalIgnoreCase)).ToArray();
+        if (wanted.Length == 0) Console.Error.WriteLine($"There is no such job. There are:\n{string.Join('\n', All.Select(j => $"  {j.Workload}: {j.Title}"))}");
+        return wanted;
+    }
 }
 
 /// <summary>The jobs of a workload again and again in this process, for a profiler to look at.</summary>
 internal static class Loop
 {
-    public static async Task RunAsync(Settings settings, Workspace workspace)
+    public static async Task<int> RunAsync(Settings settings, Workspace workspace)
     {
         var peer = AllPeers.Find("OpsLog")!;
-        foreach (var (workload, title, _, needsStore, ofAll) in OwnJobs.All.Where(j => settings.Wants(j.Workload) && j.Title.Contains(settings.LoopTitle, StringComparison.OrdinalIgnoreCase)))
+        var jobs = OwnJobs.Wanted(settings);
+        foreach (var (workload, title, _, needsStore, ofAll) in jobs)
         {
             var job = ofAll with { Records = settings.LoopRecords ?? ofAll.Records };
             var filled = workspace.Fresh();
@@ -60,5 +69,7 @@ internal static class Loop
 
             Workspace.Delete(filled);
         }
+
+        return jobs.Length > 0 ? 0 : 2;
     }
 }

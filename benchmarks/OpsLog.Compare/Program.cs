@@ -13,12 +13,7 @@ if (Settings.TryRead(args) is not { } settings)
 using var workspace = new Workspace(settings.Folder, settings.Inside);
 if (settings.Builds.Count > 0) return await Guard.RunAsync(settings, workspace);
 
-if (settings.Loop)
-{
-    await Loop.RunAsync(settings, workspace);
-    return 0;
-}
-
+if (settings.Loop) return await Loop.RunAsync(settings, workspace);
 if (settings.Inside is not null)
 {
     await All.MeasureHereAsync(settings, workspace);

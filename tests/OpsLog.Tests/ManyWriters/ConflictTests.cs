@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OpsLog.Storage;
 using OpsLog.Tests.Faults;
 using Xunit;
 
@@ -56,6 +57,91 @@ public sealed class ConflictTests
         Assert.Equal(loser, changes.Single(c => c.Operation.Revision == winner).Overwrote);
     }
 
+    // C's write lies between the two of A by its stamp, and is read after both; k lies in a snapshot since.
+    [Fact]
+    public async Task A_write_that_is_read_late_is_in_conflict_though_its_record_has_moved_to_a_snapshot()
+    {
+        await using var site = new Site(Site.Append);
+        var (m, c) = (await site.OpenAsync("M"), await site.OpenAsync("C"));
+        await c.SetAsync("other", Lab.Doc(0));
+        var a = await site.OpenAsync("A");
+        var loser = await a.SetAsync("k", Lab.Doc(1));
+        var winner = await a.SetAsync("k", Lab.Doc(2));
+        await m.RefreshAsync();
+        await MergeASnapshotAsync(site, m);
+        var late = await c.SetAsync("k", Lab.Doc(9));
+        Assert.Equal((winner, loser), await ConflictOfAsync(m, late));
+    }
+
+    [Fact]
+    public async Task An_undo_is_no_conflict_though_its_record_has_moved_to_a_snapshot()
+    {
+        await using var site = new Site(Site.Append);
+        var (m, a) = (await site.OpenAsync("M"), await site.OpenAsync("A"));
+        await a.SetAsync("k", Lab.Doc(1));
+        await a.SetAsync("k", Lab.Doc(2));
+        var b = await site.OpenAsync("B");
+        await b.SetAsync("other", Lab.Doc(0));
+        Assert.True(await a.UndoAsync());
+        for (var i = 1; i < 10; i++) await b.SetAsync("other", Lab.Doc(i));
+        await m.RefreshAsync();
+        await MergeASnapshotAsync(site, m);
+        var later = await b.SetAsync("k", Lab.Doc(3));
+        Assert.Equal((Revision.None, Revision.None), await ConflictOfAsync(m, later));
+    }
+
+    // A power loss takes what was never synced, and a snapshot covers it: the records that lie there, and the writes that are remembered, were read before.
+    [Theory, InlineData(0), InlineData(10)]
+    public async Task A_log_that_was_cut_hides_nothing_that_was_read_of_it(int behindItsFirstLine)
+    {
+        await using var site = new Site(Site.Append);
+        var (m, c) = (await site.OpenAsync("M"), await site.OpenAsync("C"));
+        await c.SetAsync("other", Lab.Doc(0));
+        var a = await site.OpenAsync("A");
+        var first = await a.SetAsync("k", Lab.Doc(1));
+        await a.SetAsync("k", Lab.Doc(2));
+        await a.SetAsync("live", Lab.Doc(4));
+        var b = await site.OpenAsync("B");
+        await b.SetAsync("k", Lab.Doc(3));
+        await m.RefreshAsync();
+        await m.CompactAsync();
+        await Lab.ChangeAsync(site.Storage, new StorageKey(first.Log), bytes => bytes[..(Lab.LineOf(bytes, 1).Start + behindItsFirstLine)]);
+        await m.RefreshAsync();
+        Assert.Equal((3, 4), (Lab.N(m["k"]), Lab.N(m["live"])));
+        var late = await c.SetAsync("k", Lab.Doc(9));
+        Assert.Equal(first.Clock, late.Clock);
+        await m.RefreshAsync();
+        await c.SetAsync("unrelated", Lab.Doc(5));
+        await m.RefreshAsync();
+        Assert.Equal((3, 4, 5), (Lab.N(m["k"]), Lab.N(m["live"]), Lab.N(m["unrelated"])));
+    }
+
+    // What cannot be read any more is no conflict, and no failure of a refresh.
+    [Fact]
+    public async Task A_log_that_was_cut_on_disk_stops_no_refresh()
+    {
+        await using var site = new Site(Site.Folder);
+        var m = await site.OpenAsync("M", o => (o.Documents, o.DocumentCacheBytes) = (DocumentPlacement.OnDisk, 0));
+        var c = await site.OpenAsync("C");
+        await c.SetAsync("other", Lab.Doc(0));
+        var a = await site.OpenAsync("A");
+        var first = await a.SetAsync("k", Lab.Doc(1));
+        for (var i = 0; i < 3; i++) await a.SetAsync("large", JsonSerializer.SerializeToElement(new { n = i, text = new string((char)('a' + i), 2 << 20) }));
+        await a.SetAsync("k", Lab.Doc(2));
+        var b = await site.OpenAsync("B");
+        foreach (var id in (string[])["k", "large"]) await b.SetAsync(id, Lab.Doc(3));
+        await m.RefreshAsync();
+        await m.CompactAsync();
+        await site.KillAsync(a);
+        var path = Path.Combine(site.StorePath, first.Log);
+        var start = Lab.LineOf(await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken), 1).Start;
+        await using (var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite)) file.SetLength(start);
+        await m.RefreshAsync();
+        await c.SetAsync("k", Lab.Doc(9));
+        Assert.Equal(1, await m.RefreshAsync());
+        Assert.Equal(3, Lab.N(m["k"]));
+    }
+
     [Theory, MemberData(nameof(Site.InMemory), MemberType = typeof(Site))]
     public async Task Random_histories_show_the_conflicts_that_they_have(string kind)
     {
@@ -83,6 +169,28 @@ public sealed class ConflictTests
         }
 
         Assert.InRange(conflicts, 100, int.MaxValue);
+    }
+
+    // The logs of an agent that keeps no history come and go: what was missed of them is in the snapshot, and all records lie there from then on.
+    private static async Task MergeASnapshotAsync(Site site, OpsStore<JsonElement> store)
+    {
+        await using var agent = await site.OpenAsync("D", o => o.HistoryRetention = HistoryRetention.None);
+        for (var i = 0; i < 3; i++)
+        {
+            await agent.SetAsync("d", Lab.Doc(i));
+            await agent.CompactAsync();
+        }
+
+        await store.RefreshAsync();
+        Assert.Equal(2, Lab.N(store["d"]));
+    }
+
+    // Of what is merged from now on.
+    private static async Task<(Revision OverwrittenBy, Revision Overwrote)> ConflictOfAsync(OpsStore<JsonElement> store, Revision revision)
+    {
+        await foreach (var change in store.WatchAsync(TestContext.Current.CancellationToken))
+            if (change.Operation.Revision == revision) return (change.OverwrittenBy, change.Overwrote);
+        throw new InvalidOperationException($"{revision} was not told.");
     }
 
     private static async Task<int> AssertConflictsAsync(OpsStore<JsonElement> store, int seed)

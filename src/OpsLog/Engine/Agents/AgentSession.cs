@@ -15,7 +15,7 @@ internal sealed class AgentSession : IDisposable
         _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
         Merger = new Merger(storage, settings, opened);
         Feed = new AgentFeed(storage, settings, Merger);
-        opened.State.Conflicts = new ConflictLog(opened.State.Extents);
+        opened.State.Conflicts = new ConflictLog(opened.State.Extents, settings.AgentId);
         if (settings.AgentId is null) return;
         var ownLogs = new OwnLogs(storage, settings, Merger, opened.SchemaVersion);
         Writer = new Writer(opened.State, ownLogs, settings, committed);

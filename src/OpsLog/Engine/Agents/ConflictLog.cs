@@ -8,8 +8,9 @@ namespace OpsLog.Engine.Agents;
 /// <param name="Stamp">Its stamp.</param>
 /// <param name="Location">Where it lies.</param>
 /// <param name="Extent">The serial number of the extent it lies in.</param>
+/// <param name="IsMark">An undo, a redo, or a delete that moved a value to an archive, whose stamp it has: none is a conflict. Of a write that was not merged its line says it.</param>
 /// <param name="Below">What may lie between it and the next smaller one that is remembered.</param>
-internal readonly record struct MergedWrite(Stamp Stamp, RecordLocation Location, long Extent, WritesBelow Below = WritesBelow.None)
+internal readonly record struct MergedWrite(Stamp Stamp, RecordLocation Location, long Extent, bool IsMark = false, WritesBelow Below = WritesBelow.None)
 {
     public bool IsDelete => Location.IsTombstone;
 }
@@ -19,7 +20,7 @@ internal enum WritesBelow
 {
     None,
 
-    /// <summary>Of an own or loaded write: others like it, none of which had seen what is merged later.</summary>
+    /// <summary>Of an own write: others of this process, none of which had seen what is merged later.</summary>
     Own,
 
     /// <summary>Any, which it may have seen.</summary>
@@ -31,7 +32,9 @@ internal enum WritesBelow
 /// stamp, if that is its previous value. Logs are read one after the other, so what lies between two writes may come after both: the writes that came last are remembered in
 /// the order of their stamps, and what was said of two neighbours is taken back when another one comes between them. The newest few thousand. Under the state's gate.
 /// </summary>
-internal sealed class ConflictLog(ExtentTable extents)
+/// <param name="extents">Where writes lie.</param>
+/// <param name="agent">This process's; null: it writes nothing.</param>
+internal sealed class ConflictLog(ExtentTable extents, string? agent)
 {
     private const int Most = 4096;
     private const int MostOfOneRecord = 32;
@@ -54,8 +57,9 @@ internal sealed class ConflictLog(ExtentTable extents)
         ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(_writes, id, out _);
         var writes = place ??= [];
         if (shown is not { } known) writes.Clear(); // nor that it was deleted: what was written before is nobody's neighbour
-        else if (writes.Count > 0 && writes[^1].Stamp == known.Stamp && writes[^1].IsDelete == known.IsDelete) writes[^1] = known with { Below = writes[^1].Below }; // it may have moved
-        else Remember(id, writes, writes.Count, known with { Below = WritesBelow.Own });
+        else if (writes.Count == 0 || writes[^1].Stamp != known.Stamp || writes[^1].IsDelete != known.IsDelete) Remember(id, writes, writes.Count, known with { Below = known.Stamp.Agent == agent ? WritesBelow.Own : WritesBelow.Forgotten });
+        else if (ExtentOf(writes[^1]) is null) writes[^1] = writes[^1] with { Location = known.Location, Extent = known.Extent }; // it has moved to a snapshot
+        write = write with { IsMark = IsMark(line) };
         var at = writes.Count;
         while (at > 0 && IsBelow(write, writes[at - 1])) at--;
         if (at > 0 && writes[at - 1].Stamp == write.Stamp && writes[at - 1].IsDelete == write.IsDelete) return; // it was read before
@@ -81,10 +85,8 @@ internal sealed class ConflictLog(ExtentTable extents)
     // Whether who made a write, whose line that is, had not seen the one below it. What cannot be told is no conflict.
     private bool IsUnseen(in MergedWrite lower, in MergedWrite upper, in OperationLine line)
     {
-        if (string.Equals(lower.Stamp.Log, upper.Stamp.Log, StringComparison.Ordinal) || IsMark(line)) return false;
-        if (ExtentOf(lower) is not { } extent) return false;
-        var isInLog = TryLine(lower, out var lowerLine);
-        if (isInLog && IsMark(lowerLine)) return false;
+        if (string.Equals(lower.Stamp.Log, upper.Stamp.Log, StringComparison.Ordinal) || lower.IsMark || IsMark(line)) return false;
+        if (!TryValue(lower, out var value)) return false;
         var seen = line.Prev;
         if (line.PrevIsDelta)
         {
@@ -95,20 +97,48 @@ internal sealed class ConflictLog(ExtentTable extents)
 
         var sawNothing = !line.PrevIsDelta && line.Kind == OperationKind.Set && !line.HasPrev;
         if (sawNothing || lower.IsDelete) return sawNothing != lower.IsDelete;
-        var value = isInLog ? lowerLine.Data : StoredRecord.Parse(extent, extent.LineFrom(lower.Location.Offset)).Document;
         return !value.SequenceEqual(seen);
     }
 
-    // An undo, a redo, or a delete that moved a value to an archive, whose stamp it has: none is a conflict.
+    // What a write left, if its bytes are still held and it is no mark.
+    private bool TryValue(in MergedWrite write, out ReadOnlySpan<byte> value)
+    {
+        value = default;
+        if (TryLine(write, out var line))
+        {
+            value = line.Data;
+            return !IsMark(line);
+        }
+
+        if (ExtentOf(write) is not { } extent) return false;
+        try
+        {
+            value = StoredRecord.Parse(extent, extent.LineFrom(write.Location.Offset)).Document;
+            return true;
+        }
+        catch (OpsLogException)
+        {
+            return false; // who reads the record is told; a conflict is not worth failing for
+        }
+    }
+
+    // An undo, a redo, or a delete that moved a value to an archive.
     private static bool IsMark(in OperationLine line) => line.Mark != UndoMark.None || line.Moved() is not null;
 
     // The line of a write, if it lies in a log of ours that is still held.
     private bool TryLine(in MergedWrite write, out OperationLine line)
     {
         line = default;
-        return ExtentOf(write) is { } extent
-            && extent.TryLineAround(write.Location.Offset, out var bytes)
-            && OperationCodec.TryRead(bytes, UndoLog.NoOffset, false, out line, out _) == LineVerdict.Operation;
+        try
+        {
+            return ExtentOf(write) is { } extent
+                && extent.TryLineAround(write.Location.Offset, out var bytes)
+                && OperationCodec.TryRead(bytes, UndoLog.NoOffset, false, out line, out _) == LineVerdict.Operation;
+        }
+        catch (OpsLogException)
+        {
+            return false; // it was left to an object that cannot be read now
+        }
     }
 
     private Extent? ExtentOf(in MergedWrite write) => extents.Current[write.Location.Extent] is { } extent && extent.Serial == write.Extent ? extent : null;

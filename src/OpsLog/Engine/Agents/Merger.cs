@@ -344,7 +344,12 @@ internal sealed partial class Merger : IDisposable
         log.Exists = true;
         if (stat.Length < log.Read.Length && log.Read.Length <= log.Entry.Covered && await PeerLog.EndOfCutAsync(_storage, log.Entry, log.Read.Length, ct).ConfigureAwait(false) is { } cut)
         {
-            (log.Read, log.Standing, log.Observed) = (new LogExtent(cut, 0), cut, -1);
+            lock (State.Gate)
+            {
+                log.Extent = State.Extents.Add(State.LogExtent(log.Entry.Name, log.Source));
+                (log.Read, log.Standing, log.Observed) = (new LogExtent(cut, 0), cut, -1);
+            }
+
             return true;
         }
 

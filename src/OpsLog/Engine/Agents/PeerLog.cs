@@ -14,7 +14,8 @@ internal sealed class PeerLog(LogEntry entry, Extent extent)
 
     public StorageKey Key { get; } = new(entry.Name);
 
-    public Extent Extent { get; } = extent;
+    /// <summary>Where its bytes are held. Another one from where the log was cut: records may lie in what was there before.</summary>
+    public Extent Extent { get; set; } = extent;
 
     public StampSource Source { get; } = StampSource.Of(entry.Agent, entry.Name);
 
