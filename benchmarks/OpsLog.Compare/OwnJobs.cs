@@ -1,5 +1,3 @@
-using OpsLog.Compare.Peers;
-
 namespace OpsLog.Compare;
 
 /// <summary>One job of OpsLog for each workload that one build can be compared to another by, or a profile be taken of.</summary>
@@ -10,6 +8,7 @@ namespace OpsLog.Compare;
 /// <param name="Job">The job, without its folder.</param>
 internal sealed record OwnJob(string Workload, string Title, bool MoreIsBetter, bool NeedsStore, Job Job);
 
+/// <summary>All of them.</summary>
 internal static class OwnJobs
 {
     private const int Size = 100_000;
@@ -40,36 +39,8 @@ internal static class OwnJobs
     /// <summary>Those that are wanted; says so if there are none.</summary>
     public static OwnJob[] Wanted(Settings settings)
     {
-        var wanted = All.Where(j => settings.Wants(j.Workload) && j.Title.Contains(settings.LoopTitle, StringComparison.OrdinalIgnoreCase)).ToArray();
+        var wanted = All.Where(j => settings.Wants(j.Workload) && j.Title.Contains(settings.Title, StringComparison.OrdinalIgnoreCase)).ToArray();
         if (wanted.Length == 0) Console.Error.WriteLine($"There is no such job. There are:\n{string.Join('\n', All.Select(j => $"  {j.Workload}: {j.Title}"))}");
         return wanted;
-    }
-}
-
-/// <summary>The jobs of a workload again and again in this process, for a profiler to look at.</summary>
-internal static class Loop
-{
-    public static async Task<int> RunAsync(Settings settings, Workspace workspace)
-    {
-        var peer = AllPeers.Find("OpsLog")!;
-        var jobs = OwnJobs.Wanted(settings);
-        foreach (var (workload, title, _, needsStore, ofAll) in jobs)
-        {
-            var job = ofAll with { Records = settings.LoopRecords ?? ofAll.Records };
-            var filled = workspace.Fresh();
-            if (needsStore) await peer.RunAsync(job with { Kind = JobKind.Fill, Folder = filled });
-            Console.WriteLine($"{workload}: {title}");
-            for (var start = Environment.TickCount64; Environment.TickCount64 - start < settings.LoopSeconds * 1000;)
-            {
-                var folder = workspace.Fresh();
-                if (needsStore) Workspace.Copy(filled, folder);
-                Console.WriteLine(Figures.Text((await peer.RunAsync(job with { Folder = folder })).Figure));
-                Workspace.Delete(folder);
-            }
-
-            Workspace.Delete(filled);
-        }
-
-        return jobs.Length > 0 ? 0 : 2;
     }
 }

@@ -8,8 +8,8 @@ internal sealed class Settings
     public const string Usage = """
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- [--quick] [--only W1,W5] [--peers OpsLog,SQLite] [--rounds N] [--folder DIR] [--json FILE] [--from FILE,…] [--docs DIR]
         dotnet run -c Release --project benchmarks/OpsLog.Compare -- growth [--most 10000000] [--rounds N] [--folder DIR] [--json FILE]
-        dotnet run -c Release --project benchmarks/OpsLog.Compare -- guard BASE [NEW] [--only W1,W5] [--rounds N] [--folder DIR]
-        dotnet run -c Release --project benchmarks/OpsLog.Compare -- loop --only W3 [--title updates] [--records N] [--seconds N] [--folder DIR]
+        dotnet run -c Release --project benchmarks/OpsLog.Compare -- guard BASE [NEW] [--only W1,W5] [--title WORDS] [--rounds N] [--folder DIR]
+        dotnet run -c Release --project benchmarks/OpsLog.Compare -- loop --only W3 [--title WORDS] [--records N] [--seconds N] [--folder DIR]
 
         --quick       fewer operations and stores of at most 50k records: 3 minutes in all, instead of 40
         --only LIST   these workloads only: W1 to W13, W3b, W7k, race
@@ -28,8 +28,8 @@ internal sealed class Settings
         guard compares OpsLog in two builds, each a git revision or a folder with an OpsLog.dll (NEW by default: the one of this program), and
         ends with exit code 1 if a ratio is more than 20 % worse.
 
-        loop repeats OpsLog's jobs of a workload, the same as guard's, or the one whose title has the given words, for --seconds (default 20) each, for a profiler
-        to look at.
+        loop repeats guard's jobs, with --records as many as given, for --seconds (default 20) each, for a profiler to look at. --title takes only those
+        whose title has the given words.
         """;
 
     private HashSet<string>? _workloads;
@@ -50,8 +50,8 @@ internal sealed class Settings
     /// <summary>The records of those; null: as many as each job has.</summary>
     public int? LoopRecords { get; private set; }
 
-    /// <summary>Words of the title of the one that is repeated.</summary>
-    public string LoopTitle { get; private set; } = "";
+    /// <summary>Words in the title of the jobs that are compared or repeated.</summary>
+    public string Title { get; private set; } = "";
 
     public double LoopSeconds { get; private set; } = 20;
 
@@ -137,7 +137,7 @@ internal sealed class Settings
                     settings.LoopRecords = given;
                     break;
                 case "--title" when value is not null:
-                    settings.LoopTitle = value;
+                    settings.Title = value;
                     break;
                 case "--seconds" when double.TryParse(value, CultureInfo.InvariantCulture, out var given) && given > 0:
                     settings.LoopSeconds = given;

@@ -21,9 +21,7 @@ internal sealed class RocksDbPeer : StorePeer
     {
         Directory.CreateDirectory(job.Folder);
         var options = new DbOptions().SetCreateIfMissing().IncreaseParallelism(2);
-        // For reads, room for all blocks, and filters that spare the look into files without the id.
-        if (job.Kind is JobKind.Get)
-            options.SetBlockBasedTableFactory(new BlockBasedTableOptions().SetBlockCache(Cache.CreateLru(512 << 20)).SetFilterPolicy(BloomFilterPolicy.Create(10, false)));
+        if (job.Kind == JobKind.Get) options.SetBlockBasedTableFactory(new BlockBasedTableOptions().SetBlockCache(Cache.CreateLru(512 << 20))); // room for all
         var database = RocksDb.Open(options, job.Folder);
         return ValueTask.FromResult<IStore>(new Store(database, new WriteOptions().SetSync(job.Promise == Promise.Disk)));
     }

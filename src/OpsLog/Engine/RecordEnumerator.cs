@@ -120,7 +120,7 @@ internal struct RecordEnumerator
 
         _occupied = _segment.Occupied(_word);
         if (_readsDocuments)
-            _segment.PrefetchValues(_word, _occupied);
+            _segment.FetchValues(_word, _occupied);
         return true;
     }
 }

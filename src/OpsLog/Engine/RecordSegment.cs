@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace OpsLog.Engine;
 
@@ -107,34 +106,19 @@ internal sealed partial class RecordSegment
         return !location.IsNone;
     }
 
-    /// <summary>Asks the processor for a segment, before <see cref="Prefetch(ulong)"/> needs it.</summary>
-    public static unsafe void Prefetch(RecordSegment segment)
+    /// <summary>Asks the processor for what an insertion touches: the slot where a search for the hash begins, and the words of occupied slots.</summary>
+    public void Fetch(ulong hash)
     {
-        if (Sse.IsSupported)
-            Sse.Prefetch0(*(byte**)Unsafe.AsPointer(ref segment));
-    }
-
-    /// <summary>Asks the processor for the slot where a search for the hash begins, where it can be asked.</summary>
-    public unsafe void Prefetch(ulong hash)
-    {
-        // An address that the collector makes stale meanwhile does no harm: a prefetch neither reads nor faults.
-        if (Sse.IsSupported)
-        {
-            Sse.Prefetch0(Unsafe.AsPointer(ref SlotAt((int)hash)));
-            Sse.Prefetch0(Unsafe.AsPointer(ref _occupied[0]));
-            Sse.Prefetch0((byte*)Unsafe.AsPointer(ref _occupied[0]) + 64);
-        }
+        Prefetch.Of(ref SlotAt((int)hash));
+        Prefetch.Of(ref _occupied[0]);
+        Prefetch.Of(ref _occupied[0], behind: 64);
     }
 
     /// <summary>Asks the processor for the documents of a word of slots: a scan reads all of them next.</summary>
-    public unsafe void PrefetchValues(int word, ulong occupied)
+    public void FetchValues(int word, ulong occupied)
     {
-        if (!Sse.IsSupported) return;
         for (; occupied != 0; occupied &= occupied - 1)
-        {
-            object? value = SlotAt((word * WordBits) + BitOperations.TrailingZeroCount(occupied)).Value;
-            Sse.Prefetch0(*(byte**)Unsafe.AsPointer(ref value) + 64);
-        }
+            Prefetch.Object(SlotAt((word * WordBits) + BitOperations.TrailingZeroCount(occupied)).Value, behind: 64);
     }
 
     /// <summary>The bytes of a slot's id; they never change.</summary>

@@ -62,11 +62,11 @@ internal sealed partial class RecordTable
             for (int i = 0; i < some.Length; i++)
             {
                 keys[i] = RecordKey.Of(buffer.Slice(some[i].IdStart, some[i].IdLength), _hash);
-                RecordSegment.Prefetch(RecordReader.SegmentOf(_directory, keys[i].Hash));
+                Prefetch.Object(RecordReader.SegmentOf(_directory, keys[i].Hash));
             }
 
             for (int i = 0; i < some.Length; i++)
-                RecordReader.SegmentOf(_directory, keys[i].Hash).Prefetch(keys[i].Hash);
+                RecordReader.SegmentOf(_directory, keys[i].Hash).Fetch(keys[i].Hash);
             for (int i = 0; i < some.Length; i++)
                 Set(keys[i], buffer.Slice(some[i].IdStart, some[i].IdLength), some[i].Location);
             records = records[some.Length..];

@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -209,7 +207,7 @@ internal sealed class SnapshotStream : Stream
         var used = 0;
         for (; _next < _order.Count; _next++)
         {
-            if (_next + Ahead < _order.Count) Prefetch(ref _written[_order.Number(_next + Ahead)]);
+            if (_next + Ahead < _order.Count) Prefetch.Of(ref _written[_order.Number(_next + Ahead)]);
             var length = Record(buffer[used..], used);
             if (length == 0) break;
             used += length;
@@ -219,11 +217,6 @@ internal sealed class SnapshotStream : Stream
         _produced += used;
         BytesRead += used;
         return used;
-    }
-
-    private static unsafe void Prefetch(ref ulong place)
-    {
-        if (Sse.IsSupported) Sse.Prefetch0(Unsafe.AsPointer(ref place));
     }
 
     private void FillJson()

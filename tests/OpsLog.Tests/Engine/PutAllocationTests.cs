@@ -17,34 +17,11 @@ public sealed class PutAllocationTests
     [InlineData(Durability.Os, true)]
     [InlineData(Durability.Buffered, false)]
     [InlineData(Durability.Buffered, true)]
-    public async Task A_put_allocates_what_the_store_keeps_of_it(Durability durability, bool areNew)
-    {
-        const int Constant = 104; // of code that is not optimised: where coverage is counted, too
-        using var folder = new TempFolder();
-        await using var store = await OpenAsync(folder, durability);
-        var notes = Notes(areNew ? WarmUp + Puts : 100);
-        var (besides, pieces) = (0L, 0L);
-        for (var i = 0; i < WarmUp + Puts; i++)
-        {
-            if (i == WarmUp)
-            {
-                await store.CompactAsync(); // a log of its own for what is measured: too short for memory that another thread makes ahead
-                pieces = 0;
-            }
+    public Task A_put_allocates_what_the_store_keeps_of_it(Durability durability, bool areNew) => AssertPutsAsync(durability, areNew, Note);
 
-            var (id, note) = notes[i % notes.Length];
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            var put = store.SetAsync(id, note);
-            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-            Assert.True(put.IsCompletedSuccessfully);
-            await put;
-            if (allocated >= Piece) pieces += allocated;
-            else if (i >= WarmUp) besides += allocated;
-        }
-
-        Assert.InRange(besides, 0, Constant * Puts);
-        Assert.InRange(pieces, store.Statistics.LogBytes, MostPieces(store, areNew));
-    }
+    [Fact]
+    public Task A_put_of_json_allocates_what_the_store_keeps_of_it() =>
+        AssertPutsAsync(Durability.Os, false, i => StoreReading.Element($$"""{"title":"Build the parser","number":{{i}}}"""));
 
     [Theory]
     [InlineData(Durability.Os, false)]
@@ -54,8 +31,8 @@ public sealed class PutAllocationTests
     {
         const int Size = 100, OfRecord = 96; // where its document lies, until it is in its line
         using var folder = new TempFolder();
-        await using var store = await OpenAsync(folder, durability);
-        var notes = Notes(areNew ? WarmUp + Puts : Size);
+        await using var store = await OpenAsync<Written>(folder, durability);
+        var notes = Notes(areNew ? WarmUp + Puts : Size, Note);
         var (besides, pieces) = (0L, 0L);
         for (var i = 0; i < WarmUp + Puts; i += Size)
         {
@@ -83,13 +60,44 @@ public sealed class PutAllocationTests
         Assert.InRange(pieces, store.Statistics.LogBytes, MostPieces(store, areNew) + (OfRecord * Puts));
     }
 
+    private static async Task AssertPutsAsync<T>(Durability durability, bool areNew, Func<int, T> make)
+    {
+        const int Constant = 104; // of code that is not optimised: where coverage is counted, too
+        using var folder = new TempFolder();
+        await using var store = await OpenAsync<T>(folder, durability);
+        var notes = Notes(areNew ? WarmUp + Puts : 100, make);
+        var (besides, pieces) = (0L, 0L);
+        for (var i = 0; i < WarmUp + Puts; i++)
+        {
+            if (i == WarmUp)
+            {
+                await store.CompactAsync(); // a log of its own for what is measured: too short for memory that another thread makes ahead
+                pieces = 0;
+            }
+
+            var (id, note) = notes[i % notes.Length];
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var put = store.SetAsync(id, note);
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(put.IsCompletedSuccessfully);
+            await put;
+            if (allocated >= Piece) pieces += allocated;
+            else if (i >= WarmUp) besides += allocated;
+        }
+
+        Assert.InRange(besides, 0, Constant * Puts);
+        Assert.InRange(pieces, store.Statistics.LogBytes, MostPieces(store, areNew));
+    }
+
     // Each piece of the log is twice as long as the one before.
-    private static long MostPieces(OpsStore<Written> store, bool areNew) => (2 * store.Statistics.LogBytes) + Piece + (areNew ? IndexOfRecord * Puts : 0);
+    private static long MostPieces<T>(OpsStore<T> store, bool areNew) => (2 * store.Statistics.LogBytes) + Piece + (areNew ? IndexOfRecord * Puts : 0);
 
-    private static (string Id, Written Note)[] Notes(int count) =>
-        [.. Enumerable.Range(0, count).Select(i => (string.Create(CultureInfo.InvariantCulture, $"task-{i}"), new Written("Build the parser", i)))];
+    private static Written Note(int number) => new("Build the parser", number);
 
-    private static ValueTask<OpsStore<Written>> OpenAsync(TempFolder folder, Durability durability) => OpsStore<Written>.OpenAsync(
+    private static (string Id, T Note)[] Notes<T>(int count, Func<int, T> make) =>
+        [.. Enumerable.Range(0, count).Select(i => (string.Create(CultureInfo.InvariantCulture, $"task-{i}"), make(i)))];
+
+    private static ValueTask<OpsStore<T>> OpenAsync<T>(TempFolder folder, Durability durability) => OpsStore<T>.OpenAsync(
         folder.Path, new OpsStoreOptions { Durability = durability, FlushInterval = TimeSpan.FromHours(1), Checkpoint = new CheckpointOptions { Automatic = false } });
 
     private sealed record Written(string Title, int Number);

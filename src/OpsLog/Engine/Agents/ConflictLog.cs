@@ -66,8 +66,16 @@ internal sealed class ConflictLog(ExtentTable extents, string? agent)
         var upper = at < writes.Count ? writes[at] : default(MergedWrite?);
         if (upper is { Below: not WritesBelow.None }) write = write with { Below = WritesBelow.Forgotten };
         if (at > 0 && upper is not null) TakeBack(writes[at - 1].Stamp, upper.Value.Stamp);
-        if (at > 0 && write.Below == WritesBelow.None && IsUnseen(writes[at - 1], write, line)) Note(writes[at - 1].Stamp, write.Stamp);
-        if (upper is { Below: not WritesBelow.Forgotten } over && TryLine(over, out var overLine) && IsUnseen(write, over, overLine)) Note(write.Stamp, over.Stamp);
+        try
+        {
+            if (at > 0 && write.Below == WritesBelow.None && IsUnseen(writes[at - 1], write, line)) Note(writes[at - 1].Stamp, write.Stamp);
+            if (upper is { Below: not WritesBelow.Forgotten } over && TryLine(over, out var overLine) && IsUnseen(write, over, overLine)) Note(write.Stamp, over.Stamp);
+        }
+        catch (OpsLogException)
+        {
+            // Bytes of a neighbour cannot be read: who reads its record is told. A conflict that cannot be told is not worth failing a refresh for.
+        }
+
         Remember(id, writes, at, write);
     }
 
@@ -111,15 +119,8 @@ internal sealed class ConflictLog(ExtentTable extents, string? agent)
         }
 
         if (ExtentOf(write) is not { } extent) return false;
-        try
-        {
-            value = StoredRecord.Parse(extent, extent.LineFrom(write.Location.Offset)).Document;
-            return true;
-        }
-        catch (OpsLogException)
-        {
-            return false; // who reads the record is told; a conflict is not worth failing for
-        }
+        value = StoredRecord.Parse(extent, extent.LineFrom(write.Location.Offset)).Document;
+        return true;
     }
 
     // An undo, a redo, or a delete that moved a value to an archive.
@@ -129,16 +130,9 @@ internal sealed class ConflictLog(ExtentTable extents, string? agent)
     private bool TryLine(in MergedWrite write, out OperationLine line)
     {
         line = default;
-        try
-        {
-            return ExtentOf(write) is { } extent
-                && extent.TryLineAround(write.Location.Offset, out var bytes)
-                && OperationCodec.TryRead(bytes, UndoLog.NoOffset, false, out line, out _) == LineVerdict.Operation;
-        }
-        catch (OpsLogException)
-        {
-            return false; // it was left to an object that cannot be read now
-        }
+        return ExtentOf(write) is { } extent
+            && extent.TryLineAround(write.Location.Offset, out var bytes)
+            && OperationCodec.TryRead(bytes, UndoLog.NoOffset, false, out line, out _) == LineVerdict.Operation;
     }
 
     private Extent? ExtentOf(in MergedWrite write) => extents.Current[write.Location.Extent] is { } extent && extent.Serial == write.Extent ? extent : null;
