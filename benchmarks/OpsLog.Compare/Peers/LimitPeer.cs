@@ -240,7 +240,8 @@ internal sealed class LimitPeer : Peer
     // The one before it may still be there.
     private static string Snapshot(Job job) => Directory.GetFiles(Path.Join(job.Folder, "snapshots")).MaxBy(file => new FileInfo(file).Length)!;
 
-    private static Outcome Copy(Job job)
+    /// <summary>The bytes of the snapshot once more, synced.</summary>
+    public static Outcome Copy(Job job)
     {
         var source = Snapshot(job);
         var target = job.Folder + ".copy";

@@ -25,7 +25,7 @@ internal sealed class OpsLogPeer : StorePeer
         JobKind.Refresh => RefreshAsync(job),
         JobKind.Merge => MergeAsync(job),
         JobKind.Checkpoint => CheckpointAsync(job),
-        JobKind.Put when job.Callers > 1 => SharedAsync(job),
+        JobKind.Put when job.Promise == Promise.Disk => DurableAsync(job),
         _ => base.RunAsync(job),
     };
 
@@ -54,7 +54,7 @@ internal sealed class OpsLogPeer : StorePeer
         return new Outcome(Figures.Rate(job.Records * agents.Length, start));
     }
 
-    private async Task<Outcome> SharedAsync(Job job)
+    private async Task<Outcome> DurableAsync(Job job)
     {
         Store? opened = null;
         var appending = 0.0;
@@ -63,7 +63,7 @@ internal sealed class OpsLogPeer : StorePeer
         listener.Start();
         var outcome = await StoreJobs.RunAsync(new Opened(async () => opened = (Store)await OpenAsync(job)), job);
         var statistics = opened!.Inner.Statistics;
-        outcome.More["operations a sync"] = (double)statistics.Operations / statistics.Appends;
+        if (job.Callers > 1) outcome.More["operations a sync"] = (double)statistics.Operations / statistics.Appends;
         outcome.More[StoreJobs.Appending] = 100 * appending / (statistics.Operations / outcome.Figure);
         return outcome;
     }

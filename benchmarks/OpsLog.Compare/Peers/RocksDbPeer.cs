@@ -20,8 +20,9 @@ internal sealed class RocksDbPeer : StorePeer
     public override ValueTask<IStore> OpenAsync(Job job)
     {
         Directory.CreateDirectory(job.Folder);
-        var options = new DbOptions().SetCreateIfMissing().IncreaseParallelism(2);
-        if (job.Kind == JobKind.Get) options.SetBlockBasedTableFactory(new BlockBasedTableOptions().SetBlockCache(Cache.CreateLru(512 << 20))); // room for all
+        var tables = new BlockBasedTableOptions().SetFilterPolicy(BloomFilterPolicy.Create(10, false));
+        if (job.Kind == JobKind.Get) tables.SetBlockCache(Cache.CreateLru(512 << 20)); // room for all
+        var options = new DbOptions().SetCreateIfMissing().IncreaseParallelism(2).SetBlockBasedTableFactory(tables);
         var database = RocksDb.Open(options, job.Folder);
         return ValueTask.FromResult<IStore>(new Store(database, new WriteOptions().SetSync(job.Promise == Promise.Disk)));
     }

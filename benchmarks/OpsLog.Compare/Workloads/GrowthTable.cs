@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OpsLog.Compare.Peers;
 
 namespace OpsLog.Compare.Workloads;
 
@@ -90,6 +91,8 @@ internal static class GrowthTable
             await store.CompactAsync();
             found.Add(("Checkpoint, for each record", "ns", Figures.Nanoseconds(size, start)));
         }
+
+        found.Add(("The limit of a checkpoint: the snapshot's file copied and synced, for each record", "ns", LimitPeer.Copy(new Job(JobKind.Checkpoint, folder)).Figure * 1e6 / size));
 
         // Agents make a store theirs: the single writer's next opening takes it back.
         await using var writer = await OpenAsync(folder, "writer");

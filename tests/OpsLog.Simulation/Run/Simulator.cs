@@ -189,7 +189,7 @@ internal sealed class Simulator
                 call.Answer();
                 break;
             case DecisionKind.Go:
-                if (call.IsConflict && call.Key.Value == ObjectNames.Manifest) process.Running!.LostRaces++;
+                if (call.IsConflict && (call.Kind == CallKind.Append || call.Key.Value == ObjectNames.Manifest)) process.Running!.LostRaces++;
                 call.Answer();
                 break;
             case DecisionKind.Fail:

@@ -53,7 +53,7 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
 
     public int Changes { get; set; }
 
-    /// <summary>How often somebody else has swapped the manifest first.</summary>
+    /// <summary>How often somebody else was first: has swapped the manifest, or ended the log that it was about to write to.</summary>
     public int LostRaces { get; set; }
 
     /// <summary>It stopped reading a feed before its end.</summary>

@@ -10,7 +10,7 @@ namespace OpsLog.Simulation.Search;
 /// <param name="Crashes">How many processes may die, at any storage call.</param>
 /// <param name="Switches">How often a process that could go on is left for another; the default: no limit.</param>
 /// <param name="LostAnswers">How many answers may be lost.</param>
-/// <param name="Races">How often others may swap the manifest first in one step; who loses more often than that is not followed further.</param>
+/// <param name="Races">How often others may be first in one step (<see cref="StepRun.LostRaces"/>); who loses more often than that is not followed further.</param>
 /// <param name="MostStates">How many states at most.</param>
 /// <param name="IsFull">Whether it goes through all orders, also of what is the same in any.</param>
 internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValue, int LostAnswers = 0, int Races = int.MaxValue, int MostStates = 2_000_000, bool IsFull = false);
