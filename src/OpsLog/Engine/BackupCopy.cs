@@ -84,7 +84,7 @@ internal static class BackupCopy
         var nonces = new NonceSource(null);
         for (var tries = 0; tries < MostTries; tries++)
         {
-            using var register = new ManifestRegister(source);
+            var register = new ManifestRegister(source);
             var read = await register.ReadAsync(ct).ConfigureAwait(false) ?? throw StoreListing.NoStore();
             register.Adopt(StorePlan.Of(read, 0, nonces).Base);
             var writer = new BackupWriter(source, target, progress, leftovers ?? []);
@@ -110,7 +110,7 @@ internal static class BackupCopy
         var plan = StorePlan.Of(read, 0, nonces);
         var logs = new List<(StorageKey, LogExtent)>();
         foreach (var log in plan.Logs) logs.Add(await EndOfAsync(source, log, plan.IsMany, ct).ConfigureAwait(false));
-        using var register = new ManifestRegister(source);
+        var register = new ManifestRegister(source);
         if (await register.ReadAsync(ct).ConfigureAwait(false) is not { } now || now.Verdict != read.Verdict) return null;
         var planned = StorePlan.Of(now, 0, nonces);
         var isSame = string.Equals(plan.Snapshot, planned.Snapshot, StringComparison.Ordinal) && plan.Logs.Select(l => l.Entry.Name).SequenceEqual(planned.Logs.Select(l => l.Entry.Name), StringComparer.Ordinal);

@@ -8,7 +8,7 @@ namespace OpsLog.Engine;
 /// Makes checkpoints beside the writer: a snapshot of a view, a new log that begins with the lines behind it, and one swap of the manifest
 /// that makes both current. Until the swap nothing has changed; after it, what was superseded is garbage.
 /// </summary>
-internal sealed class Checkpointer : IDisposable
+internal sealed class Checkpointer
 {
     private readonly IOpsStorage _storage;
     private readonly EngineSettings _settings;
@@ -162,12 +162,6 @@ internal sealed class Checkpointer : IDisposable
         }
 
         if (ReferenceEquals(collected, _collected)) _collected = [];
-    }
-
-    public void Dispose()
-    {
-        _one.Dispose();
-        _register.Dispose();
     }
 
     private long LiveBytes => SnapshotBytes + _writer.Acknowledged;

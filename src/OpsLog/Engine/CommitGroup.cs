@@ -97,6 +97,9 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         var previous = ReadOnlySpan<byte>.Empty;
         var exists = TryRead(key, id, out var record, out var extent);
         if (exists) previous = record.Document;
+        Clock = Math.Max(Clock, state.Clock); // what others wrote may have come in since the group was begun: what is seen of it has the smaller stamp
+        if (Clock >= Format.Stamp.MaxClock)
+            throw new OpsLogException(OpsLogError.ReadOnly, $"The store's clock has reached its largest value, {Format.Stamp.MaxClock}: nothing more can be written. Export it into a new store.");
         var draft = new OperationDraft
         {
             Timestamp24 = _timestamp,

@@ -13,43 +13,37 @@ internal sealed class Follower
     private readonly IOpsStorage _storage;
     private readonly EngineSettings _settings;
     private readonly ManifestRegister _register;
+    private readonly Action<OpenedStore> _replaced;
     private readonly SemaphoreSlim _one = new(1, 1);
-    private StateBuilder _builder;
+    private StoreState _state = null!;
+    private StateBuilder _builder = null!;
     private Place? _place;
-    private IReadOnlyList<PlannedLog> _logs;
+    private IReadOnlyList<PlannedLog> _logs = [];
+    private bool _isOurs;
     private bool _isBehind; // a newer manifest was read, but not yet what it names
+    private bool _hasEnded; // the store has got many writers since
+    private volatile Followed _followed = null!;
 
-    public Follower(IOpsStorage storage, EngineSettings settings, OpenedStore opened)
+    /// <param name="storage">Where the store lies.</param>
+    /// <param name="settings">How it was opened.</param>
+    /// <param name="opened">What it was opened as.</param>
+    /// <param name="replaced">Told when it had to be read again, before anybody else refreshes; with many writers this follower is at its end.</param>
+    public Follower(IOpsStorage storage, EngineSettings settings, OpenedStore opened, Action<OpenedStore> replaced)
     {
-        (_storage, _settings, _register) = (storage, settings, opened.Register);
-        _builder = new StateBuilder(opened.State, opened.Migration, merges: false);
-        _place = PlaceOf(opened);
-        _logs = opened.Logs;
-        IsOurs = opened.LogIsOurs;
+        (_storage, _settings, _register, _replaced) = (storage, settings, opened.Register, replaced);
+        GoOnWith(opened);
     }
 
-    public Manifest Manifest => _register.Current;
+    /// <summary>What was taken in: all of it changes at once.</summary>
+    public Followed Followed => _followed;
 
-    /// <summary>How far the current log was read.</summary>
-    public long Position => _place?.Position ?? 0;
-
-    public long Operations => _place?.Operations ?? 0;
-
-    /// <summary>The logs behind the snapshot, and how far each was read.</summary>
-    public IReadOnlyList<PlannedLog> Logs => _place is { } place ? [(_logs is [var read] && string.Equals(read.Entry.Name, place.Key.Value, StringComparison.Ordinal) ? read : new PlannedLog(place.Entry)) with { Length = place.Position }] : _logs;
-
-    /// <summary>Every line of the log is ours.</summary>
-    public bool IsOurs { get; private set; }
-
-    /// <summary>The store has got many writers since: what it was opened as then. This follower is at its end.</summary>
-    public OpenedStore? OpenedAsMany { get; private set; }
-
-    /// <summary>Takes in what is new; returns how many operations, and the state to go on with if it had to be read again.</summary>
-    public async ValueTask<(int Operations, StoreState? Replaced)> RefreshAsync(StoreState state, CancellationToken ct)
+    /// <summary>Takes in what is new; returns how many operations, and whether all had to be read again. Null: the store has got many writers, and somebody else keeps up with them.</summary>
+    public async ValueTask<(int Operations, bool IsReplaced)?> RefreshAsync(CancellationToken ct)
     {
         await _one.WaitAsync(ct).ConfigureAwait(false);
         try
         {
+            if (_hasEnded) return null;
             var taken = 0;
             if (_isBehind || !await _register.IsCurrentAsync(ct).ConfigureAwait(false))
             {
@@ -61,10 +55,10 @@ internal sealed class Follower
                 _isBehind = false;
             }
 
-            if (_place is null) return (0, null);
-            if (!await MoveOnAsync(state, _register.Current, n => taken += n, ct).ConfigureAwait(false)) return await StartOverAsync(ct).ConfigureAwait(false);
-            var more = await ReadOnAsync(state, null, ct).ConfigureAwait(false);
-            return more < 0 ? await StartOverAsync(ct).ConfigureAwait(false) : (taken + more, null);
+            if (_place is null) return (0, false);
+            if (!await MoveOnAsync(_register.Current, n => taken += n, ct).ConfigureAwait(false)) return await StartOverAsync(ct).ConfigureAwait(false);
+            var more = await ReadOnAsync(null, ct).ConfigureAwait(false);
+            return more < 0 ? await StartOverAsync(ct).ConfigureAwait(false) : (taken + more, false);
         }
         finally
         {
@@ -87,7 +81,7 @@ internal sealed class Follower
     }
 
     // The manifest names another log: the rest of the old one first, then on in the one that took its place.
-    private async ValueTask<bool> MoveOnAsync(StoreState state, Manifest manifest, Action<int> took, CancellationToken ct)
+    private async ValueTask<bool> MoveOnAsync(Manifest manifest, Action<int> took, CancellationToken ct)
     {
         while (manifest.Logs is not [var current] || !string.Equals(current.Name, _place!.Key.Value, StringComparison.Ordinal))
         {
@@ -96,7 +90,7 @@ internal sealed class Follower
             var length = manifest.Retired[index].Length;
             if (_place!.Position < length)
             {
-                var operations = await ReadOnAsync(state, length, ct).ConfigureAwait(false);
+                var operations = await ReadOnAsync(length, ct).ConfigureAwait(false);
                 if (operations < 0) return false;
                 took(operations);
                 if (_place.Position < length) return false; // it was longer once: what is missing is in the snapshot
@@ -105,16 +99,28 @@ internal sealed class Follower
             var next = index + 1 < manifest.Retired.Count ? manifest.Retired[index + 1] : null;
             var entry = next is null ? manifest.Logs[0] : new LogEntry(next.Name, next.Agent, _place.Clock, next.Schema, 0, 0, false);
             if (entry.Schema != _place.Entry.Schema || entry.Agent.Length > 0) return false; // the documents were migrated, or agents came in between
-            var extent = state.LogExtent(entry.Name, StampSource.SingleWriter);
-            lock (state.Gate) state.Extents.Add(extent);
+            var extent = _state.LogExtent(entry.Name, StampSource.SingleWriter);
+            lock (_state.Gate) _state.Extents.Add(extent);
             _place = new Place(new StorageKey(entry.Name), extent, entry, Math.Max(0, _place.Position - length), _place.Clock, 0);
         }
 
+        // On the way there, should it break off, the feed goes by the manifest before: it has every log once.
+        if (!ReferenceEquals(_followed.Manifest, manifest))
+            lock (_state.Gate) Publish(manifest);
         return true;
     }
 
+    // Under the gate: what is shown and where it was read fit together.
+    private void Publish(Manifest manifest)
+    {
+        IReadOnlyList<PlannedLog> logs = _place is { } place
+            ? [(_logs is [var read] && string.Equals(read.Entry.Name, place.Key.Value, StringComparison.Ordinal) ? read : new PlannedLog(place.Entry)) with { Length = place.Position }]
+            : _logs;
+        _followed = new Followed(manifest, logs, _isOurs && _builder.ForeignOperations == 0, _place?.Position ?? 0, _place?.Operations ?? 0);
+    }
+
     /// <returns>How many operations were taken in; -1 if the log is gone.</returns>
-    private async ValueTask<int> ReadOnAsync(StoreState state, long? limit, CancellationToken ct)
+    private async ValueTask<int> ReadOnAsync(long? limit, CancellationToken ct)
     {
         var place = _place!;
         var scanner = new LogScanner(new LogSource(place.Key.Value, place.Clock, place.Entry.Agent), _settings.Recovery == Recovery.Strict ? Recovery.TolerateTornTail : _settings.Recovery)
@@ -126,34 +132,50 @@ internal sealed class Follower
         {
             if (part.Memory.Length == 0) return 0;
             var (bytes, owner) = part.ToKeep();
-            lock (state.Gate)
+            lock (_state.Gate)
             {
                 place.Extent.Add(part.Start, bytes, owner);
                 var taken = scanner.Scan(part with { Memory = bytes }, _builder);
                 place.Extent.Spill(part.Start + taken);
                 // What was taken in is never taken in again, should the next read fail. Empty and void lines behind it may be a seal, which no next log begins with.
                 _place = place with { Position = Math.Max(place.Position, scanner.Standing), Clock = scanner.Clock, Operations = place.Operations + scanner.Operations };
+                if (_followed.Manifest.Logs is [var current] && string.Equals(current.Name, place.Key.Value, StringComparison.Ordinal)) Publish(_followed.Manifest);
                 return taken;
             }
         }, ct).ConfigureAwait(false);
         if (found is null || found.Value.Length < place.Position) return -1;
-        IsOurs &= _builder.ForeignOperations == 0;
         return (int)scanner.Operations;
     }
 
-    private async ValueTask<(int Operations, StoreState? Replaced)> StartOverAsync(CancellationToken ct)
+    private async ValueTask<(int Operations, bool IsReplaced)?> StartOverAsync(CancellationToken ct)
     {
         var opened = await new StoreOpener(_storage, _settings).OpenAsync(_settings.Time.GetTimestamp(), ct).ConfigureAwait(false);
         _register.AdoptFrom(opened.Register);
         _isBehind = false;
-        opened.Register.Dispose();
-        if (opened.Peers is not null) OpenedAsMany = opened with { Register = _register };
+        _replaced(opened with { Register = _register });
+        GoOnWith(opened);
+        return ((int)Math.Min(int.MaxValue, opened.Report.ReplayedOperations), true);
+    }
+
+    private void GoOnWith(OpenedStore opened)
+    {
+        _state = opened.State;
         _builder = new StateBuilder(opened.State, opened.Migration, merges: false);
-        _place = PlaceOf(opened);
-        _logs = opened.Logs;
-        IsOurs = opened.LogIsOurs;
-        return ((int)Math.Min(int.MaxValue, opened.Report.ReplayedOperations), opened.State);
+        (_place, _logs, _isOurs, _hasEnded) = (PlaceOf(opened), opened.Logs, opened.LogIsOurs, opened.Peers is not null);
+        lock (_state.Gate) Publish(_register.Current);
     }
 
     private sealed record Place(StorageKey Key, Extent Extent, LogEntry Entry, long Position, long Clock, long Operations);
+}
+
+/// <summary>What a follower has taken in.</summary>
+/// <param name="Manifest">The newest manifest whose logs were all read up to the current one.</param>
+/// <param name="Logs">The logs behind its snapshot, and how far each was read.</param>
+/// <param name="IsOurs">Whether every line of them is ours.</param>
+/// <param name="Position">How far the current log was read.</param>
+/// <param name="Operations">How many operations of it.</param>
+internal sealed record Followed(Manifest Manifest, IReadOnlyList<PlannedLog> Logs, bool IsOurs, long Position, long Operations)
+{
+    /// <summary>The name of the current log.</summary>
+    public string LogName => Manifest.Logs is [.., var last] ? last.Name : Manifest.Package.ActiveOps;
 }

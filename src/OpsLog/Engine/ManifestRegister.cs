@@ -8,7 +8,7 @@ namespace OpsLog.Engine;
 /// </summary>
 /// <param name="storage">Where it lies.</param>
 /// <param name="settings">For swaps; null: it is only read.</param>
-internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? settings = null) : IDisposable
+internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? settings = null)
 {
     private const int MostTries = 100;
     private const int AtOnce = 4;
@@ -177,14 +177,17 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         }
     }
 
-    public void Dispose() => _gate.Dispose();
-
     private async ValueTask ReadOursAsync(CancellationToken ct)
     {
         var now = await ReadManifestAsync(ct).ConfigureAwait(false);
-        if (now?.Verdict != ManifestVerdict.Ours)
-            throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
-        Adopt(now.Manifest!);
+        if (now?.Verdict == ManifestVerdict.Ours)
+        {
+            Adopt(now.Manifest!);
+            return;
+        }
+
+        _seen = default; // to be told again
+        throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
     }
 
     private Task PauseAsync(int tries, CancellationToken ct)

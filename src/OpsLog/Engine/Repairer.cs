@@ -53,7 +53,7 @@ internal sealed class Repairer
     // Null: there is no manifest that can be read, but there is data.
     private async ValueTask<StorePlan?> PlanAsync(CancellationToken ct)
     {
-        using var register = new ManifestRegister(_source);
+        var register = new ManifestRegister(_source);
         try
         {
             if (await register.ReadAsync(ct).ConfigureAwait(false) is { } read)

@@ -20,8 +20,8 @@ internal sealed partial class StoreEngine
             return new StoreStatistics
             {
                 Records = State.Records.Count,
-                OperationsSinceCheckpoint = _agents?.Operations ?? _writer?.LogOperations ?? _follower!.Operations,
-                LogBytes = _agents?.LogBytes ?? _writer?.Acknowledged ?? _follower!.Position,
+                OperationsSinceCheckpoint = _agents?.Operations ?? _writer?.LogOperations ?? _follower!.Followed.Operations,
+                LogBytes = _agents?.LogBytes ?? _writer?.Acknowledged ?? _follower!.Followed.Position,
                 SnapshotBytes = _checkpointer?.SnapshotBytes ?? manifest.Snapshot.Length,
                 HistoryBytes = manifest.History?.Bytes ?? 0,
                 GarbageBytes = manifest.Garbage.Sum(g => g.Bytes),
@@ -111,7 +111,8 @@ internal sealed partial class StoreEngine
         get
         {
             if (_agents is not null) return new FeedPosition(_agents.Feed.End);
-            lock (State.Gate) return new FeedCursor(CurrentManifest.Incarnation, CurrentLogName, _writer?.Stored ?? _follower!.Position).ToPosition();
+            if (_follower?.Followed is { } followed) return new FeedCursor(followed.Manifest.Incarnation, followed.LogName, followed.Position).ToPosition();
+            lock (State.Gate) return new FeedCursor(CurrentManifest.Incarnation, _writer!.Target.Key.Value, _writer.Stored).ToPosition();
         }
     }
 
@@ -125,25 +126,30 @@ internal sealed partial class StoreEngine
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
         try
         {
-            if (_agents is not null)
+            if (_agents is null && await _follower!.RefreshAsync(ct).ConfigureAwait(false) is var (taken, isReplaced))
             {
-                var merged = await _agents.RefreshAsync(ct).ConfigureAwait(false);
-                Telemetry.TookIn(merged);
-                if (merged > 0) _changes.Raise();
-                return merged;
+                if (taken > 0 || isReplaced) _changes.Raise();
+                Telemetry.TookIn(taken);
+                return taken;
             }
 
-            var (operations, replaced) = await _follower!.RefreshAsync(State, ct).ConfigureAwait(false);
-            if (replaced is not null) Volatile.Write(ref _state, replaced);
-            if (_follower.OpenedAsMany is { } many) _agents ??= new AgentSession(_storage, _settings, many, OnCommitted);
-            if (operations > 0 || replaced is not null) _changes.Raise();
-            Telemetry.TookIn(operations);
-            return operations;
+            var merged = await _agents!.RefreshAsync(ct).ConfigureAwait(false);
+            Telemetry.TookIn(merged);
+            if (merged > 0) _changes.Raise();
+            return merged;
         }
         catch (StorageException e)
         {
             throw new OpsLogException(OpsLogError.StorageFailed, $"The store cannot be refreshed: {e.Message}", e);
         }
+    }
+
+    // A follower had to start over; perhaps because the store has got many writers since.
+    private void Replaced(OpenedStore opened)
+    {
+        var agents = opened.Peers is null ? null : new AgentSession(_storage, _settings, opened, OnCommitted);
+        Volatile.Write(ref _state, opened.State);
+        _agents = agents;
     }
 
     /// <summary>The retained operations behind a position.</summary>
@@ -159,9 +165,9 @@ internal sealed partial class StoreEngine
                 yield break;
             }
 
-            var manifest = CurrentManifest;
+            if (await FeedLogsAsync(ct).ConfigureAwait(false) is not var (manifest, logs)) continue; // it has got many writers
             ExceptionDispatchInfo? lost = null;
-            var feed = ReadSingleFeed(manifest, await FeedLogsAsync(manifest, ct).ConfigureAwait(false), since, id, ct).GetAsyncEnumerator(ct);
+            var feed = ReadSingleFeed(manifest, logs, since, id, ct).GetAsyncEnumerator(ct);
             await using (feed.ConfigureAwait(false))
             {
                 while (lost is null)
@@ -211,23 +217,22 @@ internal sealed partial class StoreEngine
         }
     }
 
-    private string CurrentLogName => _writer?.Target.Key.Value ?? (CurrentManifest.Logs is [.., var last] ? last.Name : CurrentManifest.Package.ActiveOps);
-
-    // History that a checkpoint of another process superseded while it was being read is looked up again from the newest manifest.
-    private async ValueTask<List<FeedLog>> FeedLogsAsync(Manifest manifest, CancellationToken ct)
+    // History that a checkpoint of another process superseded while it was being read is looked up again from the newest manifest. Null: the store has got many writers.
+    private async ValueTask<(Manifest Manifest, List<FeedLog> Logs)?> FeedLogsAsync(CancellationToken ct)
     {
-        while (true)
+        if (_writer is not null) return (_register.Current, WriterLogs());
+        while (_agents is null)
         {
-            if (_writer is not null) return WriterLogs();
-            var read = manifest;
-            var found = await _followedHistory.Value.FindAsync(read, async () =>
+            var followed = _follower!.Followed;
+            var found = await _followedHistory.Value.FindAsync(followed.Manifest, async () =>
             {
                 await RefreshAsync(ct).ConfigureAwait(false);
-                return CurrentManifest.Revision == read.Revision;
+                return CurrentManifest.Revision == followed.Manifest.Revision;
             }, ct).ConfigureAwait(false);
-            if (found is not null) return [.. found.Logs.Select(Retired), .. FollowedLogs()];
-            manifest = CurrentManifest;
+            if (found is not null) return (followed.Manifest, [.. found.Logs.Select(Retired), .. LogsOf(followed)]);
         }
+
+        return null;
     }
 
     public static FeedLog Retired(HistoryLog log) =>
@@ -249,10 +254,10 @@ internal sealed partial class StoreEngine
         }
     }
 
-    private IEnumerable<FeedLog> FollowedLogs() => _follower!.Logs.Select(planned =>
+    private static IEnumerable<FeedLog> LogsOf(Followed followed) => followed.Logs.Select(planned =>
         new FeedLog(new StorageKey(planned.Entry.Name), planned.Source, planned.Entry.Start, planned.Entry.Schema, planned.Length)
         {
-            EveryLineHasAClock = _follower.IsOurs,
+            EveryLineHasAClock = followed.IsOurs,
             IsTimeless = planned.IsTimeless,
             RefuseDoubtful = planned.RefuseDoubtful,
         });
@@ -346,7 +351,5 @@ internal sealed partial class StoreEngine
             EngineLog.SignOffFailed(_settings.Logger, e);
         }
 
-        _checkpointer?.Dispose();
-        _agents?.Dispose();
     }
 }

@@ -46,7 +46,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
         if (opened.Target is null)
         {
-            _follower = new Follower(storage, settings, opened);
+            _follower = new Follower(storage, settings, opened, Replaced);
             return;
         }
 
@@ -77,7 +77,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
 
     public IReadOnlyList<string> Archives => [.. CurrentManifest.Archives.Select(a => a.Period).Order(StringComparer.Ordinal)];
 
-    private Manifest CurrentManifest => _agents?.Merger.Manifest ?? _follower?.Manifest ?? _register.Current;
+    private Manifest CurrentManifest => _agents?.Merger.Manifest ?? _follower?.Followed.Manifest ?? _register.Current;
 
     /// <summary>Opens a store, and makes it if the settings say so.</summary>
     public static async ValueTask<StoreEngine> OpenAsync(IOpsStorage storage, bool ownsStorage, EngineSettings settings, CancellationToken ct)

@@ -65,6 +65,9 @@ internal sealed class StoreState(ulong hashSeed)
         set;
     }
 
+    /// <summary>The floor of the snapshot that was merged last: what an operation up to this clock wrote, and is not there, was deleted since (docs/format.md, Tombstones).</summary>
+    public long Floor { get; set; }
+
     /// <summary>The stored bytes of a record.</summary>
     public StoredRecord Read(RecordLocation location) => Read(Extents.Current, location);
 

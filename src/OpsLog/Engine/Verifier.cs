@@ -37,7 +37,7 @@ internal sealed partial class Verifier
         var settings = new EngineSettings(new OpsStoreOptions { ReadOnly = true, Recovery = Recovery.SkipCorrupt });
         for (var tries = 0; tries < MostTries; tries++)
         {
-            using var register = new ManifestRegister(storage);
+            var register = new ManifestRegister(storage);
             ManifestReadResult? manifest;
             try
             {

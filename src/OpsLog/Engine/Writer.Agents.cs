@@ -7,6 +7,7 @@ namespace OpsLog.Engine;
 internal sealed partial class Writer
 {
     private readonly OwnLogs? _ownLogs;
+    private readonly List<LogTarget> _unsynced = []; // logs that were left
     private PeerLog? _log;
 
     /// <summary>The writer of an agent: it has a log only from its first write on, and again from the first after it left one.</summary>
@@ -61,17 +62,29 @@ internal sealed partial class Writer
         _telemetry.Fenced();
     }
 
-    /// <summary>Brings onto stable storage a log that an agent has left, before anybody ends it.</summary>
-    public async ValueTask SyncLeftAsync(LogTarget left)
+    /// <summary>Brings onto stable storage a log that an agent has left, before anybody ends it. With flushes held.</summary>
+    public ValueTask SyncLeftAsync(LogTarget left)
     {
-        if (left.IsNumbered) return;
-        try
+        if (!left.IsNumbered) _unsynced.Add(left);
+        return SyncLeftAsync();
+    }
+
+    // Those that could not be synced before are tried again. With flushes held.
+    private async ValueTask SyncLeftAsync()
+    {
+        while (_unsynced is [var left, ..])
         {
-            await left.AppendAsync(ReadOnlyMemory<byte>.Empty, Flush.Synced).ConfigureAwait(false); // refused: who ended it has synced it
-        }
-        catch (Exception e)
-        {
-            throw Poison(e as OpsLogException ?? Failed(left, e)); // what is cached can no longer be trusted
+            try
+            {
+                await left.AppendAsync(ReadOnlyMemory<byte>.Empty, Flush.Synced).ConfigureAwait(false); // refused: who ended it has synced it
+            }
+            catch (Exception e)
+            {
+                throw SyncFailed(left, e);
+            }
+
+            _unsynced.RemoveAt(0);
+            await left.ReleaseAsync().ConfigureAwait(false);
         }
     }
 
@@ -106,29 +119,27 @@ internal sealed partial class Writer
 
     private async ValueTask LeaveFlushedAsync()
     {
-        if (HasUnflushed)
+        if (!_flushing.Wait(0)) return; // a flush is under way, into this log; the next group tries again
+        try
         {
-            if (!_flushing.Wait(0)) return; // a flush is under way; the next group tries again
-            try
-            {
-                await FlushHeldAsync().ConfigureAwait(false);
-            }
-            finally
-            {
-                _flushing.Release();
-            }
+            if (HasUnflushed) await FlushHeldAsync().ConfigureAwait(false);
+            else if (_durability != Durability.Disk && !_target.IsNumbered) await SyncOrPoisonAsync().ConfigureAwait(false);
+            await LeaveLogAsync().ConfigureAwait(false);
         }
-        else if (_durability != Durability.Disk && !_target.IsNumbered)
+        finally
         {
-            await SyncOrPoisonAsync().ConfigureAwait(false);
+            _flushing.Release();
         }
-
-        await LeaveLogAsync().ConfigureAwait(false);
     }
 
-    // Others' operations may have been merged since the line was made; and a delete that archives ranks by what it moves.
-    private bool Wins(in CommitGroup.Line line) =>
-        _state.Wins(line.Key, _group.IdOf(line), _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
+    // Others' operations may have been merged since the line was made, or a snapshot that has it already and in which it was deleted, and the delete forgotten; and a delete that
+    // archives ranks by what it moves.
+    private bool Wins(in CommitGroup.Line line)
+    {
+        var id = _group.IdOf(line);
+        if (line.Clock <= _state.Floor && !_state.Records.TryGet(line.Key, id, out _)) return false;
+        return _state.Wins(line.Key, id, _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
+    }
 
     // An agent's append failed. Its bytes may have been read by others: nothing is cut or written over, the log ends behind what stands.
     private async ValueTask EndLogAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)

@@ -300,6 +300,7 @@ internal sealed partial class Writer : IGroupCommitter
 
     private async ValueTask SyncAsync()
     {
+        if (ReferenceEquals(_target, LogTarget.None)) return; // the agent's log was ended meanwhile, and synced by whoever ended it
         var result = await _target.AppendAsync(ReadOnlyMemory<byte>.Empty, Flush.Synced).ConfigureAwait(false);
         if (!result.IsStored && _log is null) throw Fenced(result); // who ended an agent's log has synced it
     }
@@ -312,9 +313,14 @@ internal sealed partial class Writer : IGroupCommitter
         }
         catch (Exception e)
         {
-            throw Poison(e as OpsLogException ?? Failed(e)); // what is cached can no longer be trusted
+            throw SyncFailed(_target, e);
         }
     }
+
+    // What is cached can no longer be trusted, unless the storage was never asked to sync it.
+    private OpsLogException SyncFailed(LogTarget target, Exception cause) => cause is StorageException { Fault: StorageFault.Unavailable or StorageFault.Throttled, OutcomeUnknown: false }
+        ? new OpsLogException(OpsLogError.StorageFailed, $"The log '{target.Key}' holds what was acknowledged, but could not be brought onto stable storage: {cause.Message} Flush again.", cause)
+        : Poison(cause as OpsLogException ?? Failed(target, cause));
 
     private OpsLogException Fenced(PutResult result) => new(
         OpsLogError.Fenced,

@@ -8,6 +8,9 @@ internal sealed class HookedStorage(IOpsStorage inner) : IOpsStorage
 {
     public Func<StorageCalls, StorageKey, Task>? Before { get; set; }
 
+    /// <summary>Holds the answer of a put or append that has happened.</summary>
+    public Func<StorageCalls, StorageKey, Task>? After { get; set; }
+
     public Func<StoredObject, StoredObject>? Reading { get; set; }
 
     public Func<List<StorageEntry>, IEnumerable<StorageEntry>>? Listing { get; set; }
@@ -27,13 +30,17 @@ internal sealed class HookedStorage(IOpsStorage inner) : IOpsStorage
     public async ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
     {
         await Look(StorageCalls.Put, key);
-        return await inner.PutAsync(key, content, condition, cancellationToken);
+        var result = await inner.PutAsync(key, content, condition, cancellationToken);
+        if (After is not null) await After(StorageCalls.Put, key);
+        return result;
     }
 
     public async ValueTask<PutResult> AppendAsync(StorageKey key, ReadOnlyMemory<byte> bytes, long expectedLength, Flush flush, CancellationToken cancellationToken)
     {
         await Look(StorageCalls.Append, key);
-        return await inner.AppendAsync(key, bytes, expectedLength, flush, cancellationToken);
+        var result = await inner.AppendAsync(key, bytes, expectedLength, flush, cancellationToken);
+        if (After is not null) await After(StorageCalls.Append, key);
+        return result;
     }
 
     public async IAsyncEnumerable<StorageEntry> ListAsync(

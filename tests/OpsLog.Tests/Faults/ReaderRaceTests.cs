@@ -63,6 +63,74 @@ public sealed class ReaderRaceTests
         Assert.DoesNotContain(snapshot, await Lab.NamesAsync(disk, "snapshots/"));
     }
 
+    /// <summary>The first is so many checkpoints behind that it has to start over; the second must not go on with what was before.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task F24_two_refreshes_at_once_of_a_reader_that_has_to_start_over(bool append)
+    {
+        var disk = new MemoryStorage(append);
+        await using var writer = await Lab.OpenAsync(disk, Lab.Options(o => o.Checkpoint.GracePeriod = TimeSpan.FromHours(1)));
+        for (var i = 0; i < 20; i++) await writer.SetAsync($"{i:D2}", Lab.Doc(i));
+        var hooked = new HookedStorage(disk);
+        await using var reader = await Lab.OpenAsync(hooked, Lab.ReadOnly());
+        await writer.SetAsync("k", Lab.Doc(1));
+        for (var i = 0; i < 70; i++)
+        {
+            await writer.SetAsync("00", Lab.Doc(100 + i));
+            await writer.CompactAsync();
+        }
+
+        await writer.SetAsync("01", Lab.Doc(200)); // with something in the log, who starts over does not look at the manifest again
+        var gate = new Gate();
+        hooked.Before = (call, key) => call == StorageCalls.Read && key.Value.StartsWith("snapshots/", StringComparison.Ordinal) ? gate.PassAsync() : Task.CompletedTask;
+        var first = reader.RefreshAsync().AsTask();
+        await gate.Arrived;
+        var second = reader.RefreshAsync().AsTask();
+        await writer.CompactAsync();
+        await writer.SetAsync("k", Lab.Doc(2));
+        gate.Open();
+        await Task.WhenAll(first, second);
+        Assert.Equal(2, Lab.N(await Task.Run(() => reader["k"]).WaitAsync(TimeSpan.FromSeconds(20))));
+        await writer.SetAsync("k", Lab.Doc(3));
+        await reader.RefreshAsync();
+        Assert.Equal(3, Lab.N(reader["k"]));
+        Assert.Equal(21, reader.Count);
+    }
+
+    /// <summary>The manifest of the next log was read, the rest of the old one was not.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task V9_a_refresh_that_fails_half_way_gives_no_operation_twice_and_leaves_none_out(bool append)
+    {
+        var disk = new MemoryStorage(append);
+        await using var writer = await Lab.OpenAsync(disk);
+        for (var i = 0; i < 3; i++) await writer.SetAsync($"{i}", Lab.Doc(i));
+        var hooked = new HookedStorage(disk);
+        await using var reader = await Lab.OpenAsync(hooked, Lab.ReadOnly());
+        await writer.SetAsync("3", Lab.Doc(3));
+        await writer.CompactAsync();
+        await writer.SetAsync("4", Lab.Doc(4));
+        hooked.Before = (call, key) => call == StorageCalls.Read && key.Value.StartsWith("ops/ops", StringComparison.Ordinal) ? throw new StorageException(StorageFault.Unavailable, "Away.") : Task.CompletedTask;
+        await Lab.RefusedAsync(OpsLogError.StorageFailed, async Task () => await reader.RefreshAsync());
+        hooked.Before = null;
+        var clocks = (await Lab.OperationsAsync(reader)).ConvertAll(o => o.Revision.Clock);
+        Assert.Equal(Enumerable.Range(1, clocks.Count).Select(n => (long)n), clocks);
+        Assert.InRange(clocks.Count, 3, 5);
+
+        using var enough = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        var seen = new List<long>();
+        await foreach (var change in reader.WatchAsync(FeedPosition.Start, enough.Token))
+        {
+            seen.Add(change.Operation.Revision.Clock);
+            if (seen.Count == 5) await writer.SetAsync("5", Lab.Doc(5));
+            if (seen.Count == 6) break;
+        }
+
+        Assert.Equal([1, 2, 3, 4, 5, 6], seen);
+    }
+
     [Fact]
     public async Task F24_a_reader_that_saw_the_seal_of_a_log_goes_on_in_the_next()
     {

@@ -120,7 +120,7 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
     }
 
     // Of a log that this process writes: as far as it is in the storage; buffered lines are behind.
-    private static long EndOf(PeerLog log) => log.IsLost ? 0 : log.Target is { IsNumbered: false } target ? Math.Min(log.Standing, target.Length) : log.Standing + log.Skipped;
+    private static long EndOf(PeerLog log) => log.IsLost ? 0 : log.Target is { } target ? Math.Min(log.Standing, target.Length) : log.Standing + log.Skipped;
 
     private async ValueTask<bool> IsNewestAsync(Manifest manifest, CancellationToken ct)
     {

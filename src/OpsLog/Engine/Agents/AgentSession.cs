@@ -4,7 +4,7 @@ using OpsLog.Storage;
 namespace OpsLog.Engine.Agents;
 
 /// <summary>An open store of many writers: what keeps it up with the others and, for an agent, what it writes with. A read-only opening has only the first.</summary>
-internal sealed class AgentSession : IDisposable
+internal sealed class AgentSession
 {
     private readonly EngineSettings _settings;
     private readonly bool _numbered;
@@ -91,12 +91,5 @@ internal sealed class AgentSession : IDisposable
         {
             EngineLog.SignOffFailed(_settings.Logger, e); // the logs hold everything; they are ended like those of a process that died
         }
-    }
-
-    public void Dispose()
-    {
-        Compactor?.Dispose();
-        Merger.Dispose();
-        Merger.Register.Dispose();
     }
 }

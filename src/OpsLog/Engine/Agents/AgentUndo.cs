@@ -42,7 +42,7 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
     private async ValueTask<(List<FeedLog> Logs, OwnUnits Own, NewestMarks Marks)> BeginAsync()
     {
         var (_, logs) = await feed.LogsAsync(CancellationToken.None).ConfigureAwait(false);
-        var others = merger.Logs.Where(l => !l.IsOwn && !l.IsSealed).Select(l => l.Key).ToHashSet();
+        var others = merger.Logs.Where(l => !l.IsOwn && !l.IsAbandoned && !l.IsSealed).Select(l => l.Key).ToHashSet();
         var ofId = logs.Where(l => string.Equals(l.Source.Agent, settings.AgentId, StringComparison.Ordinal)).ToLookup(l => others.Contains(l.Key));
         var marks = new NewestMarks();
         var living = new OwnUnits(storage, [.. ofId[true]]);

@@ -8,7 +8,7 @@ namespace OpsLog.Engine.Agents;
 /// Checkpoints of a store of many writers, by any of them: a snapshot of all that was read, with every stamp and tombstone, and one swap that says how far it covers
 /// each log. Nothing is reset: what lies behind a covered position still counts. Logs that have ended, and that the snapshot covers to their end, are retired.
 /// </summary>
-internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Merger merger, OwnLogs ownLogs, Writer writer, int schema) : IDisposable
+internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Merger merger, OwnLogs ownLogs, Writer writer, int schema)
 {
     /// <summary>How many retired logs a manifest remembers.</summary>
     public const int MostRetired = 64;
@@ -89,8 +89,6 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
             _one.Release();
         }
     }
-
-    public void Dispose() => _one.Dispose();
 
     private bool IsDue()
     {

@@ -24,6 +24,7 @@ internal sealed partial class Merger
         var merge = new SnapshotMerge();
         var loader = new SnapshotLoader(_storage, State, _settings.Recovery) { Window = MergeWindow };
         var builder = _builder;
+        lock (State.Gate) State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock); // before any of it is seen: who writes with it in view writes above it
         var loaded = await loader.LoadAsync(manifest.Snapshot.Name, manifest.Snapshot, header =>
         {
             if (header.SchemaVersion > _migration.Target)
@@ -33,7 +34,6 @@ internal sealed partial class Merger
         _notes.Add(loader.Skipped);
         lock (State.Gate)
         {
-            State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock);
             merge.Forget(State, loaded.Floor);
             DropExtents();
         }

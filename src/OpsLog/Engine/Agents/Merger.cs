@@ -7,7 +7,7 @@ namespace OpsLog.Engine.Agents;
 /// Keeps the state of a store of many writers up with them: reads each registered log on from where it stopped, finishes those that were retired, and
 /// merges the snapshot where one of them is gone. Costs what is new.
 /// </summary>
-internal sealed partial class Merger : IDisposable
+internal sealed partial class Merger
 {
     private const int MostTries = 100;
     private const int MostLeft = 1024;
@@ -111,8 +111,6 @@ internal sealed partial class Merger : IDisposable
             return null;
         }
     }
-
-    public void Dispose() => _one.Dispose();
 
     private async ValueTask<int> CatchUpAsync(Manifest manifest, CancellationToken ct)
     {

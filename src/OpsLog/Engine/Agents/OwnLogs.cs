@@ -148,12 +148,18 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         if (!await ProbeAsync(entry.Name).ConfigureAwait(false)) return null;
         var target = new LogTarget(storage, key, 0, 0);
         if (!(await target.ClaimAsync(CancellationToken.None).ConfigureAwait(false)).IsStored) return null;
-        await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
-        if (!Names(merger.Manifest, entry.Name))
+        var isRegistered = false;
+        try
         {
-            await target.ReleaseAsync().ConfigureAwait(false);
-            return null;
+            await merger.Register.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
+            isRegistered = Names(merger.Manifest, entry.Name);
         }
+        finally
+        {
+            if (!isRegistered) await target.ReleaseAsync().ConfigureAwait(false);
+        }
+
+        if (!isRegistered) return null;
 
         lock (merger.State.Gate)
         {

@@ -41,5 +41,6 @@ internal sealed class SnapshotMerge
         }
 
         foreach (var id in gone) state.Records.Remove(id);
+        state.Floor = Math.Max(state.Floor, floor);
     }
 }
