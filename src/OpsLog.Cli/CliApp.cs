@@ -18,9 +18,9 @@ internal static class CliApp
         // Ids may begin with '@' and may look like bundled options: both conveniences are off.
         var configuration = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
         var parsed = CreateRoot(streams).Parse(args, configuration);
-        var json = args.Contains(Verb.JsonName, StringComparer.Ordinal);
+        var json = AsksForJson(parsed, args);
         if (parsed.Action is ParseErrorAction)
-            return ErrorReport.Write(streams.Error, json, new UsageException(string.Join(" ", parsed.Errors.Select(e => e.Message).Distinct(StringComparer.Ordinal))));
+            return ErrorReport.Write(streams.Error, json, new UsageException(string.Join(" ", parsed.Errors.Select(e => e.Message).Distinct(StringComparer.Ordinal))), args);
 
         using var plainOutput = new StreamWriter(streams.Output, leaveOpen: true) { AutoFlush = true };
         var invocation = new InvocationConfiguration
@@ -36,9 +36,13 @@ internal static class CliApp
         }
         catch (Exception exception)
         {
-            return ErrorReport.Write(streams.Error, json, exception);
+            return ErrorReport.Write(streams.Error, json, exception, args);
         }
     }
+
+    private static bool AsksForJson(ParseResult parsed, string[] args) => parsed.CommandResult.Command is Verb verb
+        ? verb.AsksForJson(parsed)
+        : args.Any(a => a is Verb.JsonName or Verb.JsonName + "=true" or Verb.JsonName + ":true"); // no verb to ask
 
     private static Command CreateRoot(CliStreams streams)
     {

@@ -26,10 +26,17 @@ internal sealed class CliStreams(Stream input, Stream output, TextWriter error)
         // Console.Error would encode by the terminal's settings; ids and paths are UTF-8 everywhere in OpsLog.
         var error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true };
         if (!Console.IsOutputRedirected || !Console.IsErrorRedirected) Console.OutputEncoding = new UTF8Encoding(false);
-        return new CliStreams(Console.OpenStandardInput(), Console.OpenStandardOutput(), error)
+        return new CliStreams(Console.OpenStandardInput(), OutputOfProcess(), error)
         {
             OutputTerminal = Console.IsOutputRedirected ? null : Console.Out,
             ErrorTerminal = Console.IsErrorRedirected ? null : Console.Error,
         };
+    }
+
+    /// <summary>Where the runtime's own stream would drop what nobody reads any more, one that says so.</summary>
+    private static Stream OutputOfProcess()
+    {
+        var output = Console.OpenStandardOutput();
+        return Console.IsOutputRedirected && !OperatingSystem.IsWindows() ? new UnixOutput(output) : output;
     }
 }

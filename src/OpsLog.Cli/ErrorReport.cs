@@ -7,11 +7,17 @@ namespace OpsLog.Cli;
 /// <summary>An error as people (one line) and scripts (one JSON object) read it.</summary>
 internal static class ErrorReport
 {
-    /// <summary>Writes the error and returns its exit code.</summary>
-    public static int Write(TextWriter error, bool json, Exception exception)
+    /// <summary>Writes the error and returns its exit code. Of a reader that is gone nothing is said: it had what it wanted.</summary>
+    /// <param name="error">Where to.</param>
+    /// <param name="json">Whether scripts read it.</param>
+    /// <param name="exception">The error.</param>
+    /// <param name="arguments">The command line: what is secret in its URIs is not told.</param>
+    public static int Write(TextWriter error, bool json, Exception exception, params string[] arguments)
     {
         var code = ExitCode.Of(exception);
-        error.WriteLine(json ? ToJson(exception, code) : "opslog: " + ToText(exception, code));
+        if (code == ExitCode.ReaderGone) return code;
+        var text = StoreLocation.Redact(ToText(exception, code), arguments);
+        error.WriteLine(json ? ToJson(exception, code, text) : "opslog: " + text);
         error.Flush();
         return code;
     }
@@ -48,7 +54,7 @@ internal static class ErrorReport
         _ => "",
     };
 
-    private static string ToJson(Exception exception, int code)
+    private static string ToJson(Exception exception, int code, string text)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, JsonText.WriterOptions))
@@ -56,7 +62,7 @@ internal static class ErrorReport
             writer.WriteStartObject();
             writer.WriteString("error", Name(exception, code));
             writer.WriteNumber("exit", code);
-            writer.WriteString("message", ToText(exception, code));
+            writer.WriteString("message", text);
             if (exception is InputLineException input) writer.WriteNumber("inputLine", input.Line);
             if (DamageOf(exception) is { } damage) WriteDamage(writer, "damage", damage);
             writer.WriteEndObject();

@@ -18,10 +18,14 @@ internal static class ExitCode
     /// <summary>Stopped by Ctrl-C: 128 + SIGINT, as shells count.</summary>
     public const int Cancelled = 130;
 
+    /// <summary>Nobody reads standard output any more: 128 + SIGPIPE, as shells count.</summary>
+    public const int ReaderGone = 141;
+
     /// <summary>The exit code for a failure.</summary>
     public static int Of(Exception exception) => exception switch
     {
         InputLineException { InnerException: { } cause } => Of(cause),
+        ReaderGoneException => ReaderGone,
         UsageException or InputLineException => Usage,
         OpsLogException opsLog => Of(opsLog.Error),
         StorageException => StorageFailed,

@@ -8,6 +8,8 @@ namespace OpsLog.Cli;
 /// <summary>Turns the STORE of a command line into a storage. The one place that knows what a STORE may be.</summary>
 internal static class StoreLocation
 {
+    private const string Separator = "://";
+
     static StoreLocation()
     {
         // A client library is loaded by the first location that needs it, not by the tool's start.
@@ -36,7 +38,38 @@ internal static class StoreLocation
     public static string Shown(string location) => StorageSchemes.Redact(location);
 
     /// <summary>Whether it is no path.</summary>
-    public static bool IsUri(string location) => location.Contains("://", StringComparison.Ordinal);
+    public static bool IsUri(string location) => location.IndexOf(Separator, StringComparison.Ordinal) is > 0 and var end && SchemeStart(location, end) == 0;
+
+    /// <summary>The folder that a path or a <c>file://</c> URI names, as the storage reads it; <see langword="null"/> for any other location.</summary>
+    public static string? Folder(string location) =>
+        !IsUri(location) ? location : Uri.TryCreate(location, UriKind.Absolute, out var uri) && uri.IsFile ? uri.LocalPath : null;
+
+    /// <summary>A message as it may be printed: without what is secret in the command line's URIs, wherever in an argument one begins.</summary>
+    public static string Redact(string message, IReadOnlyList<string> arguments)
+    {
+        foreach (var argument in arguments)
+        {
+            for (var end = argument.IndexOf(Separator, StringComparison.Ordinal); end >= 0; end = argument.IndexOf(Separator, end + 1, StringComparison.Ordinal))
+            {
+                var start = SchemeStart(argument, end);
+                if (start == end) continue;
+                // A parser may quote all of '--to=URI', or what is behind the '='.
+                var (uri, shown) = (argument[start..], Shown(argument[start..]));
+                message = message.Replace(argument, argument[..start] + shown, StringComparison.Ordinal).Replace(uri, shown, StringComparison.Ordinal);
+            }
+        }
+
+        return message;
+    }
+
+    /// <summary>Where the scheme that ends at a place begins; that place if none does.</summary>
+    private static int SchemeStart(string text, int end)
+    {
+        var start = end;
+        while (start > 0 && (char.IsAsciiLetterOrDigit(text[start - 1]) || text[start - 1] is '+' or '-' or '.')) start--;
+        while (start < end && !char.IsAsciiLetter(text[start])) start++;
+        return start;
+    }
 
     private static PostgreSqlStorage PostgreSql(string location, TimeProvider time, Random? random) =>
         PostgreSqlStorage.FromUri(location, new PostgreSqlStorageOptions { TimeProvider = time, Random = random });

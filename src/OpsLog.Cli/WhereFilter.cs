@@ -65,7 +65,7 @@ internal sealed class WhereFilter
         var matches = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var wanted = reader.ValueTextEquals(path[0]);
+            var wanted = TextEquals(ref reader, path[0]);
             reader.Read();
             // Of members with the same name the last one counts, as in JavaScript.
             if (wanted) matches = Matches(ref reader, path[1..]);
@@ -75,12 +75,25 @@ internal sealed class WhereFilter
         return matches;
     }
 
+    /// <summary>Half of a surrogate pair, which a document may hold, is no text and equals none.</summary>
+    private static bool TextEquals(ref Utf8JsonReader reader, string text)
+    {
+        try
+        {
+            return reader.ValueTextEquals(text);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
     private bool MatchesScalar(ref Utf8JsonReader reader)
     {
         switch (reader.TokenType)
         {
             case JsonTokenType.String:
-                return reader.ValueTextEquals(_value);
+                return TextEquals(ref reader, _value);
             case JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null:
                 return System.Text.Ascii.Equals(reader.ValueSpan, _value);
             default:

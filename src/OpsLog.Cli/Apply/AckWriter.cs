@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.ExceptionServices;
 
 namespace OpsLog.Cli.Apply;
 
 /// <summary>
 /// Prints the numbers of acknowledged lines. Numbers may wait together for at most <see cref="Patience"/>, and never while anything is
-/// waited for: who is about to wait calls <see cref="Flush"/>. Safe for concurrent calls.
+/// waited for: who is about to wait calls <see cref="Flush"/>. Once they cannot be printed, none is any more, and every call says so. Safe for concurrent calls.
 /// </summary>
 internal sealed class AckWriter
 {
@@ -18,6 +19,7 @@ internal sealed class AckWriter
     private readonly bool _atOnce;
     private readonly byte[] _buffer = new byte[64 * 1024];
     private volatile int _length;
+    private volatile ExceptionDispatchInfo? _failure;
     private long _oldest;
 
     /// <param name="output">Where to; <see langword="null"/> if nobody asked for acknowledgements.</param>
@@ -49,12 +51,27 @@ internal sealed class AckWriter
     /// <summary>Prints what waits. Cheap if nothing does.</summary>
     public void Flush()
     {
-        if (_length == 0) return;
+        if (_length == 0 && _failure is null) return;
         lock (_lock) FlushLocked();
+    }
+
+    /// <summary>The same while an operation is under way, which must come to its end: a failure is told by the call that acknowledges it.</summary>
+    public void FlushMeanwhile()
+    {
+        if (_length == 0) return;
+        try
+        {
+            Flush();
+        }
+        catch (Exception)
+        {
+            // It is kept for the next call.
+        }
     }
 
     private void Append(long line)
     {
+        _failure?.Throw();
         if (_length + NumberLength > _buffer.Length) FlushLocked();
         if (_length == 0) _oldest = Stopwatch.GetTimestamp();
         line.TryFormat(_buffer.AsSpan(_length), out var written, provider: CultureInfo.InvariantCulture);
@@ -64,10 +81,19 @@ internal sealed class AckWriter
 
     private void FlushLocked()
     {
+        _failure?.Throw();
         if (_length == 0) return;
         var length = _length;
         _length = 0;
-        _output!.Write(_buffer, 0, length);
-        _output.Flush();
+        try
+        {
+            _output!.Write(_buffer, 0, length);
+            _output.Flush();
+        }
+        catch (Exception exception)
+        {
+            _failure = ExceptionDispatchInfo.Capture(exception);
+            throw;
+        }
     }
 }

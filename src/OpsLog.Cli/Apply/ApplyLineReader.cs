@@ -41,6 +41,8 @@ internal sealed class ApplyLineReader(string? batchBy)
         var members = default(Members);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
+            // A store may hold half of a surrogate pair; a name here is compared, and half of one is no name.
+            if (reader.ValueIsEscaped) Text(ref reader, "a member's name");
             var isKey = batchBy is not null && reader.ValueTextEquals(batchBy);
             var member = MemberOf(ref reader);
             reader.Read();
@@ -99,6 +101,7 @@ internal sealed class ApplyLineReader(string? batchBy)
         var reader = new Utf8JsonReader(bytes[place], Options);
         reader.Read();
         if (reader.TokenType != JsonTokenType.String) throw new FormatException("\"op\" is not a string.");
+        if (reader.ValueIsEscaped) Text(ref reader, "\"op\"");
         if (reader.ValueTextEquals("set"u8)) return ApplyKind.Set;
         if (reader.ValueTextEquals("delete"u8)) return ApplyKind.Delete;
         if (reader.ValueTextEquals("undo"u8)) return ApplyKind.Undo;
@@ -107,7 +110,7 @@ internal sealed class ApplyLineReader(string? batchBy)
         if (reader.ValueTextEquals("refresh"u8)) return ApplyKind.Refresh;
         if (reader.ValueTextEquals("archive"u8)) return ApplyKind.Archive;
         if (reader.ValueTextEquals("batch"u8)) return ApplyKind.Batch;
-        throw new FormatException($"the op {JsonText.Printable(Text(ref reader, "op"))} is unknown.");
+        throw new FormatException($"the op {JsonText.Printable(Text(ref reader, "\"op\""))} is unknown.");
     }
 
     private static void ReadBatch(ReadOnlySpan<byte> array, ApplyLine line)
@@ -139,7 +142,7 @@ internal sealed class ApplyLineReader(string? batchBy)
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType != JsonTokenType.String) throw new FormatException("\"ids\" holds something else than strings.");
-            ids.Add(Text(ref reader, "ids"));
+            ids.Add(Text(ref reader, "\"ids\""));
         }
     }
 
@@ -148,7 +151,7 @@ internal sealed class ApplyLineReader(string? batchBy)
         var reader = new Utf8JsonReader(value, Options);
         reader.Read();
         if (reader.TokenType == JsonTokenType.Null) return null;
-        var segment = reader.TokenType == JsonTokenType.String ? Text(ref reader, "segment") : "";
+        var segment = reader.TokenType == JsonTokenType.String ? Text(ref reader, "\"segment\"") : "";
         return segment.Length > 0 ? segment : throw new FormatException("\"segment\" is not a name.");
     }
 
@@ -157,14 +160,15 @@ internal sealed class ApplyLineReader(string? batchBy)
         if (members.Id is not { } place) throw new FormatException("it has no \"id\".");
         var reader = new Utf8JsonReader(bytes[place], Options);
         reader.Read();
-        var id = reader.TokenType == JsonTokenType.String ? Text(ref reader, "id") : "";
+        var id = reader.TokenType == JsonTokenType.String ? Text(ref reader, "\"id\"") : "";
         return id.Length > 0 ? id : throw new FormatException("\"id\" is not a string of at least one character.");
     }
 
     private static JsonElement Document(ReadOnlySpan<byte> json) =>
         json[0] == '{' ? JsonElement.Parse(json, DocumentOptions) : throw new FormatException("\"data\" is not a JSON object.");
 
-    private static string Text(ref Utf8JsonReader reader, string member)
+    /// <summary>A string, or a member's name; comparing one that is no text would throw.</summary>
+    private static string Text(ref Utf8JsonReader reader, string what)
     {
         try
         {
@@ -172,7 +176,7 @@ internal sealed class ApplyLineReader(string? batchBy)
         }
         catch (InvalidOperationException)
         {
-            throw new FormatException($"\"{member}\" holds half of a surrogate pair: no store takes that.");
+            throw new FormatException($"{what} holds half of a surrogate pair: no store takes that.");
         }
     }
 

@@ -11,6 +11,7 @@ internal sealed class ApplyRun
     private readonly ApplyLine _line = new();
     private readonly List<ApplyOperation> _group = [];
     private readonly int _refreshEvery;
+    private Action? _stopReading;
     private byte[] _groupKey = [];
     private long _refreshedBehind;
 
@@ -27,16 +28,19 @@ internal sealed class ApplyRun
         _reader = new ApplyLineReader(batchBy);
         _target = target;
         _acknowledgements = acknowledgements;
-        _workers = concurrency > 1 ? new ApplyWorkers(target, acknowledgements, concurrency) : null;
+        _workers = concurrency > 1 ? new ApplyWorkers(target, acknowledgements, concurrency, () => _stopReading?.Invoke()) : null;
     }
 
     /// <summary>Applies everything. Whatever ends it, what was read before is applied and acknowledged.</summary>
     /// <exception cref="InputLineException">A line is malformed, or the store refused it or failed.</exception>
+    /// <exception cref="IOException">The input cannot be read, or the acknowledgements cannot be printed.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _stopReading = reading.Cancel; // the callers end before it does
         try
         {
-            await ReadAllAsync(cancellationToken).ConfigureAwait(false);
+            await ReadAllAsync(reading.Token).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is InputLineException { InnerException: null } or OperationCanceledException)
         {

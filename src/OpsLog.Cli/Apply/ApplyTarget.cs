@@ -34,6 +34,7 @@ internal sealed class ApplyTarget(ApplyStore stores, AckWriter acknowledgements)
     /// <summary>Neighbouring lines as one batch; each line is acknowledged when the batch is.</summary>
     public async ValueTask ApplyGroupAsync(List<ApplyOperation> operations)
     {
+        acknowledgements.Flush();
         try
         {
             await BatchAsync(operations).ConfigureAwait(false);
@@ -87,12 +88,12 @@ internal sealed class ApplyTarget(ApplyStore stores, AckWriter acknowledgements)
         if (operation.Document is not { } document)
         {
             var delete = store.DeleteAsync(operation.Id);
-            if (!delete.IsCompleted) acknowledgements.Flush();
+            if (!delete.IsCompleted) acknowledgements.FlushMeanwhile();
             return await delete.ConfigureAwait(false);
         }
 
         var set = store.SetAsync(operation.Id, document);
-        if (!set.IsCompleted) acknowledgements.Flush();
+        if (!set.IsCompleted) acknowledgements.FlushMeanwhile();
         await set.ConfigureAwait(false);
         return true;
     }
@@ -118,7 +119,6 @@ internal sealed class ApplyTarget(ApplyStore stores, AckWriter acknowledgements)
 
     private async ValueTask BatchAsync(List<ApplyOperation> operations)
     {
-        acknowledgements.Flush();
         var nothing = await stores.CallAsync(BatchAsync, operations).ConfigureAwait(false);
         Count(operations.Count, nothing);
     }

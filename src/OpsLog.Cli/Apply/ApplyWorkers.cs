@@ -1,10 +1,11 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 
 namespace OpsLog.Cli.Apply;
 
 /// <summary>
 /// Several callers at once. An id always goes to the same caller, and each caller works in order: so two operations on one record keep the
-/// order of the input. One thread feeds it.
+/// order of the input. One thread feeds it. Whatever fails, all callers go on taking what is queued: a failure is kept and told to who feeds them.
 /// </summary>
 internal sealed class ApplyWorkers
 {
@@ -14,10 +15,16 @@ internal sealed class ApplyWorkers
     private readonly Channel<WorkItem>[] _queues;
     private readonly Task[] _callers;
     private readonly Lock _lock = new();
-    private InputLineException? _failure;
+    private readonly Action _failed;
+    private Failure? _failure;
 
-    public ApplyWorkers(ApplyTarget target, AckWriter acknowledgements, int count)
+    /// <param name="target">What does the work.</param>
+    /// <param name="acknowledgements">Where acknowledged lines are told.</param>
+    /// <param name="count">How many callers.</param>
+    /// <param name="failed">Called at a failure: who waits for input may wait long before it asks.</param>
+    public ApplyWorkers(ApplyTarget target, AckWriter acknowledgements, int count, Action failed)
     {
+        _failed = failed;
         _target = target;
         _acknowledgements = acknowledgements;
         _queues = new Channel<WorkItem>[count];
@@ -32,20 +39,20 @@ internal sealed class ApplyWorkers
     }
 
     /// <summary>Hands an operation to its caller.</summary>
-    /// <exception cref="InputLineException">An operation failed. Nothing more is taken.</exception>
+    /// <exception cref="InputLineException">An operation failed. Nothing more is taken. (What is no operation's failure is thrown as it is.)</exception>
     public async ValueTask EnqueueAsync(ApplyOperation operation)
     {
-        if (Volatile.Read(ref _failure) is not null) throw await FailureAsync().ConfigureAwait(false);
+        if (Volatile.Read(ref _failure) is not null) await DrainAsync().ConfigureAwait(false);
         var hash = (uint)string.GetHashCode(operation.Id, StringComparison.Ordinal);
         var queue = _queues[hash % (uint)_queues.Length].Writer;
         var item = new WorkItem(operation, null);
         if (queue.TryWrite(item)) return;
-        _acknowledgements.Flush();
+        Flush();
         await queue.WriteAsync(item).ConfigureAwait(false);
     }
 
     /// <summary>Waits until everything handed in is done.</summary>
-    /// <exception cref="InputLineException">An operation failed: the one of the lowest line.</exception>
+    /// <exception cref="InputLineException">An operation failed: the one of the lowest line. (What is no operation's failure is thrown as it is.)</exception>
     public async ValueTask DrainAsync()
     {
         var arrivals = new Task[_queues.Length];
@@ -57,7 +64,7 @@ internal sealed class ApplyWorkers
         }
 
         await Task.WhenAll(arrivals).ConfigureAwait(false);
-        if (Volatile.Read(ref _failure) is { } failure) throw failure;
+        Volatile.Read(ref _failure)?.Cause.Throw();
     }
 
     /// <summary>Ends the callers once their work is done. Failures were reported by then, or are by <see cref="DrainAsync"/>.</summary>
@@ -67,26 +74,12 @@ internal sealed class ApplyWorkers
         await Task.WhenAll(_callers).ConfigureAwait(false);
     }
 
-    private async ValueTask<Exception> FailureAsync()
-    {
-        try
-        {
-            await DrainAsync().ConfigureAwait(false);
-        }
-        catch (InputLineException failure)
-        {
-            return failure;
-        }
-
-        return _failure!;
-    }
-
     private async Task CallAsync(ChannelReader<WorkItem> queue)
     {
         while (await queue.WaitToReadAsync().ConfigureAwait(false))
         {
             while (queue.TryRead(out var item)) await WorkAsync(item).ConfigureAwait(false);
-            _acknowledgements.Flush();
+            Flush();
         }
     }
 
@@ -94,7 +87,7 @@ internal sealed class ApplyWorkers
     {
         if (item.Arrived is not null)
         {
-            _acknowledgements.Flush();
+            Flush();
             item.Arrived.SetResult();
             return;
         }
@@ -105,12 +98,39 @@ internal sealed class ApplyWorkers
         {
             await _target.ApplyAsync(item.Operation).ConfigureAwait(false);
         }
-        catch (InputLineException exception)
+        catch (Exception exception)
         {
-            lock (_lock)
-                if (_failure is null || exception.Line < _failure.Line) Volatile.Write(ref _failure, exception);
+            Fail(exception);
         }
     }
+
+    private void Flush()
+    {
+        try
+        {
+            _acknowledgements.Flush();
+        }
+        catch (Exception exception)
+        {
+            Fail(exception);
+        }
+    }
+
+    /// <summary>Keeps a failure, and its caller at work: queues that nobody empties would be waited for.</summary>
+    private void Fail(Exception exception)
+    {
+        // What is no line's failure (nobody takes acknowledgements) stands before all lines.
+        var failure = new Failure((exception as InputLineException)?.Line ?? 0, ExceptionDispatchInfo.Capture(exception));
+        lock (_lock)
+        {
+            if (_failure is not null && failure.Line >= _failure.Line) return;
+            Volatile.Write(ref _failure, failure);
+        }
+
+        _failed();
+    }
+
+    private sealed record Failure(long Line, ExceptionDispatchInfo Cause);
 
     private readonly record struct WorkItem(ApplyOperation Operation, TaskCompletionSource? Arrived);
 }

@@ -1,16 +1,19 @@
+using System.Globalization;
+
 namespace OpsLog.Cli.Apply;
 
 /// <summary>
-/// Lines of bytes out of a stream, of any length and without copying them: a line is a part of the buffer and valid until the next call.
+/// Lines of bytes out of a stream, as long as an array may be and without copying them: a line is a part of the buffer and valid until the next call.
 /// A last line without its newline is a line; a byte order mark at the very start is dropped. Not thread-safe.
 /// </summary>
-internal sealed class LineReader(Stream stream, int size = LineReader.DefaultSize)
+internal sealed class LineReader(Stream stream, int size = LineReader.DefaultSize, int most = int.MaxValue)
 {
     private const int DefaultSize = 128 * 1024;
     private byte[] _buffer = new byte[size];
     private int _start;
     private int _end;
     private int _searched;
+    private long _lines;
     private bool _ended;
     private bool _begun;
 
@@ -22,6 +25,7 @@ internal sealed class LineReader(Stream stream, int size = LineReader.DefaultSiz
         {
             line = _buffer.AsMemory(_start, _searched + newline - _start);
             _start = _searched += newline + 1;
+            _lines++;
             return true;
         }
 
@@ -30,6 +34,7 @@ internal sealed class LineReader(Stream stream, int size = LineReader.DefaultSiz
         {
             line = _buffer.AsMemory(_start, _end - _start);
             _start = _end;
+            _lines++;
             return true;
         }
 
@@ -38,6 +43,7 @@ internal sealed class LineReader(Stream stream, int size = LineReader.DefaultSiz
     }
 
     /// <summary>Waits for more bytes. False when there are no more, and then <see cref="TryRead"/> gave everything.</summary>
+    /// <exception cref="InputLineException">The line is longer than can be held.</exception>
     public async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
     {
         if (_ended) return false;
@@ -63,7 +69,10 @@ internal sealed class LineReader(Stream stream, int size = LineReader.DefaultSiz
             _start = 0;
         }
 
-        if (_end == _buffer.Length) Array.Resize(ref _buffer, checked(_buffer.Length * 2));
+        if (_end < _buffer.Length) return;
+        var longest = Math.Min(most, Array.MaxLength);
+        if (_end >= longest) throw new InputLineException(_lines + 1, string.Create(CultureInfo.InvariantCulture, $"it is longer than {longest - 1} bytes, and no longer one can be read."));
+        Array.Resize(ref _buffer, (int)Math.Min(_buffer.Length * 2L, longest));
     }
 
     private void SkipByteOrderMark()

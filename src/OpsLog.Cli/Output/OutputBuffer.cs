@@ -31,16 +31,23 @@ internal sealed class OutputBuffer(Stream stream, int size = OutputBuffer.Defaul
     /// <summary>Hands everything to the operating system.</summary>
     public void Flush()
     {
-        if (_length > 0) stream.Write(_buffer, 0, _length);
-        _length = 0;
+        Empty();
         stream.Flush();
     }
 
     private void Reserve(int count)
     {
         if (_buffer.Length - _length >= count) return;
-        if (_length > 0) stream.Write(_buffer, 0, _length);
-        _length = 0;
+        Empty();
         if (_buffer.Length < count) _buffer = new byte[count];
+    }
+
+    private void Empty()
+    {
+        if (_length == 0) return;
+        // What could not be written is not tried again: a part of it may have been, and whoever disposes of this has heard the error.
+        var length = _length;
+        _length = 0;
+        stream.Write(_buffer, 0, length);
     }
 }

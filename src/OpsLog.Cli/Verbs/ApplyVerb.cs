@@ -91,6 +91,9 @@ internal sealed class ApplyVerb : WritingVerb
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
+            // The exception tells the text as a path, a URI's password included.
+            if (StoreLocation.IsUri(file))
+                throw new UsageException($"FILE is a file, not {JsonText.Printable(StoreLocation.Shown(file))}: STORE comes first, FILE behind it.");
             throw new UsageException($"cannot read {JsonText.Printable(file)}: {exception.Message}", exception);
         }
     }

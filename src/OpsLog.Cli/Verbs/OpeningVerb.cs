@@ -40,6 +40,7 @@ internal abstract class OpeningVerb : Verb
             _ => Recovery.TolerateTornTail,
         };
         options.CacheFolder = arguments.GetValue(_cache);
+        if (options.CacheFolder is { } cache && StoreLocation.IsUri(cache)) throw new UsageException("--cache takes a folder of this machine, no URI.");
         if (options.CacheFolder is "") throw new UsageException("--cache is empty: name a folder.");
         var opened = await OpenedStore.OpenAsync(Store(arguments), options, cancellationToken).ConfigureAwait(false);
         var report = opened.Store.RecoveryReport;

@@ -29,5 +29,8 @@ internal abstract class Verb : Command
 
     protected string Store(ParseResult arguments) => arguments.GetRequiredValue(_store);
 
+    /// <summary>Whether errors are JSON, even on a command line that has others.</summary>
+    public bool AsksForJson(ParseResult arguments) => arguments.GetResult(_json) is { } given && (given.Errors.Any() || given.GetValueOrDefault<bool>());
+
     protected bool Json(ParseResult arguments) => arguments.GetValue(_json);
 }

@@ -41,12 +41,15 @@ public class ApplyBatchTests
         Assert.Equal(["""{"id":"a","data":{"v":1}}"""], await runner.ExportAsync());
     }
 
-    [Fact]
-    public async Task A_malformed_line_inside_a_batch_keeps_the_lines_before_it()
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("""{"op":"\ud800","c":1}""")]
+    [InlineData("""{"\ud800":1,"c":1,"id":"d","data":{}}""")]
+    public async Task A_malformed_line_inside_a_batch_keeps_the_lines_before_it(string malformed)
     {
         using var runner = new CliRunner();
         var result = await runner.ApplyAsync(
-            ["""{"c":1,"id":"a","data":{}}""", """{"c":1,"id":"b","data":{}}""", "nonsense"], "--batch-by", "c", "--ack");
+            ["""{"c":1,"id":"a","data":{}}""", """{"c":1,"id":"b","data":{}}""", malformed], "--batch-by", "c", "--ack");
         Assert.Equal(2, result.Code);
         Assert.Contains("input line 3", result.Error, StringComparison.Ordinal);
         Assert.Equal(["1", "2"], result.Lines);

@@ -48,6 +48,14 @@ public class ApplyLineReaderTests
     [InlineData("""{"op":"batch","ops":[7]}""")]
     [InlineData("""{"op":"batch","ops":[{"op":"undo"}]}""")]
     [InlineData("""{"op":"batch","ops":[{"op":"set","id":"a"}]}""")]
+    [InlineData("""{"op":"\ud800"}""")]
+    [InlineData("""{"op":"\ud83dx","id":"a","data":{}}""")]
+    [InlineData("""{"\ud800":1,"id":"a","data":{}}""")]
+    [InlineData("""{"a very long name with half of a pair \udc00":1,"op":"undo"}""")]
+    [InlineData("""{"op":"batch","ops":[{"\ud800":1,"id":"a","data":{}}]}""")]
+    [InlineData("""{"op":"batch","ops":[{"op":"\ud800","id":"a"}]}""")]
+    [InlineData("""{"op":"archive","ids":["\ud800"]}""")]
+    [InlineData("""{"op":"archive","ids":["a"],"segment":"\ud800"}""")]
     public void A_malformed_line_is_refused_with_its_number(string text)
     {
         var exception = Assert.Throws<InputLineException>(() => Read(text));
@@ -95,6 +103,13 @@ public class ApplyLineReaderTests
     }
 
     [Fact]
+    public void Half_of_a_surrogate_pair_inside_a_document_is_the_stores_business()
+    {
+        const string Document = """{"initial":"\ud83d","\ud83d":{"\udc00":[1]}}""";
+        Assert.Equal(Document, Read($$"""{"x":{"\ud800":"\ud800"},"y":"\ud800","id":"a","data":{{Document}}}""").Document.GetRawText());
+    }
+
+    [Fact]
     public void The_batch_key_is_the_raw_JSON_of_the_named_member()
     {
         Assert.Equal("\"c1\"", Key("""{"commit":"c1","op":"delete","id":"a"}"""));
@@ -102,6 +117,8 @@ public class ApplyLineReaderTests
         Assert.Equal("null", Key("""{"op":"delete","id":"a","commit":null}"""));
         Assert.Equal("", Key("""{"op":"delete","id":"a","data":{"commit":"c1"}}"""));
         Assert.Equal("\"a\"", Key("""{"op":"delete","id":"a"}""", batchBy: "id"));
+        Assert.Equal("\"\\ud800\"", Key("""{"op":"delete","id":"a","comm\u0069t":"\ud800"}"""));
+        Assert.Throws<InputLineException>(() => Key("""{"op":"delete","id":"a","\ud800":"c1"}"""));
 
         static string Key(string text, string batchBy = "commit") => Encoding.UTF8.GetString(Read(text, batchBy).BatchKey.Span);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OpsLog.Cli;
 using Xunit;
 
 namespace OpsLog.Tests.Cli;
@@ -37,6 +38,22 @@ public class CopyVerbsTests
         Assert.Equal(0, (await CliRunner.RunAsync("copy", runner.Store, copied)).Code);
     }
 
+    [Fact]
+    public async Task A_file_URI_is_the_folder_it_names()
+    {
+        using var runner = await FilledAsync();
+        var uri = "file://" + runner.Store;
+        foreach (var (from, to) in new[] { (runner.Store, uri), (uri, runner.Store), (uri, uri + "/"), (runner.Store, uri + "/inside"), (uri, uri + "/in%73ide"), ("FILE" + uri[4..], uri + "/x/../inside") })
+        {
+            Assert.Equal(2, (await CliRunner.RunAsync("backup", from, "--to", to)).Code);
+            Assert.Equal(2, (await CliRunner.RunAsync("copy", from, to)).Code);
+        }
+
+        Assert.False(Directory.Exists(Path.Combine(runner.Store, "inside")));
+        Assert.Equal(0, (await CliRunner.RunAsync("backup", uri, "--to", "file://" + runner.PathOf("outside"))).Code);
+        Assert.True(File.Exists(Path.Combine(runner.PathOf("outside"), "manifest.json")));
+    }
+
     [Theory]
     [InlineData("postgres://u:hunter2@host/db", 2)]
     [InlineData("postgres://u:hunter2@127.0.0.1:1/db?store=s&connect_timeout=1&password=hunter2", 5)]
@@ -53,6 +70,36 @@ public class CopyVerbsTests
             Assert.NotEmpty(result.Error);
             if (code == 5) break; // it takes its time
         }
+
+        string[][] mistaken =
+        [
+            ["backup", runner.Store, location],
+            ["backup", runner.Store, $"--too={location}"],
+            ["backup", runner.Store, $"--too:{location}", "--json"],
+            [location, "ls"],
+            [$"ls {location}"],
+            [$"{location},{location}", "ls"],
+            [$"file:///x,{location}", "ls"],
+            ["verify", runner.Store, location],
+            ["verify", runner.Store, "--json", location],
+            ["apply", runner.Store, location],
+            ["apply", runner.Store, location, "--json"],
+            ["ls", runner.Store, "--limit", location],
+            ["ls", runner.Store, "--where", location.Replace('=', '-')],
+            ["ls", runner.Store, $"--recovery={location}"],
+            ["ls", runner.Store, "--cache", location],
+            ["log", runner.Store, "--since", location],
+        ];
+        foreach (var arguments in mistaken)
+        {
+            var result = await CliRunner.RunAsync(arguments);
+            Assert.Equal((2, ""), (result.Code, result.Output));
+            Assert.DoesNotContain("hunter2", result.Error, StringComparison.Ordinal);
+            Assert.NotEmpty(result.Error);
+        }
+
+        var file = await CliRunner.RunAsync("apply", runner.Store, location);
+        Assert.Contains($"FILE is a file, not {StoreLocation.Shown(location)}: STORE comes first", file.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -46,6 +46,15 @@ public class ExitCodeTests
     }
 
     [Fact]
+    public void A_reader_that_is_gone_is_told_by_the_exit_code_alone()
+    {
+        using var error = new StringWriter();
+        Assert.Equal(ExitCode.ReaderGone, ErrorReport.Write(error, json: false, new ReaderGoneException()));
+        Assert.Equal(ExitCode.ReaderGone, ErrorReport.Write(error, json: true, new InputLineException(1, new ReaderGoneException())));
+        Assert.Empty(error.ToString());
+    }
+
+    [Fact]
     public void An_error_is_one_line_that_says_what_to_do_next()
     {
         using var error = new StringWriter();

@@ -1,5 +1,6 @@
 using System.Text;
 using CsCheck;
+using OpsLog.Cli;
 using OpsLog.Cli.Apply;
 using Xunit;
 
@@ -26,6 +27,16 @@ public class LineReaderTests
     }
 
     [Theory]
+    [InlineData(3)]
+    [InlineData(100)]
+    public async Task A_line_longer_than_can_be_held_is_refused_with_its_number(int piece)
+    {
+        Assert.Equal(["a", "1234567", "7654321"], await ReadAsync("a\n1234567\n7654321"u8.ToArray(), piece, 2, most: 8));
+        var refused = await Assert.ThrowsAsync<InputLineException>(() => ReadAsync("a\n\n12345678\nb\n"u8.ToArray(), piece, 2, most: 8));
+        Assert.Equal((3, ExitCode.Usage), (refused.Line, ExitCode.Of(refused)));
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(100)]
     public async Task A_byte_order_mark_is_dropped_at_the_very_start_only(int piece)
@@ -43,9 +54,9 @@ public class LineReaderTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fill);
     }
 
-    private static async Task<List<string>> ReadAsync(byte[] bytes, int piece, int size)
+    private static async Task<List<string>> ReadAsync(byte[] bytes, int piece, int size, int most = int.MaxValue)
     {
-        var reader = new LineReader(new PiecewiseStream(bytes, piece), size);
+        var reader = new LineReader(new PiecewiseStream(bytes, piece), size, most);
         var lines = new List<string>();
         do
         {

@@ -59,6 +59,24 @@ public class UsageTests
         Assert.Equal(2, error.RootElement.GetProperty("exit").GetInt32());
     }
 
+    [Theory]
+    [InlineData(true, "get", "--json")]
+    [InlineData(true, "get", "--json=true")]
+    [InlineData(true, "get", "--json:true")]
+    [InlineData(true, "get", "--json=maybe")]
+    [InlineData(true, "get", "--json", "true", "--frobnicate", "a", "b")]
+    [InlineData(true, "frobnicate", "--json=true")]
+    [InlineData(true, "ls", "", "--json=true")]
+    [InlineData(false, "ls", "", "--json=false")]
+    [InlineData(false, "ls", "", "--json", "false")]
+    [InlineData(false, "get", "", "--", "--json")]
+    [InlineData(false, "get", "--json=false")]
+    public async Task An_error_is_JSON_where_results_would_be(bool json, params string[] arguments)
+    {
+        var result = await CliRunner.RunAsync(arguments);
+        Assert.Equal((2, json), (result.Code, result.Error.StartsWith('{')));
+    }
+
     [Fact]
     public async Task A_mistake_is_told_once()
     {

@@ -48,6 +48,17 @@ public class WhereFilterTests
     }
 
     [Theory]
+    [InlineData("initial=x", """{"initial":"\ud83d"}""")]
+    [InlineData("initial=xxxxxx", """{"initial":"\ud83dx"}""")]
+    [InlineData("a=1", """{"\ud83d":1}""")]
+    [InlineData("a.b=1", """{"a":{"\udc00":1,"b":"\ud83d\ud83d"}}""")]
+    public void Half_of_a_surrogate_pair_matches_nothing(string filter, string document)
+    {
+        Assert.False(WhereFilter.Parse(filter).Matches(Encoding.UTF8.GetBytes(document)));
+        Assert.True(WhereFilter.Parse("z=😀").Matches(Encoding.UTF8.GetBytes(document[..^1] + ",\"z\":\"\\ud83d\\ude00\"}")));
+    }
+
+    [Theory]
     [InlineData("5")]
     [InlineData("\"x\"")]
     [InlineData("[]")]

@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+
+namespace OpsLog.Cli;
+
+/// <summary>Whoever read standard output is gone, as <c>head</c> is after its lines. No failure: there is nothing left to do.</summary>
+internal sealed class ReaderGoneException() : IOException("nobody reads standard output any more.");
+
+/// <summary>
+/// Standard output on Unix where it is no terminal. The runtime ignores SIGPIPE and its stream then drops what it writes to a pipe without a
+/// reader: a follower would go on for ever. A <see cref="FileStream"/> would tell, but keeps an offset of its own, and what else writes to the same
+/// file (<c>2&gt;&amp;1</c>, a group of commands) would be written over.
+/// </summary>
+internal sealed partial class UnixOutput(Stream fallback) : Stream
+{
+    private const int StandardOutput = 1;
+
+    // The numbers of Linux, macOS and the BSDs; "try again" has two.
+    private const int Interrupted = 4;
+    private const int BrokenPipe = 32;
+    private static readonly int s_tryAgain = OperatingSystem.IsLinux() ? 11 : 35;
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <exception cref="ReaderGoneException">Nobody reads it any more.</exception>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        while (!buffer.IsEmpty)
+        {
+            var written = Write(StandardOutput, buffer, buffer.Length);
+            if (written >= 0)
+            {
+                buffer = buffer[(int)written..];
+                continue;
+            }
+
+            var error = Marshal.GetLastPInvokeError();
+            if (error == Interrupted) continue;
+            if (error == BrokenPipe) throw new ReaderGoneException();
+            if (error != s_tryAgain) throw new IOException($"standard output cannot be written: {Marshal.GetPInvokeErrorMessage(error)}.");
+            fallback.Write(buffer); // it knows how to wait for a pipe that its other holder has made non-blocking
+            return;
+        }
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint Write(int file, ReadOnlySpan<byte> buffer, nint count);
+}
