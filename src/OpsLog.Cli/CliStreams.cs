@@ -37,6 +37,6 @@ internal sealed class CliStreams(Stream input, Stream output, TextWriter error)
     private static Stream OutputOfProcess()
     {
         var output = Console.OpenStandardOutput();
-        return Console.IsOutputRedirected && !OperatingSystem.IsWindows() ? new UnixOutput(output) : output;
+        return Console.IsOutputRedirected && !OperatingSystem.IsWindows() ? UnixOutput.Open(output) : output;
     }
 }

@@ -10,14 +10,26 @@ internal sealed class ReaderGoneException() : IOException("nobody reads standard
 /// reader: a follower would go on for ever. A <see cref="FileStream"/> would tell, but keeps an offset of its own, and what else writes to the same
 /// file (<c>2&gt;&amp;1</c>, a group of commands) would be written over.
 /// </summary>
-internal sealed partial class UnixOutput(Stream fallback) : Stream
+internal sealed partial class UnixOutput : Stream
 {
-    private const int StandardOutput = 1;
 
     // The numbers of Linux, macOS and the BSDs; "try again" has two.
     private const int Interrupted = 4;
     private const int BrokenPipe = 32;
     private static readonly int s_tryAgain = OperatingSystem.IsLinux() ? 11 : 35;
+
+    private readonly int _file;
+    private readonly Stream _ofRuntime;
+
+    private UnixOutput(int file, Stream ofRuntime) => (_file, _ofRuntime) = (file, ofRuntime);
+
+    /// <summary>Standard output, in place of the runtime's stream for it; that one again if there is none.</summary>
+    public static Stream Open(Stream ofRuntime)
+    {
+        // Duplicated at the start: a program that is begun with standard output closed may get its number for a file of the store.
+        var file = Duplicate(1);
+        return file < 0 ? ofRuntime : new UnixOutput(file, ofRuntime);
+    }
 
     public override bool CanRead => false;
 
@@ -39,7 +51,7 @@ internal sealed partial class UnixOutput(Stream fallback) : Stream
     {
         while (!buffer.IsEmpty)
         {
-            var written = Write(StandardOutput, buffer, buffer.Length);
+            var written = Write(_file, buffer, buffer.Length);
             if (written >= 0)
             {
                 buffer = buffer[(int)written..];
@@ -50,7 +62,7 @@ internal sealed partial class UnixOutput(Stream fallback) : Stream
             if (error == Interrupted) continue;
             if (error == BrokenPipe) throw new ReaderGoneException();
             if (error != s_tryAgain) throw new IOException($"standard output cannot be written: {Marshal.GetPInvokeErrorMessage(error)}.");
-            fallback.Write(buffer); // it knows how to wait for a pipe that its other holder has made non-blocking
+            _ofRuntime.Write(buffer); // it knows how to wait for a pipe that its other holder has made non-blocking
             return;
         }
     }
@@ -66,6 +78,9 @@ internal sealed partial class UnixOutput(Stream fallback) : Stream
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
     public override void SetLength(long value) => throw new NotSupportedException();
+
+    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
+    private static partial int Duplicate(int file);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(int file, ReadOnlySpan<byte> buffer, nint count);
