@@ -12,7 +12,6 @@ internal sealed class ReaderGoneException() : IOException("nobody reads standard
 /// </summary>
 internal sealed partial class UnixOutput : Stream
 {
-
     // The numbers of Linux, macOS and the BSDs; "try again" has two.
     private const int Interrupted = 4;
     private const int BrokenPipe = 32;
