@@ -52,12 +52,12 @@ internal sealed class AzureAppend(AzureRequests requests, RetrySettings settings
             CallFailure failure;
             try
             {
-                var blocks = await settings.OnceAsync(token => isWhole ? ExtendAsync(name, block, position, token) : SendAsync(name, block, position, token), ct).ConfigureAwait(false);
+                var blocks = await settings.OnceAsync(token => isWhole ? ExtendAsync(name, block, position, token) : SendAsync(name, block, position, token), ct, isWhole ? position + block.Length : block.Length).ConfigureAwait(false);
                 if (blocks is { } count) return new PutResult(PutOutcome.Stored) { IsNearlyFull = count >= (isWhole ? MostCommitted : appendsPerBlob) };
                 if (!isUnknown) return Conflict;
                 failure = Doubtful;
             }
-            catch (RequestFailedException e) when (e.Status == 412 || AzureFaults.IsAbsent(e))
+            catch (RequestFailedException e) when (AzureFaults.IsNotMet(e) || AzureFaults.IsAbsent(e))
             {
                 if (!isUnknown) return Conflict;
                 failure = Doubtful;

@@ -111,7 +111,7 @@ public sealed class AzureBlobStorage : IOpsStorage
         using var bytes = new ReadOnlyMemoryStream(first);
         return await put.SendAsync(
             ct => first.IsEmpty ? _requests.CreateAsync(name, put.Marks, ifMatch, put.IfAbsent, ct) : _requests.PutAsync(name, bytes, put.Marks, ifMatch, put.IfAbsent, ct),
-            readsBackAlways: false, cancellationToken).ConfigureAwait(false);
+            readsBackAlways: false, cancellationToken, sent: first.Length).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -33,7 +33,7 @@ public sealed class AzureBlobStorageOptions
     /// <summary>How long one call may take with all its attempts before it fails. Default: 30 s; zero: one attempt only.</summary>
     public TimeSpan RetryBudget { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long one request may take before it counts as unanswered. Default: 60 s.</summary>
+    /// <summary>How long one request may take before it counts as unanswered; one that sends content has a second more for each MiB. Default: 60 s.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>

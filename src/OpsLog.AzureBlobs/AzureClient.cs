@@ -16,7 +16,7 @@ internal static class AzureClient
     public static BlobContainerClient ContainerOf(string container, AzureBlobStorageOptions options)
     {
         var client = new BlobClientOptions();
-        client.Retry.NetworkTimeout = options.RequestTimeout;
+        client.Retry.NetworkTimeout = Timeout.InfiniteTimeSpan; // each request's time is its own
         options.ConfigureClient?.Invoke(client);
         client.Retry.MaxRetries = 0; // retries hidden in the client would turn one's own success into a conflict
         try

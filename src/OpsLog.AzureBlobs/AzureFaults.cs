@@ -10,9 +10,12 @@ internal static class AzureFaults
     /// <summary>There is no such blob.</summary>
     public static bool IsAbsent(Exception e) => e is RequestFailedException { Status: 404 } failure && !Is(failure, BlobErrorCode.ContainerNotFound);
 
+    /// <summary>A condition was checked and did not hold. The status also says that a lease is in the way, which is none of the caller's races.</summary>
+    public static bool IsNotMet(Exception e) => e is RequestFailedException { Status: 412 } failure && !IsLeased(failure);
+
     /// <summary>The condition of a put of that kind was checked and did not hold.</summary>
     public static bool IsRefused(Exception e, PutConditionKind kind) =>
-        e is RequestFailedException { Status: 412 }
+        IsNotMet(e)
         || (e is RequestFailedException { Status: 409 } failure && Is(failure, BlobErrorCode.BlobAlreadyExists))
         || (kind == PutConditionKind.IfVersion && IsAbsent(e));
 
@@ -52,12 +55,17 @@ internal static class AzureFaults
         if (e.Status == 503) return new CallFailure(StorageFault.Throttled, $"{answer}.") { IsOutcomeUnknown = true }; // perhaps a proxy's
         if (e.Status == 408 || e.Status >= 500) return new CallFailure(StorageFault.Unavailable, $"{answer}.") { IsOutcomeUnknown = true };
         if (IsOtherType(e)) return new CallFailure(StorageFault.BadName, $"{answer}. A blob of another type has the name; delete it first.");
+        if (IsLeased(e)) return new CallFailure(StorageFault.Denied, $"{answer}: somebody holds a lease of the blob. Break the lease, and keep others from taking one.");
+        if (e.ErrorCode?.StartsWith("BlobImmutable", StringComparison.Ordinal) == true)
+            return new CallFailure(StorageFault.Denied, $"{answer}: a policy or a legal hold keeps the blob as it is. Lift it, or use a container without one.");
         if (e.Status == 409) return new CallFailure(StorageFault.Unavailable, $"{answer}: another request was at the same blob."); // nothing was done
         if (Is(e, BlobErrorCode.InvalidResourceName) || Is(e, BlobErrorCode.InvalidUri)) return new CallFailure(StorageFault.BadName, $"{answer}: the name cannot be used.");
         return new CallFailure(StorageFault.Denied, e.Status is 401 or 403
             ? $"{answer}. The credential must be valid and allow reading, writing, deleting and listing blobs (role 'Storage Blob Data Contributor')."
             : $"{answer}.");
     }
+
+    private static bool IsLeased(RequestFailedException e) => e.Status is 409 or 412 && e.ErrorCode?.StartsWith("Lease", StringComparison.Ordinal) == true;
 
     private static bool Is(RequestFailedException e, BlobErrorCode code) => Is(e, code.ToString());
 

@@ -38,7 +38,7 @@ internal sealed class AzureUpload(AzureRequests requests, RetrySettings settings
         try
         {
             using var content = new ReadOnlyMemoryStream(part);
-            await settings.RunAsync($"write '{key}'", token => requests.StageAsync(put.Name, id, content, token), AzureFaults.Of, ct).ConfigureAwait(false);
+            await settings.RunAsync($"write '{key}'", token => requests.StageAsync(put.Name, id, content, token), AzureFaults.Of, ct, sent: part.Length).ConfigureAwait(false);
         }
         finally
         {

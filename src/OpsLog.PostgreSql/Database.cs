@@ -62,7 +62,8 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
             }
             catch (Exception e) when (PostgreSqlFaults.IsOurs(e, connection is null))
             {
-                var failure = PostgreSqlFaults.Of(e, connection is null);
+                var failure = PostgreSqlFaults.Of(e, connection is null, source is NpgsqlMultiHostDataSource);
+                if (failure.IsStale) Forget();
                 attempt.InDoubt |= attempt.IsSent && !failure.RolledBack;
                 var isLate = options.TimeProvider.GetElapsedTime(began) + pause > options.RetryFor;
                 if (!failure.MayPass || isLate) throw Failed(what, failure, e, attempt.InDoubt);
@@ -124,6 +125,12 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
     }
 
     public ValueTask DisposeAsync() => source.DisposeAsync();
+
+    private void Forget()
+    {
+        source.Clear();
+        (source as NpgsqlMultiHostDataSource)?.ClearDatabaseStates();
+    }
 
     private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 

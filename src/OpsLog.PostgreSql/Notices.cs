@@ -125,7 +125,13 @@ internal sealed class Notices(NpgsqlDataSource sending, NpgsqlDataSource listeni
         var command = new NpgsqlCommand($"LISTEN {channel}", connection);
         await using (command.ConfigureAwait(false)) await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
         await NotifyAsync().ConfigureAwait(false);
-        if (!await connection.WaitAsync(s_patience, stop).ConfigureAwait(false)) return;
+        // Until one has arrived, whoever waits looks unasked.
+        for (var waited = s_pollInterval; !await connection.WaitAsync(s_pollInterval, stop).ConfigureAwait(false); waited += s_pollInterval)
+        {
+            if (waited >= s_patience) return;
+            Raise();
+        }
+
         while (true)
         {
             Raise();

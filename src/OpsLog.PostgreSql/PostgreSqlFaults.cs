@@ -10,7 +10,11 @@ namespace OpsLog.PostgreSql;
 /// <param name="Advice">The same in words; what happened stands before it.</param>
 /// <param name="MayPass">Whether to try again.</param>
 /// <param name="RolledBack">Whether the server has said that it did nothing. If not, a write that was sent may have happened, or may yet.</param>
-internal readonly record struct Failure(StorageFault Fault, string Advice, bool MayPass, bool RolledBack);
+internal readonly record struct Failure(StorageFault Fault, string Advice, bool MayPass, bool RolledBack)
+{
+    /// <summary>Whether the pool's other connections, and what is known of several servers, are of no more use: the next try begins without them.</summary>
+    public bool IsStale { get; init; }
+}
 
 /// <summary>What SQLSTATE and broken connections mean; the only place that knows.</summary>
 internal static class PostgreSqlFaults
@@ -19,11 +23,19 @@ internal static class PostgreSqlFaults
     public static bool IsOurs(Exception exception, bool connecting) =>
         exception is NpgsqlException || (connecting && exception is TimeoutException or SocketException or AuthenticationException);
 
-    public static Failure Of(Exception exception, bool connecting) => exception switch
+    /// <param name="exception">What the client library threw.</param>
+    /// <param name="connecting">Whether there was no connection yet.</param>
+    /// <param name="several">Whether it has several servers to choose from.</param>
+    public static Failure Of(Exception exception, bool connecting, bool several = false) => exception switch
     {
         PostgresException e => OfState(e.SqlState),
+        // One for each server: what passes on one of them may pass.
+        { InnerException: AggregateException all } when connecting && several => all.InnerExceptions.Select(one => Of(one, connecting)).MaxBy(failure => failure.MayPass),
         _ when exception is AuthenticationException || exception.InnerException is AuthenticationException =>
             new(StorageFault.Denied, "The server's certificate was not accepted, or no encryption agreed on. Look at the TLS settings.", MayPass: false, RolledBack: connecting),
+        // It tried none, for each was out of reach or a standby a moment ago. In a failover one of them is about to change.
+        NpgsqlException { InnerException: null } when connecting && several =>
+            Passing(StorageFault.Unavailable, "The servers are out of reach, or none is what target_session_attrs asks for. Try again later.") with { IsStale = true },
         NpgsqlException { IsTransient: false, InnerException: null } when connecting =>
             new(StorageFault.Denied, "Look at user, password and TLS settings.", MayPass: false, RolledBack: true),
         _ => new(StorageFault.Unavailable, "Try again later.", MayPass: true, RolledBack: connecting),
@@ -38,8 +50,11 @@ internal static class PostgreSqlFaults
         // Told while a commit waits for a standby, the commit stands.
         "57P01" or "57P02" => new(StorageFault.Unavailable, "The server is being shut down. Try again later.", MayPass: true, RolledBack: false),
         "57P03" => Passing(StorageFault.Unavailable, "The server is starting or shutting down. Try again later."),
-        "57014" => Lasting(StorageFault.Unavailable, "The server cancelled it: a timeout of the role, or somebody's request. Try again later."),
-        "25006" => Lasting(StorageFault.Denied, "The server takes no writes: it is a standby, or read-only. Connect to the primary."),
+        // The session had nothing to do when it ended, so nothing was done; the others have been as idle.
+        "57P05" or "25P03" => Passing(StorageFault.Unavailable, "The server ends sessions that are idle, by a timeout of the role or its own. Try again later.") with { IsStale = true },
+        "57014" or "25P04" => Lasting(StorageFault.Unavailable, "The server cancelled it: a timeout of the role, or somebody's request. Try again later."),
+        // After a switchover the pool's connections lead to a server that is no longer the primary.
+        "25006" => Passing(StorageFault.Denied, "The server takes no writes: it is a standby, or read-only. Connect to the primary.") with { IsStale = true },
         "42501" => Lasting(StorageFault.Denied, "The role may not. Grant it SELECT, INSERT, UPDATE and DELETE on the tables, and USAGE on their schema."),
         "42P01" or "3F000" => Lasting(StorageFault.Denied, "The tables are gone. Look at the schema's name, or make them: docs/storage.md has the SQL."),
         "3D000" => Lasting(StorageFault.Denied, "There is no such database. Create it, or look at its name."),

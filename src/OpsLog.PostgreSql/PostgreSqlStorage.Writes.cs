@@ -108,11 +108,10 @@ public sealed partial class PostgreSqlStorage
             length = await content.ReadAtLeastAsync(buffer.AsMemory(0, PieceBytes), PieceBytes, throwOnEndOfStream: false, ct).ConfigureAwait(false);
         }
 
-        attempt.HasRead = true;
         var transaction = await connection.BeginTransactionAsync(ct).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
-            var whole = await CopyAsync(connection, put.Token, content, buffer, length, ct).ConfigureAwait(false);
+            var whole = await CopyAsync(connection, attempt, put.Token, content, buffer, length, ct).ConfigureAwait(false);
             if (await SwapAsync(connection, put, whole, null).ConfigureAwait(false))
             {
                 ct.ThrowIfCancellationRequested();
@@ -127,7 +126,7 @@ public sealed partial class PostgreSqlStorage
         return await RefusedAsync(connection, attempt, put).ConfigureAwait(false);
     }
 
-    private async ValueTask<long> CopyAsync(NpgsqlConnection connection, Guid token, Stream content, byte[] buffer, int length, CancellationToken ct)
+    private async ValueTask<long> CopyAsync(NpgsqlConnection connection, Attempt attempt, Guid token, Stream content, byte[] buffer, int length, CancellationToken ct)
     {
         long whole = 0;
         var import = await connection.BeginBinaryImportAsync(_statements.CopyPieces, ct).ConfigureAwait(false);
@@ -141,6 +140,7 @@ public sealed partial class PostgreSqlStorage
                 await import.WriteAsync(token, NpgsqlDbType.Uuid, ct).ConfigureAwait(false);
                 await import.WriteAsync(new ReadOnlyMemory<byte>(buffer, 0, length), NpgsqlDbType.Bytea, ct).ConfigureAwait(false);
                 whole += length;
+                attempt.HasRead = true; // until here the first piece lies in the buffer
                 length = await content.ReadAtLeastAsync(buffer.AsMemory(0, PieceBytes), PieceBytes, throwOnEndOfStream: false, ct).ConfigureAwait(false);
             }
 

@@ -168,6 +168,8 @@ public sealed partial class PostgreSqlStorage : IOpsStorage
             LogParameters = false,
             TcpKeepAlive = true,
         };
+        // Npgsql refuses them for one host, where there is no other to choose.
+        if (settings.Host?.Contains(',', StringComparison.Ordinal) != true) settings.TargetSessionAttributes = null;
         var builder = new NpgsqlSlimDataSourceBuilder(settings.ConnectionString);
         builder.EnableTransportSecurity();
         builder.EnableIntegratedSecurity();

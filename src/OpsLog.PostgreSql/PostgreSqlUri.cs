@@ -115,8 +115,8 @@ internal sealed record PostgreSqlUri(NpgsqlConnectionStringBuilder Connection, N
             _ => throw Malformed("It has a member that is not known: store, schema, listen and libpq's sslmode, sslrootcert, sslcert, sslkey, user, password, passfile, "
                 + "connect_timeout, application_name, options, target_session_attrs, gssencmode and channel_binding are."),
         };
-        // "verify-full" is VerifyFull there.
-        if (name is "sslmode" or "target_session_attrs") value = value.Replace("-", "", StringComparison.Ordinal);
+        // "verify-full" is VerifyFull there; "read-write" is written alike.
+        if (name is "sslmode") value = value.Replace("-", "", StringComparison.Ordinal);
         try
         {
             connection[keyword] = value;

@@ -180,7 +180,7 @@ public sealed class S3Storage : IOpsStorage
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
             ForcePathStyle = options.ForcePathStyle ?? options.Endpoint is not null,
-            Timeout = options.RequestTimeout,
+            Timeout = Timeout.InfiniteTimeSpan, // each request's time is its own
         };
         if (options.Endpoint is { } endpoint)
         {
@@ -217,5 +217,5 @@ public sealed class S3Storage : IOpsStorage
     }
 
     private ValueTask<PutResult> PutWholeAsync(GuardedPut put, string? ifMatch, Stream content, CancellationToken ct) =>
-        put.SendAsync(token => _requests.PutAsync(put.Name, content, put.Marks, ifMatch, put.IfAbsent, token), readsBackAlways: false, ct);
+        put.SendAsync(token => _requests.PutAsync(put.Name, content, put.Marks, ifMatch, put.IfAbsent, token), readsBackAlways: false, ct, sent: content.Length);
 }

@@ -29,11 +29,12 @@ public sealed class S3StorageOptions
     /// <summary>How long one call may take with all its attempts before it fails. Default: 30 s; zero: one attempt only.</summary>
     public TimeSpan RetryBudget { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long one request may take before it counts as unanswered. Default: 60 s.</summary>
+    /// <summary>How long one request may take before it counts as unanswered; one that sends content has a second more for each MiB. Default: 60 s.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// How many bytes one request carries at most; longer objects are written as multipart uploads and read in ranges. Default: 8 MiB; at least 5 MiB.
+    /// To a server that does not honour conditions of multipart uploads, a longer object with a condition goes in one request all the same.
     /// </summary>
     public int PartSize { get; set; } = 8 << 20;
 

@@ -48,7 +48,7 @@ internal sealed class S3Upload(S3Requests requests, RetrySettings settings, Guar
         try
         {
             using var content = new ReadOnlyMemoryStream(part);
-            return await settings.RunAsync(what, token => requests.UploadPartAsync(put.Name, upload, number, content, token), S3Faults.Of, ct).ConfigureAwait(false);
+            return await settings.RunAsync(what, token => requests.UploadPartAsync(put.Name, upload, number, content, token), S3Faults.Of, ct, sent: part.Length).ConfigureAwait(false);
         }
         finally
         {

@@ -25,7 +25,7 @@ internal sealed class CallBudget(RetrySettings settings)
 /// <summary>How requests are repeated.</summary>
 /// <param name="Time">The clock.</param>
 /// <param name="Budget">How long one call may take with all its attempts, in the end.</param>
-/// <param name="AttemptTimeout">How long one attempt may take.</param>
+/// <param name="AttemptTimeout">How long one attempt may take; one that sends content has a second more for each MiB.</param>
 /// <param name="Random">Where chance comes from; null: the system.</param>
 internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpan AttemptTimeout, Random? Random)
 {
@@ -50,8 +50,9 @@ internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpa
     /// <param name="failureOf">What an exception means; null: it is not the storage's.</param>
     /// <param name="ct">Cancels the call.</param>
     /// <param name="writes">Whether it changes something, so that its outcome may be unknown.</param>
+    /// <param name="sent">How many bytes of content each attempt sends.</param>
     public async ValueTask<T> RunAsync<T>(
-        string what, Func<CancellationToken, Task<T>> attempt, Func<Exception, CallFailure?> failureOf, CancellationToken ct, bool writes = false)
+        string what, Func<CancellationToken, Task<T>> attempt, Func<Exception, CallFailure?> failureOf, CancellationToken ct, bool writes = false, long sent = 0)
     {
         var budget = new CallBudget(this);
         var isUnknown = false;
@@ -60,7 +61,7 @@ internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpa
             CallFailure failure;
             try
             {
-                return await OnceAsync(attempt, ct).ConfigureAwait(false);
+                return await OnceAsync(attempt, ct, sent).ConfigureAwait(false);
             }
             catch (Exception e) when (!ct.IsCancellationRequested && failureOf(e) is { } known)
             {
@@ -73,10 +74,14 @@ internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpa
     }
 
     /// <summary>One attempt, with its time limit.</summary>
-    public async Task<T> OnceAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken ct)
+    /// <param name="attempt">The attempt.</param>
+    /// <param name="ct">Cancels it.</param>
+    /// <param name="sent">How many bytes of content it sends.</param>
+    public async Task<T> OnceAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken ct, long sent = 0)
     {
         ct.ThrowIfCancellationRequested();
-        using var limit = new CancellationTokenSource(AttemptTimeout, Time);
+        var time = TimeFor(sent);
+        using var limit = new CancellationTokenSource(time, Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
         try
         {
@@ -84,7 +89,10 @@ internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpa
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {
-            throw new TimeoutException($"No answer within {AttemptTimeout.TotalSeconds:0.#} s.", e);
+            throw new TimeoutException($"No answer within {time.TotalSeconds:0.#} s.", e);
         }
     }
+
+    /// <summary>How long an attempt that sends so many bytes of content may take.</summary>
+    public TimeSpan TimeFor(long sent) => AttemptTimeout + TimeSpan.FromSeconds(sent / (double)(1 << 20));
 }

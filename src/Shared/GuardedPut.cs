@@ -53,7 +53,8 @@ internal sealed class GuardedPut
     /// <param name="send">One attempt; gives the new entity tag.</param>
     /// <param name="readsBackAlways">Also without a condition: it cannot be sent again once it has been carried out.</param>
     /// <param name="ct">Cancels it; the object is then wholly written or untouched.</param>
-    public async ValueTask<PutResult> SendAsync(Func<CancellationToken, Task<string>> send, bool readsBackAlways, CancellationToken ct)
+    /// <param name="sent">How many bytes of content an attempt sends.</param>
+    public async ValueTask<PutResult> SendAsync(Func<CancellationToken, Task<string>> send, bool readsBackAlways, CancellationToken ct, long sent = 0)
     {
         var budget = new CallBudget(_settings);
         var isUnknown = false;
@@ -62,7 +63,7 @@ internal sealed class GuardedPut
             CallFailure failure;
             try
             {
-                var tag = await _settings.OnceAsync(send, ct).ConfigureAwait(false);
+                var tag = await _settings.OnceAsync(send, ct, sent).ConfigureAwait(false);
                 return new PutResult(PutOutcome.Stored, Marks.ToVersion(tag));
             }
             catch (Exception e) when (_calls.IsRefused(e, _condition.Kind))

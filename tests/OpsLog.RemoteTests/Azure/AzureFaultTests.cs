@@ -1,4 +1,5 @@
 // Goal: a put or append whose answer is lost ends as what it was. Method: the way to the emulator fails on demand.
+using Azure.Storage.Blobs.Specialized;
 using OpsLog.AzureBlobs;
 using OpsLog.RemoteTests.Servers;
 using OpsLog.RemoteTests.Stores;
@@ -91,6 +92,32 @@ public sealed class AzureFaultTests : IAsyncLifetime
         FailNextPut(fault);
         Assert.Equal(PutOutcome.Conflict, (await AppendAsync(_storage, [1, 2], 0)).Outcome);
         Assert.Equal([9, 9, 9], await ReadAsync(s_log));
+    }
+
+    [Fact]
+    public async Task A_blob_that_a_lease_or_a_policy_keeps_is_denied_and_no_lost_race()
+    {
+        var version = (await PutAsync(_other, 1, PutCondition.IfAbsent)).Version;
+        await _other.PutAsync(s_log, Stream.Null, PutCondition.IfAbsent, Token);
+        foreach (var key in (StorageKey[])[s_key, s_log])
+            await new BlobLeaseClient(_rig.Raw().GetBlobClient($"{_rig.Prefix}/{key}")).AcquireAsync(BlobLeaseClient.InfiniteLeaseDuration, cancellationToken: Token);
+        await RefusedAsync("lease");
+        _http.Fault = (request, _) => request.Method == HttpMethod.Get || request.Method == HttpMethod.Head ? HttpFault.None : HttpFault.Immutable;
+        await RefusedAsync("policy");
+        foreach (var key in (StorageKey[])[s_key, s_log]) await new BlobLeaseClient(_rig.Raw().GetBlobClient($"{_rig.Prefix}/{key}")).BreakAsync(TimeSpan.Zero, cancellationToken: Token);
+
+        async Task RefusedAsync(string why)
+        {
+            foreach (var change in (Func<Task>[])[
+                () => PutAsync(_storage, 2, PutCondition.IfVersion(version)), () => PutAsync(_storage, 2, PutCondition.Always), () => AppendAsync(_storage, [1], 0), () => _storage.DeleteAsync(s_key, Token).AsTask()])
+            {
+                var before = _http.Count;
+                var failure = await Assert.ThrowsAsync<StorageException>(change);
+                Assert.Equal((StorageFault.Denied, false), (failure.Fault, failure.OutcomeUnknown));
+                Assert.Contains(why, failure.Message, StringComparison.Ordinal);
+                Assert.Equal(before + 1, _http.Count);
+            }
+        }
     }
 
     [Fact]

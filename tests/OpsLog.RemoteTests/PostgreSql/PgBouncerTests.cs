@@ -62,9 +62,9 @@ public sealed class PgBouncerTests
     }
 
     [Fact]
-    public async Task A_watcher_to_whom_the_pooler_passes_no_notices_looks_by_itself() => await WatchAsync(await OpenAsync(), TimeProvider.System);
+    public async Task A_watcher_to_whom_the_pooler_passes_no_notices_looks_by_itself() => await WatchAsync(await OpenAsync(), TimeProvider.System, seconds: 10);
 
-    private async Task WatchAsync(PostgreSqlStorage watched, TimeProvider time)
+    private async Task WatchAsync(PostgreSqlStorage watched, TimeProvider time, int seconds = 60)
     {
         await using var own = watched;
         await using var other = await OpenAsync();
@@ -81,7 +81,7 @@ public sealed class PgBouncerTests
             }
         }, Token);
         await a.SetAsync("i0", new(0), cancellationToken: Token);
-        await watching.WaitAsync(TimeSpan.FromSeconds(60), Token);
+        await watching.WaitAsync(TimeSpan.FromSeconds(seconds), Token);
         Assert.Equal(["i0", "i1", "i2"], seen);
     }
 

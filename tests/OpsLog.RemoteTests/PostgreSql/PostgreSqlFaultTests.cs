@@ -117,7 +117,7 @@ public sealed class PostgreSqlFaultTests : IAsyncLifetime
     public async Task A_large_put_that_cannot_be_sent_again_and_did_not_happen_says_that()
     {
         var (way, storage) = await _rig.OpenFaultyAsync();
-        way.LoseRequest("COPY ");
+        way.LoseRequest("ON CONFLICT DO NOTHING");
         var failure = await Assert.ThrowsAsync<StorageException>(async () => await storage.PutAsync(Key("snapshots/x"), new OneWay(new byte[3_500_000]), PutCondition.IfAbsent, Token));
         Assert.Equal(StorageFault.Unavailable, failure.Fault);
         Assert.False(failure.OutcomeUnknown);
@@ -191,7 +191,7 @@ public sealed class PostgreSqlFaultTests : IAsyncLifetime
     }
 
     /// <summary>Bytes that can be read once.</summary>
-    private sealed class OneWay(byte[] content) : MemoryStream(content)
+    internal sealed class OneWay(byte[] content) : MemoryStream(content)
     {
         public override bool CanSeek => false;
     }

@@ -76,7 +76,7 @@ public sealed class PostgreSqlRefusalTests : IAsyncLifetime
     public async Task A_role_that_is_read_only_or_a_database_that_is_not_there_is_denied()
     {
         await PutAsync(_rig.Open(), "x", "1");
-        var readOnly = _rig.Open(connection: _rig.Server + ";Options=-c default_transaction_read_only=on");
+        var readOnly = _rig.Open(connection: _rig.Server + ";Options=-c default_transaction_read_only=on", options: o => o.RetryFor = TimeSpan.Zero);
         Assert.Equal("1", await TextAsync(readOnly, "x"));
         Assert.Equal(StorageFault.Denied, (await Assert.ThrowsAsync<StorageException>(() => PutAsync(readOnly, "x", "2"))).Fault);
         var nowhere = _rig.Open(connection: new NpgsqlConnectionStringBuilder(_rig.Server) { Database = "no such" }.ConnectionString);

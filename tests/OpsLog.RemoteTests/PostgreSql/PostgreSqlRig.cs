@@ -36,9 +36,12 @@ internal sealed class PostgreSqlRig : IAsyncDisposable
         var settings = new PostgreSqlStorageOptions { Schema = Schema };
         options?.Invoke(settings);
         var storage = new PostgreSqlStorage(connection ?? Server, store, settings);
-        _opened.Add(storage);
+        Keep(storage);
         return storage;
     }
+
+    /// <summary>It is disposed with the rig.</summary>
+    public void Keep(IAsyncDisposable one) => _opened.Add(one);
 
     /// <summary>A way to the server, and a storage behind it that has written before.</summary>
     public async Task<(FaultyWay Way, PostgreSqlStorage Storage)> OpenFaultyAsync(Action<PostgreSqlStorageOptions>? options = null)

@@ -7,7 +7,7 @@ namespace OpsLog.RemoteTests.S3;
 /// <summary>Puts a way to the server that fails on demand into a storage's options.</summary>
 internal static class S3Http
 {
-    public static S3StorageOptions Through(this S3StorageOptions options, FaultyHttp http)
+    public static S3StorageOptions Through(this S3StorageOptions options, HttpMessageHandler http)
     {
         options.ConfigureClient = config =>
         {
@@ -17,9 +17,10 @@ internal static class S3Http
         return options;
     }
 
-    private sealed class Factory(FaultyHttp http) : HttpClientFactory
+    private sealed class Factory(HttpMessageHandler http) : HttpClientFactory
     {
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(http, disposeHandler: false);
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => 
+            new(http, disposeHandler: false) { Timeout = clientConfig.Timeout ?? TimeSpan.FromSeconds(100) };
 
         public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
     }

@@ -24,6 +24,9 @@ public enum HttpFault
     /// <summary>It is refused: another request on a condition was at the object.</summary>
     Busy,
 
+    /// <summary>It is refused: a policy keeps the object as it is.</summary>
+    Immutable,
+
     /// <summary>The answer's body breaks off in the middle.</summary>
     CutAnswer,
 }
@@ -72,6 +75,7 @@ internal sealed class FaultyHttp() : DelegatingHandler(new SocketsHttpHandler())
             case HttpFault.NotSent: throw new HttpRequestException("The connection was refused (as the test wants).");
             case HttpFault.Throttled: return Answer(HttpStatusCode.ServiceUnavailable, "SlowDown");
             case HttpFault.Busy: return Answer(HttpStatusCode.Conflict, "ConditionalRequestConflict");
+            case HttpFault.Immutable: return Answer(HttpStatusCode.Conflict, "BlobImmutableDueToPolicy");
         }
 
         var response = await base.SendAsync(request, cancellationToken);
