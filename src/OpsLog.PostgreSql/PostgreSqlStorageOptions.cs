@@ -28,7 +28,7 @@ public sealed class PostgreSqlStorageOptions
     public Func<CancellationToken, ValueTask<string>>? PasswordProvider { get; set; }
 
     /// <summary>
-    /// How long a call goes on trying while the server is out of reach, restarting, overloaded, or rolls back for a conflict between transactions.
+    /// How long a call goes on trying while the server is out of reach, restarting, overloaded, takes no writes (a switchover), or rolls back for a conflict between transactions.
     /// Default: 10 s; zero to 1 hour. A try under way when the time ends is waited for.
     /// </summary>
     public TimeSpan RetryFor { get; set; } = TimeSpan.FromSeconds(10);

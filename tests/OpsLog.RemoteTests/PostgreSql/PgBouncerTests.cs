@@ -62,7 +62,7 @@ public sealed class PgBouncerTests
     }
 
     [Fact]
-    public async Task A_watcher_to_whom_the_pooler_passes_no_notices_looks_by_itself() => await WatchAsync(await OpenAsync(), TimeProvider.System, seconds: 10);
+    public async Task A_watcher_to_whom_the_pooler_passes_no_notices_looks_by_itself() => await WatchAsync(await OpenAsync(), TimeProvider.System, seconds: 15);
 
     private async Task WatchAsync(PostgreSqlStorage watched, TimeProvider time, int seconds = 60)
     {
@@ -71,18 +71,27 @@ public sealed class PgBouncerTests
         await using var a = await AgentAsync(other, "a");
         await using var b = await OpsStore<PostgreSqlStoreTests.Item>.OpenAsync(watched, new OpsStoreOptions { AgentId = "b", TimeProvider = time }, Token);
         var seen = new List<string>();
+        using var next = new SemaphoreSlim(1);
         var watching = Task.Run(async () =>
         {
             await foreach (var change in b.WatchAsync(FeedPosition.Start, Token))
             {
                 seen.Add(change.Id);
-                if (seen.Count == 3) return;
-                await a.SetAsync($"i{seen.Count}", new(seen.Count), cancellationToken: Token); // each only once the one before was seen
+                next.Release();
+                if (seen.Count == 5) return;
             }
         }, Token);
-        await a.SetAsync("i0", new(0), cancellationToken: Token);
-        await watching.WaitAsync(TimeSpan.FromSeconds(seconds), Token);
-        Assert.Equal(["i0", "i1", "i2"], seen);
+        var writing = Task.Run(async () =>
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                await next.WaitAsync(Token); // each only once the one before was seen, and the watcher waits again
+                await Task.Delay(500, Token);
+                await a.SetAsync($"i{i}", new(i), cancellationToken: Token);
+            }
+        }, Token);
+        await Task.WhenAll(watching, writing).WaitAsync(TimeSpan.FromSeconds(seconds), Token);
+        Assert.Equal(["i0", "i1", "i2", "i3", "i4"], seen);
     }
 
     private async Task<PostgreSqlStorage> OpenAsync(Action<PostgreSqlStorageOptions>? change = null)
