@@ -19,7 +19,7 @@ internal static class S3Http
 
     private sealed class Factory(HttpMessageHandler http) : HttpClientFactory
     {
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => 
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) =>
             new(http, disposeHandler: false) { Timeout = clientConfig.Timeout ?? TimeSpan.FromSeconds(100) };
 
         public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
