@@ -10,6 +10,8 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class Follower
 {
+    private const long SmallMemory = 64 << 20;
+    private const int FewExtents = 256;
     private readonly IOpsStorage _storage;
     private readonly EngineSettings _settings;
     private readonly ManifestRegister _register;
@@ -19,6 +21,7 @@ internal sealed class Follower
     private StateBuilder _builder = null!;
     private Place? _place;
     private IReadOnlyList<PlannedLog> _logs = [];
+    private string _snapshot = ""; // that the state was read from
     private bool _isOurs;
     private bool _isBehind; // a newer manifest was read, but not yet what it names
     private bool _hasEnded; // the store has got many writers since
@@ -58,12 +61,23 @@ internal sealed class Follower
             if (_place is null) return (0, false);
             if (!await MoveOnAsync(_register.Current, n => taken += n, ct).ConfigureAwait(false)) return await StartOverAsync(ct).ConfigureAwait(false);
             var more = await ReadOnAsync(null, ct).ConfigureAwait(false);
-            return more < 0 ? await StartOverAsync(ct).ConfigureAwait(false) : (taken + more, false);
+            if (more < 0) return await StartOverAsync(ct).ConfigureAwait(false);
+            if (!HoldsTooMuch()) return (taken + more, false);
+            await StartOverAsync(ct).ConfigureAwait(false);
+            return (taken + more, true);
         }
         finally
         {
             _one.Release();
         }
+    }
+
+    // Logs that were read stay for as long as a record may lie in them. A newer snapshot has all that shows; reading it costs as much as opening, which is little beside what was read since.
+    private bool HoldsTooMuch()
+    {
+        var snapshot = _register.Current.Snapshot;
+        if (string.Equals(snapshot.Name, _snapshot, StringComparison.Ordinal)) return false;
+        return _state.Extents.Count > FewExtents || _state.Extents.Bytes > Math.Max(SmallMemory, 2 * (snapshot.Length + _place!.Extent.Bytes));
     }
 
     private static Place? PlaceOf(OpenedStore opened)
@@ -162,6 +176,7 @@ internal sealed class Follower
         _state = opened.State;
         _builder = new StateBuilder(opened.State, opened.Migration, merges: false);
         (_place, _logs, _isOurs, _hasEnded) = (PlaceOf(opened), opened.Logs, opened.LogIsOurs, opened.Peers is not null);
+        _snapshot = _register.Current.Snapshot.Name;
         lock (_state.Gate) Publish(_register.Current);
     }
 

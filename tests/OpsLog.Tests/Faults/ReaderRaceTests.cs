@@ -1,5 +1,6 @@
 using OpsLog.Storage;
 using OpsLog.Testing;
+using OpsLog.Tests.Corpus;
 using OpsLog.Tests.Properties;
 using Xunit;
 
@@ -96,6 +97,54 @@ public sealed class ReaderRaceTests
         await reader.RefreshAsync();
         Assert.Equal(3, Lab.N(reader["k"]));
         Assert.Equal(21, reader.Count);
+    }
+
+    /// <summary>What was overwritten since lies in logs that were read: they are let go of once a newer snapshot has what shows.</summary>
+    [Fact]
+    public async Task F39_a_reader_of_a_store_that_is_written_for_long_holds_no_more_than_the_store()
+    {
+        const int Size = 1 << 20;
+        var disk = new MemoryStorage();
+        await using var writer = await Lab.OpenAsync(disk, Lab.Options(o => o.HistoryRetention = HistoryRetention.None));
+        await writer.SetAsync("k", Lab.Doc(0));
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 1; i <= 200; i++)
+        {
+            await writer.SetAsync("k", StoreReading.Element($$"""{"n":{{i}},"text":"{{new string('x', Size)}}"}"""));
+            Assert.Equal(1, await reader.RefreshAsync());
+            await writer.CompactAsync();
+            Assert.Equal(0, await reader.RefreshAsync());
+            Assert.Equal(i, Lab.N(reader["k"]));
+        }
+
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 100 * Size);
+    }
+
+    [Fact]
+    public async Task F39_a_reader_that_has_seen_many_checkpoints_reads_the_newest_snapshot_now_and_then()
+    {
+        var disk = new MemoryStorage();
+        await using var writer = await Lab.OpenAsync(disk, Lab.Options(o => o.HistoryRetention = HistoryRetention.None));
+        await writer.SetAsync("k", Lab.Doc(0));
+        var hooked = new HookedStorage(disk);
+        await using var reader = await Lab.OpenAsync(hooked, Lab.ReadOnly());
+        var snapshots = new HashSet<string>(StringComparer.Ordinal);
+        hooked.Before = (_, key) =>
+        {
+            if (key.Value.StartsWith("snapshots/", StringComparison.Ordinal)) snapshots.Add(key.Value);
+            return Task.CompletedTask;
+        };
+        for (var i = 1; i <= 600; i++)
+        {
+            await writer.SetAsync("k", Lab.Doc(i));
+            Assert.Equal(1, await reader.RefreshAsync());
+            await writer.CompactAsync();
+            Assert.Equal(0, await reader.RefreshAsync());
+            Assert.Equal(i, Lab.N(reader["k"]));
+        }
+
+        Assert.Equal(2, snapshots.Count);
     }
 
     /// <summary>The manifest of the next log was read, the rest of the old one was not.</summary>
