@@ -90,6 +90,8 @@ public sealed class OpsStoreOptions
     /// <summary>Where log messages go. Default <see langword="null"/>: nowhere.</summary>
     public ILoggerFactory? LoggerFactory { get; set; }
 
+    internal Engine.WriteLimits Limits { get; set; } = Engine.WriteLimits.Default;
+
     /// <summary>Checks every option, as <c>OpenAsync</c> does first of all.</summary>
     /// <exception cref="ArgumentException">An option is missing or out of range; the message says what is allowed.</exception>
     public void Validate() => _ = new Engine.EngineSettings(this);

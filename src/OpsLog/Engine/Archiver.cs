@@ -14,6 +14,7 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
     private const int MostTries = 20;
     private const int LongestPeriod = 200;
     private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly byte[] _agent = System.Text.Encoding.UTF8.GetBytes(settings.AgentId ?? "");
 
     /// <summary>The period of now: the quarter, by UTC.</summary>
     public static string DefaultPeriod(TimeProvider time)
@@ -130,20 +131,42 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         }
     }
 
-    private static List<BatchItem> Take(StoreView view, IReadOnlyList<string> ids, string period, SortedDictionary<string, ArchivedRecord> records)
+    private List<BatchItem> Take(StoreView view, IReadOnlyList<string> ids, string period, SortedDictionary<string, ArchivedRecord> records)
     {
-        var moved = new List<BatchItem>();
+        var (moved, room, line) = (new List<BatchItem>(), (long)settings.Limits.Unit, Array.Empty<byte>());
         foreach (var id in ids)
         {
-            if (!view.Records.TryGet(id, out var location, out _, out _) || location.IsTombstone) continue;
+            if (!view.Records.TryGet(id, out var location, out _, out var handle) || location.IsTombstone) continue;
             var record = StoreState.Read(view.Extents, location);
             // Another run may have archived a newer value since the view was taken: that one stays, and so does the store's record.
             if (records.TryGetValue(id, out var known) && known.Stamp.CompareTo(record.Stamp) > 0) continue;
             records[id] = new ArchivedRecord(record.Document.ToArray(), record.Stamp, 0);
             moved.Add(new BatchItem(id, null, new BatchOrigin(UndoMark.None, default, period, record.Stamp)));
+            room -= DeleteLength(new OperationDraft
+            {
+                Timestamp24 = "0000-00-00T00:00:00.000Z"u8,
+                Kind = OperationKind.Delete,
+                IdWtf8 = handle.Id,
+                Prev = record.Document,
+                Clock = long.MaxValue,
+                AgentWtf8 = _agent,
+                BatchIndex = ids.Count,
+                BatchSize = ids.Count + 1,
+                Segment = period,
+                Moved = record.Stamp,
+            }, ref line);
+            if (room < 0) throw new OpsLogException(OpsLogError.InvalidDocument, $"The records to archive have more than {settings.Limits.Unit} bytes, too many to be deleted as one. Nothing was written; archive fewer at a time.");
         }
 
         return moved;
+    }
+
+    // The deletes are one batch: that it can be written has to be known before the archive is.
+    private static int DeleteLength(in OperationDraft draft, ref byte[] line)
+    {
+        var most = OperationCodec.MaxLength(draft);
+        if (line.Length < most) line = new byte[Math.Min(ObjectReader.Most, 2 * most)];
+        return OperationCodec.Write(line, draft, 0, out _);
     }
 
     private byte[] Encode(string period, SortedDictionary<string, ArchivedRecord> records)
@@ -155,6 +178,8 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         {
             var wtf8 = new byte[JsonText.MaxWtf8(id.Length)];
             var document = record.Schema == 0 ? record.Document : migration.Apply(record.Document, record.Schema);
+            if (output.WrittenCount + document.Length + (6L * wtf8.Length) > settings.Limits.Unit) // it is read whole
+                throw new OpsLogException(OpsLogError.InvalidDocument, $"The archive '{period}' would have more than {settings.Limits.Unit} bytes. Nothing was written; archive into another period.");
             writer.Add(wtf8.AsSpan(0, JsonText.ToWtf8(id, wtf8)), document, record.Stamp);
         }
 

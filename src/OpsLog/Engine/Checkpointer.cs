@@ -196,7 +196,7 @@ internal sealed class Checkpointer
         // The old log must hold all that the view does: kept for history, it ends there. (What is not only buffered it does hold.)
         var isFlushed = _settings.Durability == Durability.Buffered && !_logIsMissing;
         if (isFlushed) await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
-        using var stream = new SnapshotStream(view, _schemaVersion, _settings.SnapshotFormat, IsoTime.ToText(_settings.Time.GetUtcNow()));
+        using var stream = new SnapshotStream(view, _schemaVersion, _settings.SnapshotFormat, IsoTime.ToText(_settings.Time.GetUtcNow())) { MostJson = _settings.Limits.Memory };
         var snapshot = await WriteSnapshotAsync(stream, view, before.Revision, ct).ConfigureAwait(false);
         var roll = new LogRoll(_storage, _settings, _state, _writer, view.LogPosition) { OldIsMissing = _logIsMissing, OldIsSynced = isFlushed };
         try

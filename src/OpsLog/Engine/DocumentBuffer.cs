@@ -42,7 +42,7 @@ internal sealed class DocumentBuffer : IBufferWriter<byte>
         var needed = Length + (long)Math.Max(1, sizeHint);
         if (needed > _bytes.Length)
         {
-            if (needed > Array.MaxLength) throw new InvalidOperationException("The documents of one call have more than 2 GB.");
+            if (needed > Array.MaxLength) throw WriteLimits.Default.Exceeded();
             var larger = new byte[Math.Min(Array.MaxLength, Math.Max(needed, 2L * _bytes.Length))];
             _bytes.AsSpan(0, Length).CopyTo(larger);
             _bytes = larger;

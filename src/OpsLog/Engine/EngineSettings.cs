@@ -45,6 +45,7 @@ internal sealed class EngineSettings
         ReadOnly = options.ReadOnly;
         CreateIfMissing = options.CreateIfMissing && !options.ReadOnly;
         Recovery = options.Recovery;
+        Limits = options.Limits;
         Time = options.TimeProvider;
         Nonces = new NonceSource(options.Random);
         Telemetry = new StoreTelemetry(options.Name, options.TimeProvider, options.Durability);
@@ -72,6 +73,7 @@ internal sealed class EngineSettings
     public bool ReadOnly { get; }
     public bool CreateIfMissing { get; }
     public Recovery Recovery { get; }
+    public WriteLimits Limits { get; }
     public TimeProvider Time { get; }
     public NonceSource Nonces { get; }
     public ILogger Logger { get; }

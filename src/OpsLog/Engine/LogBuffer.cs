@@ -6,7 +6,10 @@ namespace OpsLog.Engine;
 /// The lines this process writes to a log: encoded in place, appended to the storage from here, and kept as the log's bytes in memory until
 /// a checkpoint has them. One group of lines at a time, by whoever leads.
 /// </summary>
-internal sealed class LogBuffer(Extent extent, long position)
+/// <param name="extent">Where the bytes are kept for readers.</param>
+/// <param name="position">The log's length.</param>
+/// <param name="limits">How much may lie in one.</param>
+internal sealed class LogBuffer(Extent extent, long position, WriteLimits limits)
 {
     private const int FirstSlab = 16 << 10;
     private const int LargestSlab = HugePages.Largest / 2; // one is made ahead, and may never be needed
@@ -94,7 +97,7 @@ internal sealed class LogBuffer(Extent extent, long position)
         StartSlab(start + bytes.Length, FirstSlab);
     }
 
-    private void Reserve(int bytes)
+    private void Reserve(long bytes)
     {
         if (_slab.Length - _used >= bytes)
         {
@@ -104,10 +107,11 @@ internal sealed class LogBuffer(Extent extent, long position)
 
         var open = _slab.AsSpan(_group, _used - _group);
         var start = _slab.Length == 0 ? position : _slabStart + _group;
-        var size = Math.Clamp(_slab.Length * 2, FirstSlab, LargestSlab);
-        var needed = checked(open.Length + bytes);
-        if (size < needed) size = (int)Math.Min(Array.MaxLength, Math.Max(needed, 2L * needed));
-        var slab = _next is { IsCompletedSuccessfully: true, Result: var made } && made.Length >= needed ? made : HugePages.Bytes(size);
+        var needed = (long)open.Length + bytes;
+        if (needed > limits.Memory) throw limits.Exceeded();
+        var size = Math.Clamp(2L * _slab.Length, FirstSlab, LargestSlab);
+        size = Math.Min(limits.Memory, size < needed ? 2 * needed : size);
+        var slab = _next is { IsCompletedSuccessfully: true, Result: var made } && made.Length >= needed ? made : HugePages.Bytes((int)size);
         _next = null;
         open.CopyTo(slab);
         var used = open.Length;

@@ -45,7 +45,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         var claim = await _new.ClaimAsync(ct).ConfigureAwait(false);
         if (!claim.IsStored) throw new OpsLogException(OpsLogError.Locked, $"The new log '{Key}' cannot be claimed: {claim.Detail}");
         lock (state.Gate) _extent = state.Extents.Add(state.LogExtent(Key.Value, StampSource.SingleWriter));
-        _buffer = new LogBuffer(_extent, 0);
+        _buffer = new LogBuffer(_extent, 0, settings.Limits);
         for (var round = 0; round < MostRounds && writer.Acknowledged - _copied > SmallEnough; round++)
             await CopySyncedAsync().ConfigureAwait(false);
         if (NeedsSync) _isSynced = await writer.TrySyncAsync(MostTries).ConfigureAwait(false); // here nobody waits for it

@@ -37,6 +37,10 @@ internal readonly record struct ObjectPart(long Start, long ChecksumBase, ReadOn
 internal static class ObjectReader
 {
     public const long DefaultWindow = 256 << 20;
+
+    /// <summary>The most bytes that can be looked at in one: as long as an array may be. A line, or a batch, that is longer cannot be read.</summary>
+    public const int Most = 0x7FFFFFC7;
+
     private const int CopySize = 256 << 10;
 
     /// <summary>Reads an object's length and version; null if it is absent.</summary>
@@ -48,12 +52,14 @@ internal static class ObjectReader
     }
 
     /// <summary>Reads all of a small object.</summary>
+    /// <exception cref="OpsLogException">It is no small one: it is longer than an array may be (<see cref="OpsLogError.Damaged"/>).</exception>
     public static async ValueTask<(byte[] Bytes, StorageVersion Version)?> ReadAllAsync(IOpsStorage storage, StorageKey key, CancellationToken ct)
     {
         var found = await storage.ReadAsync(key, ByteRange.All, ct).ConfigureAwait(false);
         if (found is null) return null;
         await using (found.ConfigureAwait(false))
         {
+            if (found.Length > Most) throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, key.Value, 0, 0, found.Length, $"the object is read whole, and longer than {Most} bytes"));
             var bytes = await found.ReadToEndAsync(ct).ConfigureAwait(false);
             return (bytes.ToArray(), found.Version);
         }
@@ -67,7 +73,7 @@ internal static class ObjectReader
     /// <returns>The object's length; null if it is absent.</returns>
     public static async ValueTask<long?> ReadAsync(
         IOpsStorage storage, StorageKey key, long from, long? limit, long checksumBase, Func<ObjectPart, int> take, long window, CancellationToken ct, bool oneWindow = false,
-        bool copiesMapped = false, bool reusesMemory = false)
+        bool copiesMapped = false, bool reusesMemory = false, int most = Most)
     {
         var position = from;
         var size = window;
@@ -89,8 +95,8 @@ internal static class ObjectReader
             if (isLast || (oneWindow && taken > 0)) return found.Length;
             if (taken == 0)
             {
-                size = checked(size * 2); // a line longer than the window
-                if (size > Array.MaxLength) throw new OpsLogException(OpsLogError.Damaged, $"A line or batch of '{key}' at offset {position} is longer than {Array.MaxLength} bytes.");
+                if (size >= most) throw new OpsLogException(OpsLogError.Damaged, $"A line or batch of '{key}' at offset {position} is longer than {most} bytes.");
+                size = Math.Min(2 * size, most); // a line longer than the window
             }
 
             position += taken;

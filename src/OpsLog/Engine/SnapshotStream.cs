@@ -65,6 +65,9 @@ internal sealed class SnapshotStream : Stream
 
     public long Count => _order.Count;
 
+    /// <summary>The most bytes a snapshot in the 0.3.0 layout may have: it is read whole.</summary>
+    public int MostJson { get; init; } = ObjectReader.Most;
+
     /// <summary>The checksum of what was read so far.</summary>
     public uint Checksum => _checksum.Value;
 
@@ -184,6 +187,8 @@ internal sealed class SnapshotStream : Stream
         else if (_next < _order.Count) FillRecord();
         _checksum.Append(_buffer.AsSpan(0, _used));
         _produced += _used;
+        if (_produced > MostJson && _format == SnapshotFormat.Json) // here, so that nothing is stored
+            throw new OpsLogException(OpsLogError.InvalidDocument, $"The snapshot has more than {MostJson} bytes in the layout {nameof(SnapshotFormat.Json)}, and could not be read again. The store goes on with the snapshot and the log it has; open it with {nameof(SnapshotFormat)}.{nameof(SnapshotFormat.JsonLines)}.");
         return _used > 0;
     }
 

@@ -163,7 +163,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             if (exclusive is null) return opened;
             var log = load.Peers.First(p => p.Key == exclusive.Key);
             var numbered = exclusive.IsNumbered;
-            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.Where(p => p != log).ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.StoredSchema != load.SchemaVersion };
+            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0, settings.Limits), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.Where(p => p != log).ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.StoredSchema != load.SchemaVersion };
             exclusive = null;
             return opened;
         }
@@ -246,7 +246,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             opened = opened with { NeedsAdoption = true };
         }
 
-        return opened with { Target = target, Buffer = new LogBuffer(log?.Extent ?? load.State.Extents.Add(new Extent("", [StampSource.SingleWriter])), log?.Length ?? 0) };
+        return opened with { Target = target, Buffer = new LogBuffer(log?.Extent ?? load.State.Extents.Add(new Extent("", [StampSource.SingleWriter])), log?.Length ?? 0, settings.Limits) };
     }
 
     // Nothing but history depends on its index: a damaged one closes nothing, and the next checkpoint writes it anew.

@@ -12,7 +12,7 @@ internal sealed partial class Writer
 
     /// <summary>The writer of an agent: it has a log only from its first write on, and again from the first after it left one.</summary>
     public Writer(StoreState state, OwnLogs ownLogs, EngineSettings settings, Action committed)
-        : this(state, LogTarget.None, new LogBuffer(new Extent("", []), 0), settings, committed)
+        : this(state, LogTarget.None, new LogBuffer(new Extent("", []), 0, settings.Limits), settings, committed)
     {
         _ownLogs = ownLogs;
     }
@@ -33,7 +33,7 @@ internal sealed partial class Writer
         }
 
         _log = null;
-        SwitchTo(LogTarget.None, new LogBuffer(new Extent("", []), 0), 0);
+        SwitchTo(LogTarget.None, new LogBuffer(new Extent("", []), 0, _limits), 0);
     }
 
     private async ValueTask CommitAmongManyAsync(List<CommitRequest> requests)
@@ -105,7 +105,7 @@ internal sealed partial class Writer
             if (_log is not null && (_state.Clock - _log.Clock > LogSource.LongestStep / 2 || _target.IsNearlyFull)) await LeaveFlushedAsync().ConfigureAwait(false);
             if (_log is not null || _failure is not null) return true;
             _log = await _ownLogs!.RegisterAsync().ConfigureAwait(false);
-            SwitchTo(_log.Target!, new LogBuffer(_log.Extent, 0), 0);
+            SwitchTo(_log.Target!, new LogBuffer(_log.Extent, 0, _limits), 0);
             _group.Source = _log.Source;
             return true;
         }

@@ -16,6 +16,7 @@ internal sealed partial class Writer : IGroupCommitter
     private readonly CommitGroup _group;
     private readonly Action _committed;
     private readonly StoreTelemetry _telemetry;
+    private readonly WriteLimits _limits;
     private LogTarget _target;
     private LogBuffer _buffer;
     private long _flushedTo;
@@ -25,7 +26,7 @@ internal sealed partial class Writer : IGroupCommitter
 
     public Writer(StoreState state, LogTarget target, LogBuffer buffer, EngineSettings settings, Action committed)
     {
-        (_state, _target, _buffer, _durability, _committed, _telemetry) = (state, target, buffer, settings.Durability, committed, settings.Telemetry);
+        (_state, _target, _buffer, _durability, _committed, _telemetry, _limits) = (state, target, buffer, settings.Durability, committed, settings.Telemetry, settings.Limits);
         _group = new CommitGroup(state, settings.Time) { Buffer = buffer };
         _flushedTo = _stored = Acknowledged = buffer.Position;
         Queue = new CommitQueue(this, settings.Time, gathers: settings.Durability == Durability.Disk);

@@ -44,13 +44,13 @@ internal static class OperationCodec
     }
 
     /// <summary>An upper bound of what <see cref="Write"/> needs for a draft.</summary>
-    public static int MaxLength(in OperationDraft draft)
+    public static long MaxLength(in OperationDraft draft)
     {
-        var length = FixedLength + draft.Data.Length + draft.Prev.Length + (6 * (draft.IdWtf8.Length + draft.AgentWtf8.Length));
+        var length = FixedLength + (long)draft.Data.Length + draft.Prev.Length + (6L * (draft.IdWtf8.Length + draft.AgentWtf8.Length));
         if (draft.Mark != UndoMark.None) length += LineWriter.MaxStamp(draft.MarkOf) + (draft.MarkTo is { } to ? LineWriter.MaxStamp(to) : 0);
         if (draft.Segment is { } segment) length += 6 * segment.Length;
         if (draft.Moved is { } moved) length += LineWriter.MaxStamp(moved);
-        return checked(length);
+        return length;
     }
 
     /// <summary>Writes a line, newline included.</summary>

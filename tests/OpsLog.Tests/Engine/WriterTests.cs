@@ -15,7 +15,7 @@ public sealed class WriterTests
         var key = new StorageKey("ops/ops-r000000000001-00000000.jsonl");
         await storage.PutAsync(key, Stream.Null, PutCondition.IfAbsent, default);
         var state = new StoreState(1);
-        var buffer = new LogBuffer(state.Extents.Add(new Extent(key.Value, [StampSource.SingleWriter])), 0);
+        var buffer = new LogBuffer(state.Extents.Add(new Extent(key.Value, [StampSource.SingleWriter])), 0, WriteLimits.Default);
         var writer = new Writer(state, new LogTarget(storage, key, 0, 0), buffer, new EngineSettings(new OpsStoreOptions()), () => { });
         var (before, broken, after) = (new Sets(["a", "b"], false), new Sets(["a", "c"], true), new Sets(["b", "d"], false));
 
