@@ -78,9 +78,16 @@ internal sealed class DocumentCodec<T>
     {
         DocumentLimits.CheckLength(id, json.Length);
         if (!Utf8.IsValid(json)) throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is not valid UTF-8.");
-        if (DocumentLimits.Depth(json) > DocumentLimits.MaxDepth)
-            throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is nested deeper than {DocumentLimits.MaxDepth} levels.");
-        buffer.Advance(JsonLines.Minify(json, buffer.GetSpan(json.Length)));
+        var depth = DocumentLimits.Depth(json);
+        if (depth > DocumentLimits.MaxDepth) throw TooDeep(id);
+        try
+        {
+            buffer.Advance(depth < 0 ? Strict(json, id, buffer.GetSpan(json.Length)) : JsonLines.Minify(json, buffer.GetSpan(json.Length)));
+        }
+        catch (JsonException e)
+        {
+            throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is not valid JSON: {e.Message}", e);
+        }
     }
 
     private static OpsLogException NotAnObject(string id, string found) =>
@@ -91,6 +98,30 @@ internal sealed class DocumentCodec<T>
         if (options.JsonTypeInfo is { } info)
         {
             return info as JsonTypeInfo<T>
+    // The bytes of a JsonElement are those that were parsed, with what the options of parsing let pass: here without comments and commas behind the last member, and otherwise as they are.
+    private static int Strict(ReadOnlySpan<byte> json, string id, Span<byte> destination)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = DocumentLimits.MaxDepth + 1 });
+        var (written, isFirst) = (0, true);
+        while (reader.Read())
+        {
+            if (reader.CurrentDepth >= DocumentLimits.MaxDepth && reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) throw TooDeep(id);
+            if (!isFirst && reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray)) destination[written++] = (byte)',';
+            var isText = reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.String;
+            if (isText) destination[written++] = (byte)'"';
+            reader.ValueSpan.CopyTo(destination[written..]);
+            written += reader.ValueSpan.Length;
+            if (isText) destination[written++] = (byte)'"';
+            if (reader.TokenType == JsonTokenType.PropertyName) destination[written++] = (byte)':';
+            isFirst = reader.TokenType is JsonTokenType.PropertyName or JsonTokenType.StartObject or JsonTokenType.StartArray;
+        }
+
+        return written;
+    }
+
+    private static OpsLogException TooDeep(string id) =>
+        new(OpsLogError.InvalidDocument, $"The document '{id}' is nested deeper than {DocumentLimits.MaxDepth} levels.");
+
                 ?? throw new ArgumentException($"{nameof(OpsStoreOptions.JsonTypeInfo)} is for {info.Type}, the store for {typeof(T)}.", nameof(options));
         }
 
@@ -159,6 +190,7 @@ internal static class DocumentLimits
             switch (json[i])
             {
                 case (byte)'{' or (byte)'[':
+    /// <summary>How deep JSON is nested; -1 if it has comments, or a comma behind the last member of something.</summary>
                     deepest = Math.Max(deepest, ++depth);
                     break;
                 case (byte)'}' or (byte)']':
@@ -170,7 +202,10 @@ internal static class DocumentLimits
                     break;
             }
         }
+                    if (i > 0 && json[i - 1] is (byte)',' or <= (byte)' ' && json[..i].TrimEnd(" \t\r\n"u8) is [.., (byte)',']) return -1;
 
         return deepest;
+                case (byte)'/':
+                    return -1;
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using OpsLog.Storage;
 using OpsLog.Testing;
 using OpsLog.Tests.Corpus;
@@ -178,6 +179,83 @@ public sealed class HostileInputTests
         }
 
         Assert.Equal(isTaken ? "a = " + json : "", await Lab.StateAsync(disk));
+    }
+
+    [Theory]
+    [InlineData("""{"a":1,}""", """{"a":1}""")]
+    [InlineData("""{"a":[1.50, 2e3 , ] , }""", """{"a":[1.50,2e3]}""")]
+    [InlineData("""{ /* a " quote */ "a" : /**/ "x,}/*" /* */ , "\u0062" : [{},[],], }""", """{"a":"x,}/*","\u0062":[{},[]]}""")]
+    [InlineData("{\"a\":[ // \"\n true, null ,false // }\n],\"a\":{\"b\":-0.0,},}", """{"a":[true,null,false],"a":{"b":-0.0}}""")]
+    [InlineData("""{"a":"\ud800", }""", """{"a":"\ud800"}""")]
+    [InlineData("""{"a":",}","b":",]" ,"c":"//"}""", """{"a":",}","b":",]","c":"//"}""")]
+    public async Task F36_comments_and_trailing_commas_that_parsing_let_pass_are_not_stored(string text, string stored)
+    {
+        var lenient = new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+        using var parsed = JsonDocument.Parse($"[{text} , ]", lenient);
+        var disk = new MemoryStorage();
+        await using (var store = await Lab.OpenAsync(disk))
+        {
+            await store.SetAsync("a", parsed.RootElement[0]);
+            await store.BatchAsync(b => b.Set("a", parsed.RootElement[0]));
+            Assert.Equal("a = " + stored, Runs.Text(store));
+        }
+
+        Assert.Equal("a = " + stored, await Lab.StateAsync(disk));
+        Assert.True((await OpsStore.VerifyAsync(disk)).IsSound);
+
+        if (text.Contains("ud800", StringComparison.Ordinal)) return; // no text that can be written anew
+        await using (var typed = await OpsStore<Dictionary<string, JsonElement>>.OpenAsync(disk, Lab.Options()))
+            await typed.SetAsync("b", new() { ["element"] = parsed.RootElement[0] });
+        await using (var nodes = await OpsStore<Dictionary<string, JsonNode>>.OpenAsync(disk, Lab.Options()))
+            await nodes.SetAsync("c", new() { ["node"] = JsonObject.Create(parsed.RootElement[0])! });
+        await using var read = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        Assert.Equal(3, read.Count);
+        Assert.True(JsonElement.DeepEquals(JsonElement.Parse(stored), read["b"].GetProperty("element")));
+        Assert.True(JsonElement.DeepEquals(JsonElement.Parse(stored), read["c"].GetProperty("node")));
+    }
+
+    [Theory]
+    [InlineData(512, true)]
+    [InlineData(513, false)]
+    [InlineData(2_000, false)]
+    public async Task F36_a_deep_document_with_a_trailing_comma_is_judged_like_any_other(int depth, bool isTaken)
+    {
+        var json = string.Concat(Enumerable.Repeat("{\"a\":", depth - 1)) + "{}" + new string('}', depth - 1);
+        using var parsed = JsonDocument.Parse(json[..^1] + ",}", new JsonDocumentOptions { MaxDepth = 20_000, AllowTrailingCommas = true });
+        await using var store = await Lab.OpenAsync(new MemoryStorage());
+        if (!isTaken) await Lab.RefusedAsync(OpsLogError.InvalidDocument, async Task () => await store.SetAsync("a", parsed.RootElement));
+        else await store.SetAsync("a", parsed.RootElement);
+        Assert.Equal(isTaken ? "a = " + json : "", Runs.Text(store));
+    }
+
+    [Theory]
+    [InlineData(0, 64, true)]
+    [InlineData(0, 65, false)]
+    [InlineData(100, 100, true)]
+    [InlineData(100, 101, false)]
+    [InlineData(10, 10, true)]
+    [InlineData(10, 11, false)]
+    [InlineData(1000, 512, true)]
+    [InlineData(1000, 513, false)]
+    public async Task F36_a_typed_document_deeper_than_its_type_is_read_is_refused_before_anything_is_written(int maxDepth, int depth, bool isTaken)
+    {
+        var options = Lab.Options(o => o.JsonSerializerOptions = new JsonSerializerOptions { MaxDepth = maxDepth });
+        var json = new string('[', depth - 1) + new string(']', depth - 1); // in the document's own level
+        using var parsed = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 20_000 });
+        var disk = new MemoryStorage();
+        await using (var store = await OpsStore<Dictionary<string, JsonElement>>.OpenAsync(disk, options))
+            await SetAsync(store, parsed.RootElement);
+        await using (var store = await OpsStore<Dictionary<string, JsonElement>>.OpenAsync(disk, options))
+            Assert.Equal(isTaken ? json : null, store.TryGetValue("a", out var read) ? read["a"].GetRawText() : null);
+        await using (var store = await OpsStore<Dictionary<string, JsonNode>>.OpenAsync(new MemoryStorage(), options))
+            await SetAsync(store, JsonArray.Create(parsed.RootElement)!);
+
+        async Task SetAsync<T>(OpsStore<Dictionary<string, T>> store, T value)
+        {
+            if (isTaken) await store.SetAsync("a", new() { ["a"] = value });
+            else await Lab.RefusedAsync(OpsLogError.InvalidDocument, async Task () => await store.SetAsync("a", new() { ["a"] = value }));
+            Assert.Equal(isTaken ? 1 : 0, store.Count);
+        }
     }
 
     [Theory]
