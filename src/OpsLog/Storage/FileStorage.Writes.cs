@@ -11,6 +11,9 @@ public sealed partial class FileStorage
     private readonly Lock _stamping = new();
     private DateTime _lastStamp;
 
+    /// <summary>Called behind each rename. For tests: a file system that has renamed, and says that it failed.</summary>
+    internal Action<string>? Renamed { get; set; }
+
     /// <inheritdoc/>
     /// <remarks>
     /// A put that replaces waits up to 5 seconds for another put of the object; an object that someone else appends to is <see cref="PutOutcome.Held"/>.
@@ -33,7 +36,7 @@ public sealed partial class FileStorage
             cancellationToken.ThrowIfCancellationRequested();
             if (condition.Kind == PutConditionKind.IfAbsent)
             {
-                switch (file.TryPlace(path))
+                switch (Place(file, path))
                 {
                     case LinkResult.Exists: return new PutResult(PutOutcome.Conflict, Detail: "The object exists.");
                     case LinkResult.Linked: return Stored(file, path);
@@ -188,7 +191,7 @@ public sealed partial class FileStorage
             var replaced = appender.TryReplace(() =>
             {
                 refused = PrepareReplacement(path, file, condition);
-                if (refused is null) File.Move(file.Path, path, overwrite: true);
+                if (refused is null) Replace(file, path);
             });
             if (replaced) return refused ?? Stored(file, path);
         }
@@ -197,10 +200,55 @@ public sealed partial class FileStorage
         {
             if (claim is null) return new PutResult(PutOutcome.Held, Detail: FileLock.Describe(path + FileNames.LockSuffix));
             if (PrepareReplacement(path, file, condition) is { } refusal) return refusal;
-            await file.ReplaceAsync(path, _options.TimeProvider).ConfigureAwait(false);
+            await ReplaceAsync(file, path).ConfigureAwait(false);
         }
 
         return Stored(file, path); // the sync, outside the lock: nobody waits for the disk
+    }
+
+    private static LinkResult Place(TemporaryFile file, string path)
+    {
+        try
+        {
+            return file.TryPlace(path);
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            throw RenameFailed(e, path);
+        }
+    }
+
+    private void Replace(TemporaryFile file, string path)
+    {
+        try
+        {
+            File.Move(file.Path, path, overwrite: true);
+            Renamed?.Invoke(path);
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            throw RenameFailed(e, path);
+        }
+    }
+
+    private async ValueTask ReplaceAsync(TemporaryFile file, string path)
+    {
+        try
+        {
+            await file.ReplaceAsync(path, _options.TimeProvider).ConfigureAwait(false);
+            Renamed?.Invoke(path);
+        }
+        catch (Exception e) when (FileFaults.IsFault(e))
+        {
+            throw RenameFailed(e, path);
+        }
+    }
+
+    // The server of a network file system may have renamed the file, and only its answer is lost. Windows refuses what somebody has open: nothing has happened then.
+    private static StorageException RenameFailed(Exception e, string path)
+    {
+        var isInUse = OperatingSystem.IsWindows() && (e is UnauthorizedAccessException || (e is IOException io && FileFaults.IsLockedElsewhere(io)));
+        return FileFaults.Translate(e, "write", path, outcomeUnknown: !isInUse);
     }
 
     private PutResult? PrepareReplacement(string path, TemporaryFile file, PutCondition condition)

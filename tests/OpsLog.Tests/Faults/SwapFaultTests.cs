@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using OpsLog.Storage;
 using OpsLog.Testing;
+using OpsLog.Tests.Corpus;
 using OpsLog.Tests.Properties;
 using Xunit;
 
@@ -14,6 +15,39 @@ namespace OpsLog.Tests.Faults;
 /// </summary>
 public sealed class SwapFaultTests
 {
+    [Theory]
+    [InlineData(5)]
+    [InlineData(110)]
+    public async Task F27_a_file_system_that_renames_the_manifest_and_says_it_failed_loses_nothing(int error)
+    {
+        using var folder = new TempFolder();
+        await using var storage = new FileStorage(folder.Path);
+        var store = await Lab.OpenAsync(storage);
+        await store.SetAsync("a", Lab.Doc(1));
+        storage.Renamed = path =>
+        {
+            if (!path.EndsWith(Lab.Manifest.Value, StringComparison.Ordinal)) return;
+            storage.Renamed = null;
+            throw new IOException("The server does not answer.", error);
+        };
+        var acknowledged = new List<string> { "a" };
+        try
+        {
+            await store.CompactAsync();
+            await store.SetAsync("b", Lab.Doc(2));
+            acknowledged.Add("b");
+        }
+        catch (OpsLogException e)
+        {
+            Assert.Equal(OpsLogError.OutcomeUnknown, e.Error);
+            await Lab.RefusedAsync(OpsLogError.ReadOnly, async Task () => await store.SetAsync("c", Lab.Doc(3)));
+        }
+
+        await Runs.AbandonAsync(store);
+        await using var reopened = await Lab.OpenAsync(storage);
+        Assert.Equal(acknowledged, reopened.Keys.Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
