@@ -68,7 +68,7 @@ internal sealed class CommitQueue(IGroupCommitter committer, TimeProvider time, 
     // Gives the lead up; false if somebody came meanwhile and the lead was taken back.
     private bool TryRest()
     {
-        if (!_waiting.IsEmpty) return false;
+        if (!_waiting.IsEmpty || _group.Count > 0) return false;
         Volatile.Write(ref _leading, 0);
         Interlocked.MemoryBarrier();
         return _waiting.IsEmpty || !TryLead();
@@ -77,6 +77,7 @@ internal sealed class CommitQueue(IGroupCommitter committer, TimeProvider time, 
     private void Gather(int alone = 0)
     {
         if (gathers && _recentPeak > 1) AwaitRecentPeak(alone);
+        // What the last group had no room for is there already.
         while (_group.Count < LargestGroup && Volatile.Read(ref _waitingCount) > 0 && _waiting.TryPeek(out var next))
         {
             if (next.IsExclusive && (_group.Count > 0 || alone > 0)) break;
@@ -138,13 +139,22 @@ internal sealed class CommitQueue(IGroupCommitter committer, TimeProvider time, 
 
     private void EndGroup(CommitRequest? own)
     {
+        var left = 0;
         foreach (var request in _group)
-            if (request != own) request.Complete();
-        _group.Clear();
+        {
+            if (request.IsPutOff) left++;
+            else if (request != own) request.Complete();
+        }
+
+        if (left == 0) _group.Clear();
+        else _group.RemoveAll(static request => !request.IsPutOff);
     }
 }
 
-/// <summary>Commits a group of requests: all of them are completed or failed when it returns.</summary>
+/// <summary>
+/// Commits a group of requests: when it returns all of them are done or have failed, but for those that the group had no room for: they come first in the next one
+/// (<see cref="CommitRequest.IsPutOff"/>).
+/// </summary>
 internal interface IGroupCommitter
 {
     ValueTask CommitAsync(List<CommitRequest> group);

@@ -16,6 +16,9 @@ internal abstract class CommitRequest
 
     public bool HasFailed => _failure is not null;
 
+    /// <summary>The group had no room for it: it is to be committed with the next one.</summary>
+    public bool IsPutOff { get; set; }
+
     /// <summary>Where its lines end among the group's; equal to the start if it writes none.</summary>
     public int FirstLine { get; set; }
 
@@ -27,7 +30,11 @@ internal abstract class CommitRequest
     /// <summary>The work of an exclusive request.</summary>
     public virtual ValueTask RunAsync() => throw new InvalidOperationException("Only an exclusive request runs.");
 
-    public void Fail(Exception exception) => _failure ??= ExceptionDispatchInfo.Capture(exception);
+    public void Fail(Exception exception)
+    {
+        _failure ??= ExceptionDispatchInfo.Capture(exception);
+        IsPutOff = false;
+    }
 
     public void ThrowIfFailed() => _failure?.Throw();
 

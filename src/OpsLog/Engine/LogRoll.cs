@@ -166,17 +166,31 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
 
     private async ValueTask CopyAsync(long to, Flush flush)
     {
-        if (_copied >= to) return;
-        var pieceStart = _new.IsNumbered ? _copied - _from : 0;
         while (_copied < to)
+        {
+            CopySlice(to);
+            var result = await _new.AppendAsync(_buffer.Group, _copied < to ? Flush.Written : flush).ConfigureAwait(false);
+            if (!result.IsStored) throw new OpsLogException(OpsLogError.Fenced, $"Another writer has written to the new log '{Key}'. Reopen the store.");
+            _buffer.Close();
+        }
+    }
+
+    // What has gathered may be more than memory can hold in one. Nothing leads to the new log yet: that a crash leaves a part of it matters to nobody.
+    private void CopySlice(long to)
+    {
+        var start = _copied;
+        var pieceStart = _new.IsNumbered ? start - _from : 0;
+        var isUnitEnd = true;
+        while (_copied < to && (!isUnitEnd || _copied - start < settings.Limits.Group))
         {
             var line = _oldBuffer.Extent.LineFrom(_copied);
             _buffer.WriteSealed(line, _copied - _from - pieceStart);
             _copied += line.Length + 1;
+            isUnitEnd = _copied - start < settings.Limits.Group || IsUnitEnd(line);
         }
-
-        var result = await _new.AppendAsync(_buffer.Group, flush).ConfigureAwait(false);
-        if (!result.IsStored) throw new OpsLogException(OpsLogError.Fenced, $"Another writer has written to the new log '{Key}'. Reopen the store.");
-        _buffer.Close();
     }
+
+    // A batch lies in one piece of a numbered log.
+    private bool IsUnitEnd(ReadOnlySpan<byte> line) =>
+        !_new.IsNumbered || OperationCodec.TryRead(line, UndoLog.NoOffset, false, out var operation, out _) != LineVerdict.Operation || operation.BatchIndex >= operation.BatchSize - 1;
 }

@@ -208,6 +208,8 @@ internal sealed partial class Writer : IGroupCommitter
     {
         (request.FirstLine, request.LineCount) = (_group.Lines.Length, 0);
         if (request.HasFailed) return;
+        request.IsPutOff = request.FirstLine > 0 && _buffer.Group.Length >= _limits.Group;
+        if (request.IsPutOff) return;
         var position = _buffer.Position;
         try
         {

@@ -10,7 +10,7 @@ using Xunit;
 namespace OpsLog.Tests.Engine;
 
 /// <summary>
-/// Goal: nothing is acknowledged that could not be read again, and what is too much for one write is refused. Method: the limits, some 2 GB, made so small that
+/// Goal: nothing is acknowledged that could not be read again, and what is too much for one write is refused or divided. Method: the limits, some 2 GB, made so small that
 /// a few documents of 8 KiB exceed them.
 /// </summary>
 public sealed class WriteLimitsTests
@@ -133,6 +133,90 @@ public sealed class WriteLimitsTests
         await using (var store = await Lab.OpenAsync(disk, Options())) await store.CompactAsync(); // in lines
         Assert.Equal(state, await Lab.StateAsync(disk));
     }
+
+    [Theory]
+    [MemberData(nameof(Writers))]
+    public async Task Callers_that_are_together_too_many_bytes_for_one_append_are_written_in_several(bool append, bool isAgent)
+    {
+        var disk = new MemoryStorage(append);
+        var faulty = new FaultyStorage(disk);
+        var gate = new Gate();
+        var hooked = new HookedStorage(faulty);
+        await using (var store = await Lab.OpenAsync(hooked, Options(isAgent)))
+        {
+            await store.SetAsync("first", Lab.Doc(0));
+            hooked.Before = (call, key) => IsAppend(call, key) ? gate.PassAsync() : Task.CompletedTask;
+            var writes = new List<Task> { store.SetAsync("leads", Lab.Doc(1)).AsTask() };
+            await gate.Arrived;
+            var before = faulty.CountOf(append ? StorageCalls.Append : StorageCalls.Put);
+            for (var i = 0; i < 40; i++) writes.Add(store.SetAsync($"{i:D2}", Document('x')).AsTask());
+            var refused = store.SetAsync("00", Lab.Doc(2), Revision.None).AsTask();
+            writes.Add(store.DeleteAsync("39").AsTask());
+            gate.Open();
+            await Task.WhenAll(writes);
+            await Lab.RefusedAsync(OpsLogError.Conflict, () => refused);
+            Assert.InRange(faulty.CountOf(append ? StorageCalls.Append : StorageCalls.Put) - before, 40 / 3, 40);
+            Assert.Equal(2 + 39, store.Count);
+            Assert.Equal(43, (await Lab.OperationsAsync(store)).DistinctBy(o => o.Revision).Count());
+        }
+
+        await using var reopened = await Lab.OpenAsync(disk, Options(isAgent));
+        Assert.Equal(2 + 39, reopened.Count);
+    }
+
+    [Fact]
+    public async Task Of_callers_written_in_several_appends_only_those_of_the_one_that_fails_do()
+    {
+        var disk = new MemoryStorage();
+        var faulty = new FaultyStorage(disk);
+        var gate = new Gate();
+        var hooked = new HookedStorage(faulty);
+        await using var store = await Lab.OpenAsync(hooked, Options());
+        await store.SetAsync("first", Lab.Doc(0));
+        hooked.Before = (call, key) => IsAppend(call, key) ? gate.PassAsync() : Task.CompletedTask;
+        var leads = store.SetAsync("leads", Lab.Doc(1)).AsTask();
+        await gate.Arrived;
+        var writes = Enumerable.Range(0, 9).Select(i => store.SetAsync($"{i}", Document('x')).AsTask()).ToArray();
+        faulty.Inject(new InjectedFault { Calls = StorageCalls.Append, FirstCall = 3, Fault = StorageFault.Full, Moment = FaultMoment.Before }); // the second of theirs
+        gate.Open();
+        await leads;
+        foreach (var failed in writes[2..4]) await Lab.RefusedAsync(OpsLogError.StorageFailed, () => failed);
+        await Task.WhenAll([.. writes[..2], .. writes[4..]]);
+        Assert.Equal(2 + 7, store.Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_is_written_while_a_snapshot_is_made_may_be_more_than_memory_takes_at_once(bool append)
+    {
+        var disk = new MemoryStorage(append);
+        var gate = new Gate();
+        var hooked = new HookedStorage(disk);
+        var state = "";
+        await using (var store = await Lab.OpenAsync(hooked, Options()))
+        {
+            await store.SetAsync("a", Lab.Doc(1));
+            hooked.Before = (call, key) => call == StorageCalls.Put && key.Value.StartsWith("snapshots/", StringComparison.Ordinal) ? gate.PassAsync() : Task.CompletedTask;
+            var checkpoint = store.CompactAsync().AsTask();
+            await gate.Arrived;
+            for (var i = 0; i < 10; i++)
+            {
+                await store.SetAsync($"{i}", Document('x'));
+                await store.BatchAsync(b => Fill(b.Set, 3 + (i % 3), $"{i}-"));
+            }
+
+            gate.Open();
+            await checkpoint;
+            await store.SetAsync("b", Lab.Doc(1));
+            state = Runs.Text(store);
+        }
+
+        Assert.Equal(state, await Lab.StateAsync(disk));
+        Assert.True((await OpsStore.VerifyAsync(disk)).IsSound);
+    }
+
+    private static bool IsAppend(StorageCalls call, StorageKey key) => call is StorageCalls.Append or StorageCalls.Put && key.Value.StartsWith("ops/", StringComparison.Ordinal);
 
     private static OpsStoreOptions Options(bool isAgent = false, Action<OpsStoreOptions>? change = null) => Lab.Options(o =>
     {
