@@ -66,6 +66,7 @@ public sealed class OpsView<T> : IReadOnlyDictionary<string, T>
         ArgumentNullException.ThrowIfNull(id);
         var found = _view.Records.TryGet(id, out var location, out _, out _) && location.IsLive;
         json = found ? StoreState.Read(_view.Extents, location).Document.ToArray() : default;
+        GC.KeepAlive(this); // the document may lie in memory that is mapped while the view holds it
         return found;
     }
 
@@ -81,6 +82,8 @@ public sealed class OpsView<T> : IReadOnlyDictionary<string, T>
     {
         if (entry.Value is { } made) return Documents.Unwrap<T>(made)!;
         var record = StoreState.Read(_view.Extents, entry.Location);
-        return _documents.Decode(entry.Handle.IdText(), record.Document)!;
+        var value = _documents.Decode(entry.Handle.IdText(), record.Document)!;
+        GC.KeepAlive(this); // as above
+        return value;
     }
 }
