@@ -23,7 +23,8 @@ internal readonly struct RecordEntry(RecordHandle handle, RecordLocation locatio
 /// </summary>
 /// <remarks>
 /// A segment that is replaced meanwhile is finished as it was; the next one begins at the first hash behind its range. Ranges are only
-/// ever divided, so that the hash is the beginning of a segment in every later directory.
+/// ever divided, so that the hash is the beginning of a segment in every later directory. Who meets the lower half of a divided segment meets
+/// the upper one as well: that one is put into the directory first.
 /// </remarks>
 internal struct RecordEnumerator
 {

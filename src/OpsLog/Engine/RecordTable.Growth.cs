@@ -110,13 +110,21 @@ internal sealed partial class RecordTable
 
     private bool MaySplit(int depth) => ((long)_count + _tombstones) >> (depth + 1) >= FewestRecordsPerEntry;
 
-    // Puts one segment (given twice), or the two halves of one, into all entries of their range.
+    /// <summary>Called between the two halves of a split, for tests: an enumerator may go by just then.</summary>
+    internal Action? Splitting { get; set; }
+
+    // Puts one segment (given twice), or the two halves of one, into all entries of their range. The upper half first: an enumerator that meets the lower one
+    // goes on at the upper one's beginning, and must not meet the whole there, whose lower records it has shown; one that still meets the whole passes over both.
     private void Publish(RecordSegment low, RecordSegment high)
     {
         RecordSegment[] directory = OwnDirectory(low.Depth);
-        Fill(directory, low);
         if (!ReferenceEquals(low, high))
+        {
             Fill(directory, high);
+            Splitting?.Invoke();
+        }
+
+        Fill(directory, low);
         Volatile.Write(ref _directory, directory);
     }
 

@@ -19,6 +19,24 @@ public sealed class RecordTableConcurrencyTests
     private sealed record Document(int Id, RecordLocation Location);
 
     [Fact]
+    public void An_enumerator_that_goes_by_while_a_segment_is_divided_shows_no_record_twice_and_misses_none()
+    {
+        RecordTable table = new(9);
+        int divided = 0, count = 0;
+        table.Splitting = () =>
+        {
+            divided++;
+            HashSet<string> seen = [];
+            foreach (RecordEntry entry in table)
+                Assert.True(seen.Add(entry.Handle.IdText()), "A record was shown twice.");
+            Assert.Equal(count, seen.Count);
+        };
+        for (; count < 10 * Ids; count++)
+            table.Set(Encoding.ASCII.GetBytes($"task-{count}"), RecordTableTests.At(count));
+        Assert.InRange(divided, 10, 1000);
+    }
+
+    [Fact]
     public async Task Readers_and_materialisers_always_meet_a_document_of_its_own_location()
     {
         RecordTable table = new(9);
