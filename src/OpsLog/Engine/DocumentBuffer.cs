@@ -11,11 +11,12 @@ internal sealed class DocumentBuffer : IBufferWriter<byte>
     private const int MostKept = 512 << 10;
     private byte[] _bytes = new byte[First];
 
-    public DocumentBuffer() =>
-        Json = new Utf8JsonWriter(this, new JsonWriterOptions { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    private Utf8JsonWriter? _json;
 
     /// <summary>Writes behind what there is.</summary>
-    public Utf8JsonWriter Json { get; }
+    /// <param name="maxDepth">How deep it lets documents be: the same in every call.</param>
+    public Utf8JsonWriter Json(int maxDepth) =>
+        _json ??= new Utf8JsonWriter(this, new JsonWriterOptions { SkipValidation = true, MaxDepth = maxDepth, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
     /// <summary>How many bytes there are.</summary>
     public int Length { get; private set; }

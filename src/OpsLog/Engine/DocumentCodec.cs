@@ -13,9 +13,16 @@ namespace OpsLog.Engine;
 internal sealed class DocumentCodec<T>
 {
     private static readonly bool IsJsonElement = typeof(T) == typeof(JsonElement);
+    private const int SerializersDepth = 64; // if its options say nothing
     private readonly JsonTypeInfo<T>? _typeInfo;
+    private readonly int _maxDepth;
 
-    public DocumentCodec(OpsStoreOptions options) => _typeInfo = IsJsonElement ? null : TypeInfo(options);
+    public DocumentCodec(OpsStoreOptions options)
+    {
+        _typeInfo = IsJsonElement ? null : TypeInfo(options);
+        // As deep as the type can be read. The serializer looks after its own objects, but not after a JsonElement or JsonNode in one of them; the writer counts along for nothing.
+        _maxDepth = Math.Min(DocumentLimits.MaxDepth, _typeInfo?.Options.MaxDepth is > 0 and var depth ? depth : SerializersDepth);
+    }
 
     /// <summary>Puts a document as the bytes to store behind what a buffer holds.</summary>
     /// <returns>Where it starts there; it goes to the end.</returns>
@@ -32,9 +39,10 @@ internal sealed class DocumentCodec<T>
 
         try
         {
-            buffer.Json.Reset();
-            JsonSerializer.Serialize(buffer.Json, value, _typeInfo!);
-            buffer.Json.Flush();
+            var json = buffer.Json(_maxDepth);
+            json.Reset();
+            JsonSerializer.Serialize(json, value, _typeInfo!);
+            json.Flush();
         }
         catch (Exception e) when (e is JsonException or NotSupportedException or ArgumentException or InvalidOperationException)
         {
@@ -90,14 +98,6 @@ internal sealed class DocumentCodec<T>
         }
     }
 
-    private static OpsLogException NotAnObject(string id, string found) =>
-        new(OpsLogError.InvalidDocument, $"The document '{id}' is not a JSON object but {found}; wrap it in one.");
-
-    private static JsonTypeInfo<T> TypeInfo(OpsStoreOptions options)
-    {
-        if (options.JsonTypeInfo is { } info)
-        {
-            return info as JsonTypeInfo<T>
     // The bytes of a JsonElement are those that were parsed, with what the options of parsing let pass: here without comments and commas behind the last member, and otherwise as they are.
     private static int Strict(ReadOnlySpan<byte> json, string id, Span<byte> destination)
     {
@@ -122,6 +122,14 @@ internal sealed class DocumentCodec<T>
     private static OpsLogException TooDeep(string id) =>
         new(OpsLogError.InvalidDocument, $"The document '{id}' is nested deeper than {DocumentLimits.MaxDepth} levels.");
 
+    private static OpsLogException NotAnObject(string id, string found) =>
+        new(OpsLogError.InvalidDocument, $"The document '{id}' is not a JSON object but {found}; wrap it in one.");
+
+    private static JsonTypeInfo<T> TypeInfo(OpsStoreOptions options)
+    {
+        if (options.JsonTypeInfo is { } info)
+        {
+            return info as JsonTypeInfo<T>
                 ?? throw new ArgumentException($"{nameof(OpsStoreOptions.JsonTypeInfo)} is for {info.Type}, the store for {typeof(T)}.", nameof(options));
         }
 
@@ -182,6 +190,7 @@ internal static class DocumentLimits
             throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' has {bytes} bytes; {MaxBytes} is the most. Store it in parts, or elsewhere and its name here.");
     }
 
+    /// <summary>How deep JSON is nested; -1 if it has comments, or a comma behind the last member of something.</summary>
     public static int Depth(ReadOnlySpan<byte> json)
     {
         int depth = 0, deepest = 0;
@@ -190,22 +199,21 @@ internal static class DocumentLimits
             switch (json[i])
             {
                 case (byte)'{' or (byte)'[':
-    /// <summary>How deep JSON is nested; -1 if it has comments, or a comma behind the last member of something.</summary>
                     deepest = Math.Max(deepest, ++depth);
                     break;
                 case (byte)'}' or (byte)']':
+                    if (i > 0 && json[i - 1] is (byte)',' or <= (byte)' ' && json[..i].TrimEnd(" \t\r\n"u8) is [.., (byte)',']) return -1;
                     depth--;
                     break;
+                case (byte)'/':
+                    return -1;
                 case (byte)'"':
                     i++;
                     while (i < json.Length && json[i] != '"') i += json[i] == '\\' ? 2 : 1;
                     break;
             }
         }
-                    if (i > 0 && json[i - 1] is (byte)',' or <= (byte)' ' && json[..i].TrimEnd(" \t\r\n"u8) is [.., (byte)',']) return -1;
 
         return deepest;
-                case (byte)'/':
-                    return -1;
     }
 }
