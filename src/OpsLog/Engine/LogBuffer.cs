@@ -82,7 +82,8 @@ internal sealed class LogBuffer(Extent extent, long position, WriteLimits limits
             // What lies between is a void line in the log; in memory it is one of the same length.
             var gap = new byte[end - standing];
             gap.AsSpan().Fill((byte)' ');
-            Writer.Spoil.CopyTo(gap.AsSpan(gap.Length - Writer.Spoil.Length));
+            var mark = Math.Min(gap.Length, Writer.Spoil.Length); // of a single byte, which nothing follows, an empty line is made
+            Writer.Spoil.AsSpan(^mark..).CopyTo(gap.AsSpan(^mark..));
             Extent.Add(standing, gap);
         }
 

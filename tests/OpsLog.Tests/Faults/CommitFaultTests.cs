@@ -60,18 +60,22 @@ public sealed class CommitFaultTests
         Assert.Equal("w = {\"n\":1}\nx = {\"n\":2}\ny = {\"n\":3}", await Lab.StateAsync(disk));
     }
 
-    [Fact]
-    public async Task F9_where_the_rest_cannot_be_voided_the_store_is_read_only_and_the_next_opening_voids_it()
+    [Theory]
+    [InlineData(30)]
+    [InlineData(1)]
+    public async Task F9_where_the_rest_cannot_be_voided_the_store_is_read_only_and_the_next_opening_voids_it(int arrived)
     {
         var disk = new MemoryStorage();
         var faulty = new FaultyStorage(disk);
         var store = await Lab.OpenAsync(faulty);
         await store.SetAsync("a", Lab.Doc(1));
-        faulty.Inject(InjectedFault.DiskFull(partialBytes: 30));
+        faulty.Inject(InjectedFault.DiskFull(partialBytes: arrived));
         await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () => await store.SetAsync("b", Lab.Doc(2)));
         faulty.Clear();
         await Lab.RefusedAsync(OpsLogError.ReadOnly, async Task () => await store.SetAsync("c", Lab.Doc(3)));
         Assert.Equal(["a"], store.Keys);
+        Assert.Single(await store.HistoryAsync("a").ToListAsync(TestContext.Current.CancellationToken));
+        Assert.Single(await Lab.OperationsAsync(store));
         await Runs.AbandonAsync(store);
 
         await using (var reopened = await Lab.OpenAsync(disk))
