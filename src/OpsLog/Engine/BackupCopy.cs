@@ -47,15 +47,22 @@ internal static class BackupCopy
     {
         var incarnation = new NonceSource(null).NextIncarnation();
         var leftovers = await LeftoversAsync(target, ct).ConfigureAwait(false);
-        await CopyStoredAsync(source, target, m => m with { Incarnation = incarnation }, new ProgressMeter(progress), ct, leftovers).ConfigureAwait(false);
-        var report = await Verifier.RunAsync(target, progress, ct).ConfigureAwait(false);
-        if (report.IsSound) return report;
-        await target.DeleteAsync(StoreKeys.Manifest, ct).ConfigureAwait(false);
-        throw new OpsLogException(OpsLogError.Damaged, $"The copy is damaged in {report.Damages.Count} places, first at {report.Damages[0]}, and was given up. Verify the source; if it is sound, look at the target's storage.")
+        var (writer, manifest) = await CopyObjectsAsync(source, target, m => m with { Incarnation = incarnation }, new ProgressMeter(progress), leftovers, ct).ConfigureAwait(false);
+        var copy = new WithManifest(target, manifest); // broken off while it is read back, it must be no store yet
+        await using (copy.ConfigureAwait(false))
+        {
+            var report = await Verifier.RunAsync(copy, progress, ct).ConfigureAwait(false);
+            if (!report.IsSound) throw Spoiled(report);
+            await writer.WriteManifestAsync(manifest, ct).ConfigureAwait(false);
+            return report;
+        }
+    }
+
+    private static OpsLogException Spoiled(VerifyReport report) =>
+        new(OpsLogError.Damaged, $"The copy is damaged in {report.Damages.Count} places, first at {report.Damages[0]}, and was given up. Verify the source; if it is sound, look at the target's storage.")
         {
             Damage = report.Damages[0],
         };
-    }
 
     // What is there without a manifest; whether it belongs to this copy shows when it is known what does.
     private static async ValueTask<HashSet<StorageKey>> LeftoversAsync(IOpsStorage target, CancellationToken ct)
@@ -76,23 +83,28 @@ internal static class BackupCopy
     /// <param name="change">What becomes of the manifest.</param>
     /// <param name="progress">Told how far it has got.</param>
     /// <param name="ct">Cancels the copy.</param>
-    /// <param name="leftovers">What the target may hold of an earlier attempt; null: it must be empty.</param>
-    public static async ValueTask CopyStoredAsync(
-        IOpsStorage source, IOpsStorage target, Func<Manifest, Manifest> change, ProgressMeter progress, CancellationToken ct, HashSet<StorageKey>? leftovers = null)
+    public static async ValueTask CopyStoredAsync(IOpsStorage source, IOpsStorage target, Func<Manifest, Manifest> change, ProgressMeter progress, CancellationToken ct)
     {
-        if (leftovers is null) await RequireEmptyAsync(target, ct).ConfigureAwait(false);
+        await RequireEmptyAsync(target, ct).ConfigureAwait(false);
+        var (writer, manifest) = await CopyObjectsAsync(source, target, change, progress, [], ct).ConfigureAwait(false);
+        await writer.WriteManifestAsync(manifest, ct).ConfigureAwait(false);
+    }
+
+    // All but the manifest, whose bytes are returned with who is to write them.
+    private static async ValueTask<(BackupWriter Writer, byte[] Manifest)> CopyObjectsAsync(
+        IOpsStorage source, IOpsStorage target, Func<Manifest, Manifest> change, ProgressMeter progress, HashSet<StorageKey> leftovers, CancellationToken ct)
+    {
         var nonces = new NonceSource(null);
         for (var tries = 0; tries < MostTries; tries++)
         {
             var register = new ManifestRegister(source);
             var read = await register.ReadAsync(ct).ConfigureAwait(false) ?? throw StoreListing.NoStore();
             register.Adopt(StorePlan.Of(read, 0, nonces).Base);
-            var writer = new BackupWriter(source, target, progress, leftovers ?? []);
+            var writer = new BackupWriter(source, target, progress, leftovers);
             try
             {
                 if (await FixAsync(source, read, nonces, ct).ConfigureAwait(false) is not { } contents) continue;
-                await writer.WriteAsync(contents, change, ct).ConfigureAwait(false);
-                return;
+                return (writer, await writer.WriteAsync(contents, change, ct).ConfigureAwait(false));
             }
             catch (OpsLogException e) when (e.Error == OpsLogError.Damaged)
             {

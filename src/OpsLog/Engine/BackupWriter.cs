@@ -19,9 +19,11 @@ internal sealed class BackupWriter(IOpsStorage source, IOpsStorage target, Progr
     private readonly bool _fromPieces = (source.Capabilities & StorageCapabilities.Append) == 0;
     private readonly bool _toPieces = (target.Capabilities & StorageCapabilities.Append) == 0;
 
+    /// <summary>Writes everything but the manifest.</summary>
+    /// <returns>The manifest's bytes, for <see cref="WriteManifestAsync"/>.</returns>
     /// <exception cref="OpsLogException">An object is missing or not what the manifest says (<see cref="OpsLogError.Damaged"/>).</exception>
     /// <exception cref="ArgumentException">The store is the package's, and the target takes logs in another form.</exception>
-    public async ValueTask WriteAsync(BackupContents contents, Func<Manifest, Manifest> change, CancellationToken ct)
+    public async ValueTask<byte[]> WriteAsync(BackupContents contents, Func<Manifest, Manifest> change, CancellationToken ct)
     {
         var (read, plan) = (contents.Read, contents.Plan);
         if (_fromPieces != _toPieces && read.Verdict != ManifestVerdict.Ours)
@@ -39,11 +41,13 @@ internal sealed class BackupWriter(IOpsStorage source, IOpsStorage target, Progr
         progress.Begin("archives", 0);
         foreach (var part in plan.Base.Archives.SelectMany(a => a.Objects)) await CopyAsync(Key(part.Name), null, null, ct).ConfigureAwait(false);
         progress.End();
-        var bytes = read.Manifest is { } ours
+        return read.Manifest is { } ours
             ? ManifestCodec.Write(change(ours with { Numbered = _toPieces, Exclusive = null, Garbage = [], Reserved = [] }), read.Package)
             : contents.Raw;
-        await PutAsync(StoreKeys.Manifest, new MemoryStream(bytes), ct).ConfigureAwait(false);
     }
+
+    /// <summary>Makes a store of what was written.</summary>
+    public ValueTask WriteManifestAsync(byte[] bytes, CancellationToken ct) => PutAsync(StoreKeys.Manifest, new MemoryStream(bytes), ct);
 
     /// <summary>Deletes what was written: another attempt follows.</summary>
     public async ValueTask UndoAsync(CancellationToken ct)

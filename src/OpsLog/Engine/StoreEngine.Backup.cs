@@ -33,7 +33,8 @@ internal sealed partial class StoreEngine
             var manifest = _register.Current; // after the log's end was fixed: archives that its last deletes moved records to are listed
             var read = new ManifestReadResult(ManifestVerdict.Ours) { Manifest = manifest, Package = manifest.Package };
             var contents = new BackupContents(read, [], StorePlan.Of(read, 0, _settings.Nonces), [(_writer.Target.Key, new LogExtent(length, 0))]);
-            await new BackupWriter(_storage, target, progress, []).WriteAsync(contents, m => m, ct).ConfigureAwait(false);
+            var writer = new BackupWriter(_storage, target, progress, []);
+            await writer.WriteManifestAsync(await writer.WriteAsync(contents, m => m, ct).ConfigureAwait(false), ct).ConfigureAwait(false);
         }
     }
 }

@@ -53,6 +53,17 @@ public sealed class CopyTests
                 await OpsStore.CopyAsync(rig, target);
                 Assert.Equal(truth, await SampleStore.EverythingAsync(target));
             }
+
+        for (var n = 1; n <= whole.CountOf(StorageCalls.Read); n++)
+        {
+            var target = new FaultyStorage(new MemoryStorage(targetAppends), n);
+            target.Inject(new InjectedFault { Calls = StorageCalls.Read, FirstCall = n, Count = int.MaxValue, Fault = StorageFault.Unavailable });
+            await Assert.ThrowsAsync<OpsLogException>(async () => await OpsStore.CopyAsync(rig, target));
+            target.Clear();
+            Assert.Null(await target.ReadAsync(SampleStore.ManifestKey, ByteRange.All, CancellationToken.None)); // what was not read back is no store
+            await OpsStore.CopyAsync(rig, target);
+            Assert.Equal(truth, await SampleStore.EverythingAsync(target));
+        }
     }
 
     [Fact]
