@@ -173,7 +173,7 @@ internal sealed class Checkpointer
             Activity.Current = null; // no part of the write that happened to make it due
             await RunAsync(CancellationToken.None).ConfigureAwait(false);
             Failure = null;
-            Volatile.Write(ref _running, 0);
+            Interlocked.Exchange(ref _running, 0); // a fence: a commit either sees that none runs, or is seen by what follows
             RunIfDue(); // the next one may have become due meanwhile, and no commit may come to say so
         }
         catch (Exception e)

@@ -78,6 +78,13 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         return TryFind(state.Records.KeyOf(bytes), bytes, out _);
     }
 
+    /// <summary>The stamp of what is known of a record, deleted or not, before the group; null: nothing is.</summary>
+    public Stamp? StampOf(string id)
+    {
+        var bytes = IdBytes(id);
+        return state.Records.TryGet(state.Records.KeyOf(bytes), bytes, out var location) ? state.Read(location).Stamp : null;
+    }
+
     public Revision RevisionOf(string id)
     {
         var bytes = IdBytes(id);

@@ -13,7 +13,7 @@ internal sealed record FoundHistory(IReadOnlyList<HistoryLog> Logs, Damage? Dama
 internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings)
 {
     // An index never changes under its name, and whoever waits for operations asks for it again and again.
-    private (string Name, IReadOnlyList<HistoryLog> Logs) _last = ("", []);
+    private volatile Index _last = new("", []);
 
     /// <summary>The logs kept for history; without their index, if that is damaged or gone, as far as the manifest remembers them.</summary>
     /// <exception cref="OpsLogException">The index is damaged or gone, and recovery is strict.</exception>
@@ -48,7 +48,7 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
     public async ValueTask<IReadOnlyList<HistoryLog>> ReadAsync(Manifest manifest, CancellationToken ct)
     {
         if (manifest.History is not { } reference) return [];
-        if (string.Equals(_last.Name, reference.Name, StringComparison.Ordinal)) return _last.Logs;
+        if (_last is var last && string.Equals(last.Name, reference.Name, StringComparison.Ordinal)) return last.Logs;
         (byte[] Bytes, StorageVersion Version)? found;
         try
         {
@@ -62,7 +62,7 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
         if (found is not { } index) throw LogScanner.Refused(new Damage(DamageKind.Missing, reference.Name, 0, 0, 0, "the manifest names this history index, but it is not there"));
         if (!HistoryIndexCodec.TryRead(index.Bytes, out var logs, out var fault))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, reference.Name, 1, 0, index.Bytes.Length, fault));
-        _last = (reference.Name, logs);
+        _last = new Index(reference.Name, logs);
         return logs;
     }
 
@@ -99,4 +99,6 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
         if (!stored.IsStored) throw new OpsLogException(OpsLogError.Conflict, $"The history index name '{key}' is taken. Try again.");
         return new HistoryReference(key.Value, logs.Sum(l => l.Length));
     }
+
+    private sealed record Index(string Name, IReadOnlyList<HistoryLog> Logs);
 }

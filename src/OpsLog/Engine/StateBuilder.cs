@@ -51,9 +51,10 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         RecordKey key = default;
         if (merges)
         {
+            key = state.Records.KeyOf(id);
+            if (source.Agent.Length > 0 && state.IsForgotten(key, id, clock)) return; // of a log that was given up
             if (isDelete && line.Moved() is { } moved) (clock, source) = (moved.Clock, StampSource.Of(moved.Agent, moved.Log));
             state.NewestStamp = Math.Max(newest, clock);
-            key = state.Records.KeyOf(id);
             var stamp = new Stamp(clock, source.Agent, source.Log);
             var wins = clock > newest || state.Wins(key, id, stamp, isDelete, !line.HasChecksum); // above all clocks: the record need not be read
             if (state.Conflicts is not null && IsInOwnForm(line)) state.Conflicts.Add(key, Shown(key, id), new MergedWrite(stamp, LocationOf(line, offset), _log.Serial), line);

@@ -79,11 +79,16 @@ internal sealed partial class StoreEngine
         var request = new ExclusiveRequest(async () =>
         {
             if (_writer!.HasUnflushed) await _writer.FlushHeldAsync().ConfigureAwait(false);
-            var items = mark == UndoMark.Undo ? await undo.NextUndoAsync().ConfigureAwait(false) : await undo.NextRedoAsync().ConfigureAwait(false);
-            if (items is null) return;
-            var batch = new BatchRequest(items);
-            await _writer.CommitAsync([batch]).ConfigureAwait(false);
-            batch.ThrowIfFailed();
+            for (var isOutdated = true; isOutdated;)
+            {
+                var items = mark == UndoMark.Undo ? await undo.NextUndoAsync().ConfigureAwait(false) : await undo.NextRedoAsync().ConfigureAwait(false);
+                if (items is null) return;
+                var batch = new BatchRequest(items) { OnlyIfSeen = true };
+                await _writer.CommitAsync([batch]).ConfigureAwait(false);
+                batch.ThrowIfFailed();
+                isOutdated = batch.IsOutdated;
+            }
+
             done = true;
         });
         using (await _writer!.HoldFlushesAsync(ct).ConfigureAwait(false)) await Submit(request, ct).ConfigureAwait(false);

@@ -110,8 +110,9 @@ internal sealed partial class StoreEngine
     {
         get
         {
+            var followed = _follower?.Followed; // before it is known that agents have not come
             if (_agents is not null) return new FeedPosition(_agents.Feed.End);
-            if (_follower?.Followed is { } followed) return new FeedCursor(followed.Manifest.Incarnation, followed.LogName, followed.Position).ToPosition();
+            if (followed is not null) return new FeedCursor(followed.Manifest.Incarnation, followed.LogName, followed.Position).ToPosition();
             lock (State.Gate) return new FeedCursor(CurrentManifest.Incarnation, _writer!.Target.Key.Value, _writer.Stored).ToPosition();
         }
     }
@@ -221,9 +222,10 @@ internal sealed partial class StoreEngine
     private async ValueTask<(Manifest Manifest, List<FeedLog> Logs)?> FeedLogsAsync(CancellationToken ct)
     {
         if (_writer is not null) return (_register.Current, WriterLogs());
-        while (_agents is null)
+        while (true)
         {
             var followed = _follower!.Followed;
+            if (_agents is not null) return null;
             var found = await _followedHistory.Value.FindAsync(followed.Manifest, async () =>
             {
                 await RefreshAsync(ct).ConfigureAwait(false);
@@ -231,8 +233,6 @@ internal sealed partial class StoreEngine
             }, ct).ConfigureAwait(false);
             if (found is not null) return (followed.Manifest, [.. found.Logs.Select(Retired), .. LogsOf(followed)]);
         }
-
-        return null;
     }
 
     public static FeedLog Retired(HistoryLog log) =>

@@ -63,6 +63,9 @@ internal sealed record BatchOrigin(UndoMark Mark, Stamp MarkOf = default, string
 
     /// <summary>The line is only a mark; a record that is there is set to what shows.</summary>
     public bool Noop { get; init; }
+
+    /// <summary>The stamp of what showed when it was found out what to restore; null: nothing was known of the record.</summary>
+    public Stamp? Seen { get; init; }
 }
 
 /// <summary>Several changes as one unit: all or nothing, one append. Deletes of absent records are left out.</summary>
@@ -71,10 +74,18 @@ internal sealed class BatchRequest(List<BatchItem> items) : CommitRequest
     /// <summary>Writes only the items whose record still has the stamp they moved (an archive run).</summary>
     public bool OnlyIfUnmoved { get; init; }
 
+    /// <summary>Writes nothing if a record shows something else than what was seen (an undo among agents).</summary>
+    public bool OnlyIfSeen { get; init; }
+
+    /// <summary>Nothing was written, for others' writes have come in since.</summary>
+    public bool IsOutdated { get; private set; }
+
     public int Written { get; private set; }
 
     public override void Prepare(CommitGroup group)
     {
+        IsOutdated = OnlyIfSeen && items.Exists(item => group.StampOf(item.Id) != item.Origin?.Seen);
+        if (IsOutdated) return;
         var standing = Effective(group);
         var index = 0;
         foreach (var item in standing)

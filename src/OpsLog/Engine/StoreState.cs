@@ -65,8 +65,11 @@ internal sealed class StoreState(ulong hashSeed)
         set;
     }
 
-    /// <summary>The floor of the snapshot that was merged last: what an operation up to this clock wrote, and is not there, was deleted since (docs/format.md, Tombstones).</summary>
+    /// <summary>The floor of the newest snapshot that was caught up with: what an agent's operation up to this clock wrote, and is not there, was deleted since (docs/format.md, Tombstones).</summary>
     public long Floor { get; set; }
+
+    /// <summary>Whether an agent's operation on a record that is not there comes too late.</summary>
+    public bool IsForgotten(in RecordKey key, ReadOnlySpan<byte> id, long clock) => clock <= Floor && !Records.TryGet(key, id, out _);
 
     /// <summary>The stored bytes of a record.</summary>
     public StoredRecord Read(RecordLocation location) => Read(Extents.Current, location);

@@ -86,6 +86,8 @@ internal sealed partial class Writer
             _unsynced.RemoveAt(0);
             await left.ReleaseAsync().ConfigureAwait(false);
         }
+
+        if (_durability != Durability.Disk) await _ownLogs!.SealAbandonedAsync().ConfigureAwait(false); // sealing syncs
     }
 
     private ValueTask LeaveLogAsync()
@@ -119,17 +121,17 @@ internal sealed partial class Writer
 
     private async ValueTask LeaveFlushedAsync()
     {
-        if (!_flushing.Wait(0)) return; // a flush is under way, into this log; the next group tries again
-        try
+        // A flush that has its part is writing to this log, and needs the queue no more; one that still waits for it will find nothing to do.
+        if (Stored < Flushed)
         {
-            if (HasUnflushed) await FlushHeldAsync().ConfigureAwait(false);
-            else if (_durability != Durability.Disk && !_target.IsNumbered) await SyncOrPoisonAsync().ConfigureAwait(false);
-            await LeaveLogAsync().ConfigureAwait(false);
-        }
-        finally
-        {
+            await _flushing.WaitAsync().ConfigureAwait(false);
             _flushing.Release();
         }
+
+        if (_failure is not null) return;
+        if (HasUnflushed) await FlushHeldAsync().ConfigureAwait(false);
+        else if (_durability != Durability.Disk && !_target.IsNumbered) await SyncOrPoisonAsync().ConfigureAwait(false);
+        await LeaveLogAsync().ConfigureAwait(false);
     }
 
     // Others' operations may have been merged since the line was made, or a snapshot that has it already and in which it was deleted, and the delete forgotten; and a delete that
@@ -137,8 +139,7 @@ internal sealed partial class Writer
     private bool Wins(in CommitGroup.Line line)
     {
         var id = _group.IdOf(line);
-        if (line.Clock <= _state.Floor && !_state.Records.TryGet(line.Key, id, out _)) return false;
-        return _state.Wins(line.Key, id, _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
+        return !_state.IsForgotten(line.Key, id, line.Clock) && _state.Wins(line.Key, id, _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
     }
 
     // An agent's append failed. Its bytes may have been read by others: nothing is cut or written over, the log ends behind what stands.

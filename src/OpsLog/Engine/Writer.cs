@@ -104,9 +104,8 @@ internal sealed partial class Writer : IGroupCommitter
     // False: another writer ended the agent's log, and nothing was written. It goes on in another one.
     private ValueTask<bool> TryCommitAsync(List<CommitRequest> requests)
     {
-        _group.Begin();
-        _group.ChecksumBase = !_target.IsNumbered ? 0 : _durability == Durability.Buffered ? Flushed : _buffer.GroupStart;
-        foreach (var request in requests) Prepare(request);
+        if (_ownLogs is null) Encode(requests);
+        else using (_state.EnterToShow()) Encode(requests); // what is seen of others' writes changes no more until the line is made
         if (_group.Lines.IsEmpty) return new(true);
         if (_durability == Durability.Buffered)
         {
@@ -119,6 +118,13 @@ internal sealed partial class Writer : IGroupCommitter
         var bytes = _buffer.Group;
         var append = AppendAsync(bytes, _durability == Durability.Disk ? Flush.Synced : Flush.Written);
         return append.IsCompletedSuccessfully ? EndCommitAsync(requests, bytes, append.Result) : EndCommitAsync(requests, bytes, append);
+    }
+
+    private void Encode(List<CommitRequest> requests)
+    {
+        _group.Begin();
+        _group.ChecksumBase = !_target.IsNumbered ? 0 : _durability == Durability.Buffered ? Flushed : _buffer.GroupStart;
+        foreach (var request in requests) Prepare(request);
     }
 
     private async ValueTask<bool> EndCommitAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, ValueTask<PutResult> append)
@@ -303,7 +309,12 @@ internal sealed partial class Writer : IGroupCommitter
 
     private async ValueTask SyncAsync()
     {
-        if (ReferenceEquals(_target, LogTarget.None)) return; // the agent's log was ended meanwhile, and synced by whoever ended it
+        if (ReferenceEquals(_target, LogTarget.None))
+        {
+            ThrowIfFailed();
+            return; // the agent's log was ended meanwhile, and synced by whoever ended it; or given up: see there
+        }
+
         var result = await _target.AppendAsync(ReadOnlyMemory<byte>.Empty, Flush.Synced).ConfigureAwait(false);
         if (!result.IsStored && _log is null) throw Fenced(result); // who ended an agent's log has synced it
     }

@@ -207,6 +207,139 @@ public sealed class CallsAtOnceTests
         Assert.Equal(2, Lab.N(a["k"]));
     }
 
+    /// <summary>Others do not believe a step so long: the undo goes into a log of its own, as any write would.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task F18_an_undo_or_a_write_beside_a_flush_after_a_jump_of_the_clock_counts_for_all(bool isUndo)
+    {
+        await using var site = new Site(Site.Append);
+        var gate = new Gate();
+        HookedStorage hooked = null!;
+        var a = await site.OpenAsync("A", o => o.Durability = Durability.Os, s => hooked = new HookedStorage(s));
+        await a.SetAsync("k", Lab.Doc(1));
+        var b = await site.OpenAsync("B");
+        var poisoned = new StorageKey((await b.SetAsync("b", Lab.Doc(1))).Log);
+        var bytes = await Lab.ReadAsync(site.Storage, poisoned);
+        var line = System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(bytes).Replace("\"clock\":1,", $"\"clock\":{1L << 40},", StringComparison.Ordinal));
+        JsonLines.Reseal(line.AsSpan(0, line.Length - 1), bytes.Length);
+        await site.Storage.AppendAsync(poisoned, line, bytes.Length, Flush.Synced, default);
+        hooked.Before = (call, _) => call == StorageCalls.Append && !isUndo ? gate.PassAsync() : Task.CompletedTask;
+        var flush = isUndo ? Task.CompletedTask : a.FlushAsync().AsTask();
+        await a.RefreshAsync();
+        var write = isUndo ? Task.CompletedTask : a.SetAsync("m", Lab.Doc(2)).AsTask();
+        gate.Open();
+        if (isUndo) Assert.True(await a.UndoAsync());
+        await Task.WhenAll(flush, write).WaitAsync(s_patience);
+        await a.SetAsync("n", Lab.Doc(3));
+        Assert.Equal(Runs.Text(a), await site.StateAsync());
+        var fresh = await site.OpenReadOnlyAsync();
+        Assert.Empty(fresh.RecoveryReport.Notes);
+    }
+
+    /// <summary>An archive's delete has the stamp of what it moved: it may be forgotten while the log it comes from is still open.</summary>
+    [Theory]
+    [InlineData(Site.Append, false)]
+    [InlineData(Site.Append, true)]
+    [InlineData(Site.Numbered, false)]
+    public async Task I3_a_write_that_was_archived_and_forgotten_before_its_answer_does_not_come_back(string kind, bool isLost)
+    {
+        await using var site = new Site(kind);
+        var gate = new Gate();
+        HookedStorage hooked = null!;
+        var a = await site.OpenAsync("A", o => o.TimeProvider = new HastyTime(), s => hooked = new HookedStorage(s));
+        var ids = Enumerable.Range(0, 300).Select(i => $"old-{i}").ToList();
+        await a.BatchAsync(batch => ids.ForEach(id => batch.Set(id, Lab.Doc(0))));
+        await a.BatchAsync(batch => ids.ForEach(id => batch.Delete(id)));
+        var log = (await a.SetAsync("x", Lab.Doc(1))).Log;
+        hooked.After = async (_, key) =>
+        {
+            if (!key.Value.StartsWith(log[..^".jsonl".Length], StringComparison.Ordinal)) return;
+            await gate.PassAsync();
+            if (!isLost) return;
+            hooked.Before = (_, _) => throw new StorageException(StorageFault.Unavailable, "The network is away.");
+            throw new StorageException(StorageFault.Unavailable, "The answer is lost.") { OutcomeUnknown = true };
+        };
+        var held = a.SetAsync("k", Lab.Doc(2)).AsTask();
+        await gate.Arrived.WaitAsync(s_patience);
+        var b = await site.OpenAsync("B", o => o.HistoryRetention = isLost ? HistoryRetention.None : HistoryRetention.Forever);
+        Assert.Equal(1, await b.ArchiveAsync(["k"], "2026"));
+        await b.CompactAsync();
+        await a.RefreshAsync();
+        hooked.After = isLost ? hooked.After : null;
+        gate.Open();
+        if (isLost) await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () => await held.WaitAsync(s_patience));
+        else await held.WaitAsync(s_patience);
+        (hooked.After, hooked.Before) = (null, null);
+        await a.RefreshAsync();
+        Assert.False(a.ContainsKey("k"));
+        await a.CompactAsync();
+        await site.AssertAgreeAsync("x = {\"n\":1}", a, b);
+    }
+
+    /// <summary>What was given up may have been acknowledged before, and is not on stable storage yet.</summary>
+    [Fact]
+    public async Task A_flush_after_an_outage_syncs_the_log_that_was_given_up()
+    {
+        await using var site = new Site(Site.Append);
+        HookedStorage hooked = null!;
+        var a = await site.OpenAsync("A", o => (o.TimeProvider, o.Durability) = (new HastyTime(), Durability.Os), s => hooked = new HookedStorage(s));
+        var log = (await a.SetAsync("x", Lab.Doc(1))).Log;
+        hooked.Before = (_, _) => throw new StorageException(StorageFault.Unavailable, "The network is away.") { OutcomeUnknown = true };
+        await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () => await a.SetAsync("y", Lab.Doc(2)));
+        await Lab.RefusedAsync(OpsLogError.StorageFailed, async Task () => await a.FlushAsync());
+        hooked.Before = null;
+        await a.FlushAsync();
+        Assert.EndsWith("\n\n", System.Text.Encoding.UTF8.GetString(await Lab.ReadAsync(site.Storage, new StorageKey(log))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_flush_behind_an_append_that_broke_the_medium_fails()
+    {
+        await using var site = new Site(Site.Append);
+        HookedStorage hooked = null!;
+        var a = await site.OpenAsync("A", o => o.Durability = Durability.Os, s => hooked = new HookedStorage(s));
+        await a.SetAsync("x", Lab.Doc(0));
+        var gate = new Gate();
+        hooked.Before = async (call, _) =>
+        {
+            if (call != StorageCalls.Append) return;
+            await gate.PassAsync();
+            throw new StorageException(StorageFault.Broken, "I/O error") { OutcomeUnknown = true };
+        };
+        var flush = a.FlushAsync().AsTask();
+        await gate.Arrived.WaitAsync(s_patience);
+        var set = a.SetAsync("y", Lab.Doc(1)).AsTask();
+        gate.Open();
+        await Assert.ThrowsAsync<OpsLogException>(() => flush);
+        await Assert.ThrowsAsync<OpsLogException>(() => set);
+        await Lab.RefusedAsync(OpsLogError.ReadOnly, async Task () => await a.FlushAsync());
+    }
+
+    /// <summary>Another's write comes in while the undo registers the log that it will be written to.</summary>
+    [Theory]
+    [MemberData(nameof(Site.InMemory), MemberType = typeof(Site))]
+    public async Task An_undo_leaves_what_another_has_written_since(string kind)
+    {
+        await using var site = new Site(kind);
+        var gate = new Gate();
+        HookedStorage hooked = null!;
+        var a = await site.OpenAsync("A", wrap: s => hooked = new HookedStorage(s));
+        await a.SetAsync("k", Lab.Doc(1));
+        await a.SetAsync("k", Lab.Doc(2));
+        await a.CompactAsync();
+        var b = await site.OpenAsync("B");
+        hooked.Before = (call, key) => call == StorageCalls.Put && key.Value.StartsWith("ops/agent-A", StringComparison.Ordinal) ? gate.PassAsync() : Task.CompletedTask;
+        var undo = a.UndoAsync().AsTask();
+        await gate.Arrived.WaitAsync(s_patience);
+        await b.RefreshAsync();
+        await b.SetAsync("k", Lab.Doc(9));
+        await a.RefreshAsync();
+        gate.Open();
+        Assert.True(await undo.WaitAsync(s_patience));
+        await site.AssertAgreeAsync("k = {\"n\":9}", a, b);
+    }
+
     [Fact]
     public async Task Who_was_fenced_is_told_at_every_refresh()
     {
@@ -223,7 +356,7 @@ public sealed class CallsAtOnceTests
     public void Nothing_is_written_behind_the_largest_clock()
     {
         var state = new StoreState(1) { Clock = Stamp.MaxClock - 1 };
-        var group = new CommitGroup(state, TimeProvider.System) { Buffer = new LogBuffer(state.Extents.Add(new Extent("ops/x.jsonl", [StampSource.SingleWriter])), 0) };
+        var group = new CommitGroup(state, TimeProvider.System) { Buffer = new LogBuffer(state.Extents.Add(new Extent("ops/x.jsonl", [StampSource.SingleWriter])), 0, WriteLimits.Default) };
         group.Begin();
         var draft = new LineDraft { Id = "k", Kind = OperationKind.Set, Data = "{}"u8.ToArray() };
         group.Write(draft);

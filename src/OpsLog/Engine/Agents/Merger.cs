@@ -133,6 +133,7 @@ internal sealed partial class Merger
         }
 
         _snapshot = manifest.Snapshot.Name;
+        lock (State.Gate) State.Floor = Math.Max(State.Floor, manifest.Snapshot.Floor);
         CaughtUpWith = manifest;
         return operations;
     }

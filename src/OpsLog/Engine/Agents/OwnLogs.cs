@@ -98,6 +98,26 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
         }
     }
 
+    /// <summary>Seals the logs that were given up, so that what stands in them is on stable storage.</summary>
+    /// <exception cref="OpsLogException">The storage is out of reach (<see cref="OpsLogError.StorageFailed"/>).</exception>
+    public async ValueTask SealAbandonedAsync()
+    {
+        try
+        {
+            for (var tries = 0; merger.Logs.Any(l => l.IsAbandoned && !l.IsSealed); tries++)
+            {
+                if (tries == MostTries) throw new OpsLogException(OpsLogError.Conflict, "A log that was given up could not be sealed: others kept writing to it. Flush again.");
+                await merger.RefreshAsync(CancellationToken.None).ConfigureAwait(false); // sealed where it was read to
+                foreach (var log in merger.Logs.Where(l => l.IsAbandoned && !l.IsSealed)) await _sealer.SealAsync(log, CancellationToken.None).ConfigureAwait(false);
+                await merger.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+        catch (StorageException e)
+        {
+            throw new OpsLogException(OpsLogError.StorageFailed, $"A log that was given up holds what was acknowledged, but could not be brought onto stable storage: {e.Message} Flush again.", e);
+        }
+    }
+
     /// <summary>Seals every log of this process that the manifest still has: the next checkpoint by anyone folds them.</summary>
     public async ValueTask SealAllAsync()
     {

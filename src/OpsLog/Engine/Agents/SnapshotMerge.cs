@@ -41,6 +41,6 @@ internal sealed class SnapshotMerge
         }
 
         foreach (var id in gone) state.Records.Remove(id);
-        state.Floor = Math.Max(state.Floor, floor);
+        state.Floor = Math.Max(state.Floor, floor); // at once: a write whose answer comes now is held against it
     }
 }
