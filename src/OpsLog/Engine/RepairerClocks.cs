@@ -13,8 +13,13 @@ internal sealed class RepairerClocks : IOperationSink
     /// <summary>The largest clock known of, whether a line holds it or not.</summary>
     public long Last { get; private set; }
 
-    /// <summary>Where the unbroken run of clocks that reaches to the last one begins; behind it if the last is missing.</summary>
-    public long StartOfLastRun => Merged() is [.., var run] && run.Last >= Last ? run.First : Last + 1;
+    /// <summary>Where the unbroken run of clocks begins that reaches to a clock, or begins right behind it; behind it if no line holds either.</summary>
+    public long StartOfRunAcross(long clock)
+    {
+        foreach (var (first, last) in Merged())
+            if (first <= clock + 1 && last >= clock) return first;
+        return clock + 1;
+    }
 
     public async ValueTask ReadAsync(IOpsStorage storage, string log, CancellationToken ct)
     {

@@ -37,13 +37,16 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         if (!isWhole && damaged is { SnapshotRecords: > 0 })
         {
             result = damaged;
-            floor = _clocks.StartOfLastRun - 1;
+            var covered = Covered(damaged, plan);
+            floor = _clocks.StartOfRunAcross(covered) - 1;
+            ListGaps(damaged.Snapshot, Math.Max(covered, damaged.State.Clock));
             _assumptions.Add($"What is left of the damaged snapshot '{damaged.Snapshot}' was taken, with the operations from clock {floor + 1} on: records whose lines are damaged are lost unless an operation shows them.");
         }
         else
         {
             result ??= new Salvage(source, settings, progress, refusesDoubtful) { Schema = _schema };
-            Explain(result.Snapshot, damaged, isWhole, floor);
+            Explain(result.Snapshot, damaged, isWhole);
+            ListGaps(damaged?.Snapshot ?? StoreKeys.Manifest.Value, floor);
         }
 
         result.Losses.Clear(); // they are among ours
@@ -137,7 +140,16 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         salvage.Notes.RemoveRange(notes, salvage.Notes.Count - notes);
     }
 
-    private void Explain(string snapshot, Salvage? damaged, bool isWhole, long floor)
+    // Nothing above this clock is left to the snapshot: the logs have to give it, holes or not.
+    private long Covered(Salvage damaged, StorePlan? plan)
+    {
+        if (plan is not null && plan.SnapshotIsVouched && string.Equals(damaged.Snapshot, plan.Snapshot, StringComparison.Ordinal)) return plan.Base.Snapshot.Floor;
+        if (damaged.Floor > 0) return damaged.Floor;
+        // Its header is lost too. Of many writers any clock may be missing; of a single one, it covers what its records show.
+        return _logs.Any(l => l.Name.Kind == StoredKind.AgentLog) ? 0 : damaged.State.Clock;
+    }
+
+    private void Explain(string snapshot, Salvage? damaged, bool isWhole)
     {
         var origin = snapshot.Length > 0 ? $"the snapshot '{snapshot}'" : "an empty store";
         _assumptions.Add($"The state was rebuilt from {origin} and the operations behind it in the logs that are left.");
@@ -146,9 +158,12 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
             for (var i = 0; i < _losses.Count; i++)
                 _losses[i] = _losses[i] with { Detail = $"{_losses[i].Detail} (what it held was rebuilt from older objects)" };
         }
+    }
 
+    private void ListGaps(string file, long floor)
+    {
         foreach (var (first, last) in _clocks.GapsAbove(floor))
-            _losses.Add(new Damage(DamageKind.Missing, damaged?.Snapshot ?? StoreKeys.Manifest.Value, 0, 0, 0, $"the operations with the clocks {first} to {last} are in no snapshot or log that can be read"));
+            _losses.Add(new Damage(DamageKind.Missing, file, 0, 0, 0, $"the operations with the clocks {first} to {last} are in no snapshot or log that can be read"));
     }
 
     private static bool IsOurs(string name) => StorageKey.IsValid(name) && StoreKeys.IsOurs(new StorageKey(name));

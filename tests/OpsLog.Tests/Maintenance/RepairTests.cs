@@ -139,6 +139,49 @@ public sealed class RepairTests
         await Runs.AssertSoundAsync(target, "repaired");
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task F6_F8_a_damaged_snapshot_and_a_damaged_line_of_the_log_cost_no_other_line(int line)
+    {
+        var rig = await SampleStore.MakeAsync(retention: HistoryRetention.None);
+        await OnlyWhatIsNamedAsync(rig);
+        await SampleStore.DamageAsync(rig, await SampleStore.SnapshotAsync(rig), line);
+        var log = await SampleStore.LogAsync(rig);
+        await SampleStore.DamageAsync(rig, log, 5); // k5 = 55, at clock 15
+        var target = new StorageRig(append: true);
+        var report = await OpsStore.RepairAsync(rig, target);
+        Assert.Contains(report.Losses, l => l.File == log.Value && l.Line == 5);
+        Assert.Contains(report.Losses, l => l.Detail.Contains("clocks 15 to 15", StringComparison.Ordinal));
+        var state = await SampleStore.StateAsync(target);
+        foreach (var kept in new[] { "k1 = {\"n\":12,\"more\":\"ž\"}", "k3 = {\"n\":33}", "new = {}", "last = {\"n\":99}" }) Assert.Contains(kept, state, StringComparison.Ordinal);
+        Assert.DoesNotContain("k4 =", state, StringComparison.Ordinal);
+        await Runs.AssertSoundAsync(target, "repaired");
+    }
+
+    [Fact]
+    public async Task F6_F8_a_damaged_snapshot_of_agents_costs_no_line_that_it_does_not_cover()
+    {
+        var rig = new StorageRig(append: true);
+        await using (var a = await Runs.OpenAsync(rig, Runs.Options(change: o => (o.AgentId, o.HistoryRetention) = ("a", HistoryRetention.None))))
+        await using (var b = await Runs.OpenAsync(rig, Runs.Options(change: o => (o.AgentId, o.HistoryRetention) = ("b", HistoryRetention.None))))
+        {
+            for (var i = 0; i < 4; i++) await a.SetAsync($"k{i}", SampleStore.Json("{}"));
+            await b.RefreshAsync();
+            await b.CompactAsync();
+            await a.RefreshAsync();
+            for (var i = 0; i < 4; i++) await a.SetAsync($"a{i}", SampleStore.Json("{}"));
+        }
+
+        await SampleStore.DamageAsync(rig, await SampleStore.SnapshotAsync(rig), 2);
+        var log = (await SampleStore.ObjectsAsync(rig)).Last(o => o.Key.StartsWith("ops/agent-a", StringComparison.Ordinal) && o.Value.Length > 2);
+        await SampleStore.DamageAsync(rig, new StorageKey(log.Key), SampleStore.Lines(log.Value).FindLastIndex(l => l.Length > 2));
+        var target = new StorageRig(append: true);
+        var report = await OpsStore.RepairAsync(rig, target);
+        var state = await SampleStore.StateAsync(target);
+        foreach (var kept in new[] { "k0 =", "k1 =", "k2 =", "k3 =", "a0 =", "a1 =", "a3 =" }) Assert.True(state.Contains(kept, StringComparison.Ordinal), state + "\n" + string.Join('\n', report.Losses));
+    }
+
     [Fact]
     public async Task F15_a_missing_snapshot_without_history_gives_the_log_and_says_what_is_missing()
     {
