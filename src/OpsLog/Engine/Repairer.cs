@@ -46,8 +46,10 @@ internal sealed class Repairer
         if (plan?.Base.History is { } history) await DropHistoryAsync(plan.Base, history, ct).ConfigureAwait(false);
         await QuarantineAsync(ct).ConfigureAwait(false);
         var isJson = salvage.Snapshot.EndsWith(".json", StringComparison.Ordinal);
-        await output.WriteAsync(salvage.State, salvage.Schema, isJson ? SnapshotFormat.Json : SnapshotFormat.JsonLines, plan?.Base.Package.Stats.Created, ct).ConfigureAwait(false);
-        return new RepairReport(_losses, salvage.State.Records.Count, _quarantined) { Notes = salvage.Notes, Assumptions = _assumptions };
+        await output.WriteAsync(salvage, isJson ? SnapshotFormat.Json : SnapshotFormat.JsonLines, plan?.Base.Package.Stats.Created, ct).ConfigureAwait(false);
+        _losses.AddRange(output.LeftOut);
+        _assumptions.AddRange(output.Assumptions);
+        return new RepairReport(_losses, output.Records, _quarantined) { Notes = salvage.Notes, Assumptions = _assumptions };
     }
 
     // Null: there is no manifest that can be read, but there is data.
@@ -85,7 +87,6 @@ internal sealed class Repairer
         var salvage = new Salvage(_source, _settings, _progress, refusesDoubtful);
         if (plan is not null && await salvage.TrySnapshotAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, plan.Base.Package.Version, plan.Merges, ct).ConfigureAwait(false))
         {
-            salvage.Schema = Math.Max(salvage.Schema, plan.Logs.Select(l => l.Entry.Schema).DefaultIfEmpty(1).Max());
             // What a whole snapshot has forgotten must not come back from logs that it covers.
             var floor = plan.IsMany && salvage.Losses.Count == 0 ? plan.Base.Snapshot.Floor : -1;
             foreach (var log in plan.Logs) await salvage.LogAsync(log, floor, ct).ConfigureAwait(false);

@@ -16,6 +16,8 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
     private readonly List<string> _assumptions = [];
     private readonly List<Damage> _losses = [];
     private readonly RepairerClocks _clocks = new();
+    private readonly Dictionary<string, int> _schemas = []; // of logs, as manifest and history say
+    private readonly List<(long Revision, int Schema)> _headers = []; // of snapshots
     private int _schema = 1;
     private bool _oursAreNewer;
 
@@ -23,9 +25,11 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
     {
         _schema = plan?.Base.Package.Version ?? 1;
         await ListAsync(ct).ConfigureAwait(false);
+        foreach (var log in plan?.Base.Retired ?? []) _schemas[log.Name] = log.Schema;
+        foreach (var log in plan?.Logs ?? []) _schemas[log.Entry.Name] = log.Entry.Schema;
         _oursAreNewer = OursAreNewer(plan);
         AddMissing(plan);
-        foreach (var log in OurLogs()) await _clocks.ReadAsync(source, log, ct).ConfigureAwait(false);
+        foreach (var log in OurLogs()) await _clocks.ReadAsync(source, log.Key.Value, ct).ConfigureAwait(false);
         var (based, damaged) = await ChooseAsync(plan, ct).ConfigureAwait(false);
         if (plan is not null && plan.SnapshotIsVouched) _clocks.Expect(plan.Base.Snapshot.Clock);
         if (damaged is not null) _clocks.Expect(damaged.Floor);
@@ -44,13 +48,13 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         }
         else
         {
-            result ??= new Salvage(source, settings, progress, refusesDoubtful) { Schema = _schema };
+            // Its logs will say what they are of.
+            result ??= new Salvage(source, settings, progress, refusesDoubtful) { Schema = damaged?.Schema ?? _schema };
             Explain(result.Snapshot, damaged, isWhole);
             ListGaps(damaged?.Snapshot ?? StoreKeys.Manifest.Value, floor);
         }
 
         result.Losses.Clear(); // they are among ours
-        result.Schema = Math.Max(result.Schema, _schema);
         foreach (var log in Logs(result, isPackages && result == based, plan)) await TakeAsync(result, log, floor, ct).ConfigureAwait(false);
         result.Losses.InsertRange(0, _losses);
         result.Assumptions.AddRange(_assumptions);
@@ -63,8 +67,23 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         {
             if (!StoreKeys.TryParse(entry.Key, out var name)) continue;
             if (name.Kind == StoredKind.Snapshot) _snapshots.Add((name, entry.LastModified));
+            else if (name.Kind == StoredKind.History) await ReadHistoryAsync(entry.Key, ct).ConfigureAwait(false);
             else if (name.Kind is StoredKind.Log or StoredKind.AgentLog) _logs.Add((name, entry.LastModified));
         }
+    }
+
+    private async ValueTask ReadHistoryAsync(StorageKey key, CancellationToken ct)
+    {
+        if (await ObjectReader.ReadAllAsync(source, key, ct).ConfigureAwait(false) is not { } found || !HistoryIndexCodec.TryRead(found.Bytes, out var logs, out _)) return;
+        foreach (var log in logs) _schemas[log.Name] = log.Schema;
+    }
+
+    // What nothing names was begun with the newest snapshot that is not above it.
+    private int SchemaOf(StoredName log)
+    {
+        if (_schemas.TryGetValue(log.Key.Value, out var schema)) return schema;
+        if (!log.IsOurs || _headers.Count == 0) return _schema;
+        return _headers.Where(h => h.Revision <= log.Revision).DefaultIfEmpty(_headers.MinBy(h => h.Revision)).MaxBy(h => h.Revision).Schema;
     }
 
     // The newest sound snapshot, and the newest of all if that is not it.
@@ -75,7 +94,9 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         {
             var isNamed = plan is not null && string.Equals(name, plan.Snapshot, StringComparison.Ordinal);
             var salvage = new Salvage(source, settings, progress, refusesDoubtful);
-            if (await salvage.TrySnapshotAsync(name, isNamed && plan!.SnapshotIsVouched ? plan.Base.Snapshot : null, _schema, merges: true, ct).ConfigureAwait(false)) return (salvage, damaged);
+            var isSound = await salvage.TrySnapshotAsync(name, isNamed && plan!.SnapshotIsVouched ? plan.Base.Snapshot : null, _schema, merges: true, ct).ConfigureAwait(false);
+            if (StorageKey.IsValid(name) && StoreKeys.IsOurs(new StorageKey(name))) _headers.Add((StoreKeys.RevisionOf(new StorageKey(name)), salvage.Schema));
+            if (isSound) return (salvage, damaged);
             if (damaged is null) _losses.AddRange(salvage.Losses); // an older one that is damaged too is no loss of its own
             damaged ??= salvage;
         }
@@ -103,7 +124,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         return ours >= theirs;
     }
 
-    private IEnumerable<string> OurLogs() => _logs.Where(l => l.Name.IsOurs).OrderBy(l => l.Name.Revision).ThenBy(l => l.Name.Key).Select(l => l.Name.Key.Value);
+    private IEnumerable<StoredName> OurLogs() => _logs.Where(l => l.Name.IsOurs).OrderBy(l => l.Name.Revision).ThenBy(l => l.Name.Key).Select(l => l.Name);
 
     // The logs behind a base, oldest first. The package's lines have no clocks: those that come before ours get none that could win over ours.
     private IEnumerable<PlannedLog> Logs(Salvage salvage, bool isPackages, StorePlan? plan)
@@ -112,8 +133,8 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         var theirs = _logs.Select(l => l.Name)
             .Where(l => !l.IsOurs && (isPackages || !_oursAreNewer ? Age(l) >= from : IsNamed(plan, l)))
             .OrderBy(l => l.Kind).ThenBy(Age).ThenBy(l => l.Key)
-            .Select(l => new PlannedLog(new LogEntry(l.Key.Value, AgentOf(l), 0, _schema, 0, 0, false), isPackages && l.Kind == StoredKind.Log));
-        var ours = OurLogs().Select(name => new PlannedLog(new LogEntry(name, "", 0, _schema, 0, 0, false)));
+            .Select(l => new PlannedLog(new LogEntry(l.Key.Value, AgentOf(l), 0, SchemaOf(l), 0, 0, false), isPackages && l.Kind == StoredKind.Log));
+        var ours = OurLogs().Select(l => new PlannedLog(new LogEntry(l.Key.Value, "", 0, SchemaOf(l), 0, 0, false)));
         if (!isPackages) return ours.Concat(theirs);
         return _oursAreNewer ? theirs.Concat(ours) : theirs;
     }

@@ -9,13 +9,14 @@ internal sealed class Salvage
     private readonly IOpsStorage _storage;
     private readonly ProgressMeter _progress;
     private readonly bool _refusesDoubtful;
-    private StateBuilder _builder;
+    private readonly Dictionary<int, StateBuilder> _builders = []; // by schema version: each brings other programs' records into an extent of its own
+    private readonly Dictionary<Extent, int> _logs = [];
+    private bool _merges = true;
 
     public Salvage(IOpsStorage storage, EngineSettings settings, ProgressMeter progress, bool refusesDoubtful)
     {
         (_storage, _progress, _refusesDoubtful) = (storage, progress, refusesDoubtful);
         State = new StoreState(settings.Nonces.NextSeed());
-        _builder = new StateBuilder(State, Migration.None, merges: true);
     }
 
     public StoreState State { get; }
@@ -29,6 +30,7 @@ internal sealed class Salvage
     /// <summary>The snapshot it starts from; empty: none.</summary>
     public string Snapshot { get; private set; } = "";
 
+    /// <summary>The schema version of the snapshot's documents.</summary>
     public int Schema { get; set; } = 1;
 
     /// <summary>The clock that the snapshot covers; 0 if it does not say.</summary>
@@ -38,10 +40,20 @@ internal sealed class Salvage
     public string Timestamp { get; private set; } = "";
 
     /// <summary>How many records of the snapshot were read.</summary>
-    public long SnapshotRecords => _builder.SnapshotRecords;
+    public long SnapshotRecords => _builders.Values.Sum(b => b.SnapshotRecords);
 
     /// <summary>A log is damaged and has lines that cannot be told from damage then: everything has to be read again.</summary>
     public bool MustRefuseDoubtful { get; private set; }
+
+    /// <summary>The schema version that a record's document is of: that of the log, or else of the snapshot, that it comes from.</summary>
+    public int SchemaOf(RecordLocation location)
+    {
+        var extent = State.Extents.Current[location.Extent]!;
+        if (_logs.TryGetValue(extent, out var schema)) return schema;
+        foreach (var (of, builder) in _builders)
+            if (builder.WritesTo(extent)) return of;
+        return Schema;
+    }
 
     /// <summary>Reads a snapshot, or what is left of it. What is wrong is among the losses.</summary>
     /// <returns>Whether it is sound.</returns>
@@ -49,7 +61,7 @@ internal sealed class Salvage
     {
         _progress.Begin("snapshot", entry?.Length ?? 0);
         Snapshot = name;
-        Schema = schema;
+        (Schema, _merges) = (schema, merges);
         // A snapshot of ours in lines can be read line by line whatever became of its header, the manifest's word or not.
         var isOurs = entry is not null || (StorageKey.IsValid(name) && StoreKeys.IsOurs(new StorageKey(name)));
         var assumed = isOurs ? Verifier.AssumedHeader(name, entry?.Count, schema) : null;
@@ -59,7 +71,7 @@ internal sealed class Salvage
             await loader.LoadAsync(name, null, header =>
             {
                 (Schema, Floor, Timestamp) = (header.SchemaVersion, header.Floor, header.Timestamp);
-                return _builder = new StateBuilder(State, Migration.None, merges);
+                return BuilderOf(Schema);
             }, ct).ConfigureAwait(false);
             Losses.AddRange(loader.Skipped);
             if (entry is not null && Losses.Count == 0) await CheckAsync(entry, ct).ConfigureAwait(false);
@@ -90,14 +102,16 @@ internal sealed class Salvage
         var key = new StorageKey(name);
         _progress.Begin("log", (await ObjectReader.StatAsync(_storage, key, ct).ConfigureAwait(false))?.Length ?? 0);
         var extent = State.Extents.Add(new Extent(name, [log.Source]));
-        _builder.EnterLog(extent, log.Source, log.Entry.Schema);
+        _logs.Add(extent, log.Entry.Schema);
+        var builder = BuilderOf(log.Entry.Schema);
+        builder.EnterLog(extent, log.Source, log.Entry.Schema);
         var scanner = new LogScanner(new LogSource(name, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.SkipCorrupt)
         {
             TakesGluedLines = true,
             RefuseDoubtful = _refusesDoubtful,
             IsClosed = (_storage.Capabilities & StorageCapabilities.Append) == 0,
         };
-        var sink = new AboveFloor(_builder, floor);
+        var sink = new AboveFloor(builder, floor);
         var read = await LogReader.ReadAsync(_storage, key, 0, null, part =>
         {
             if (part.Memory.Length > 0) extent.Add(part.Start, part.Memory, part.Owner);
@@ -111,6 +125,12 @@ internal sealed class Salvage
         MustRefuseDoubtful |= !_refusesDoubtful && scanner.Skipped.Count > 0 && scanner.SawDoubtful;
         _progress.End();
         return scanner.Clock;
+    }
+
+    private StateBuilder BuilderOf(int schema)
+    {
+        if (!_builders.TryGetValue(schema, out var builder)) _builders.Add(schema, builder = new StateBuilder(State, Migration.None, _merges));
+        return builder;
     }
 
     private async ValueTask CheckAsync(SnapshotEntry entry, CancellationToken ct)
