@@ -43,6 +43,9 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
 
     public int StoredSchema { get; private set; }
 
+    /// <summary>Documents of an older version than the program's lie in the snapshot or in a log. Without a version to bring them to, that is how it stays.</summary>
+    public bool NeedsMigration { get; private set; }
+
     public int SchemaVersion { get; private set; }
 
     public long SnapshotRecords { get; private set; }
@@ -177,8 +180,11 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
 
     private void ChooseSchema(int snapshotSchema)
     {
-        StoredSchema = plan.Logs.Select(l => l.Entry.Schema).Append(snapshotSchema).Max();
+        // A log that was registered for a takeover holds nothing yet: its version is the program's.
+        var schemas = plan.Logs.Where(l => !plan.TakesOver || l.Entry.Sealed).Select(l => l.Entry.Schema).Append(snapshotSchema).ToList();
+        StoredSchema = schemas.Max();
         SchemaVersion = settings.SchemaVersion ?? StoredSchema;
+        NeedsMigration = settings.SchemaVersion is not null && schemas.Min() < SchemaVersion;
         if (StoredSchema > SchemaVersion)
         {
             throw new OpsLogException(

@@ -163,7 +163,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             if (exclusive is null) return opened;
             var log = load.Peers.First(p => p.Key == exclusive.Key);
             var numbered = exclusive.IsNumbered;
-            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0, settings.Limits), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.Where(p => p != log).ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.StoredSchema != load.SchemaVersion };
+            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0, settings.Limits), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.Where(p => p != log).ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.NeedsMigration };
             exclusive = null;
             return opened;
         }
@@ -232,7 +232,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             History = history,
             IsOurs = plan.IsOurs && log is not null,
             LogIsMissing = log is null,
-            NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.StoredSchema != load.SchemaVersion || log is null,
+            NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.NeedsMigration || log is null,
         };
         if (settings.ReadOnly) return opened;
         var target = log is null

@@ -20,6 +20,7 @@ internal sealed partial class Verifier
     private readonly List<Damage> _notes = [];
     private readonly StoreState _state;
     private StateBuilder _builder = null!;
+    private int _snapshotSchema;
     private bool _isPartial;
     private bool _mustRefuseDoubtful;
     private long _objects;
@@ -97,6 +98,7 @@ internal sealed partial class Verifier
         _progress.Begin("snapshot", entry?.Length ?? 0);
         var loader = new SnapshotLoader(_storage, _state, Recovery.SkipCorrupt) { AssumedHeader = entry is null ? null : AssumedHeader(entry.Name, entry.Count, plan.Base.Package.Version), Window = Window };
         var found = _damages.Count;
+        _snapshotSchema = plan.Base.Package.Version;
         try
         {
             var sum = await SumAsync(plan.Snapshot, ct).ConfigureAwait(false);
@@ -104,6 +106,7 @@ internal sealed partial class Verifier
             await loader.LoadAsync(plan.Snapshot, null, read =>
             {
                 header = read;
+                _snapshotSchema = read.SchemaVersion;
                 return _builder = new StateBuilder(_state, Migration.None, plan.Merges);
             }, ct).ConfigureAwait(false);
             var badRecords = loader.Skipped.Count(d => d.Line > 1);
@@ -150,7 +153,8 @@ internal sealed partial class Verifier
 
         _progress.Begin("log", (await ObjectReader.StatAsync(_storage, new StorageKey(name), ct).ConfigureAwait(false))?.Length ?? 0);
         var source = new LogSource(name, log.Entry.Start, log.Entry.Agent, log.IsTimeless);
-        var read = await ScanAsync(source, log.Source, log.Entry.Schema, null, _state, _builder, checksPrevious: !plan.Merges, ct, hasSeal: plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed)).ConfigureAwait(false);
+        var checksPrevious = !plan.Merges && log.Entry.Schema == _snapshotSchema; // a newer log names what was there when it had been migrated
+        var read = await ScanAsync(source, log.Source, log.Entry.Schema, null, _state, _builder, checksPrevious, ct, hasSeal: plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed)).ConfigureAwait(false);
         if (read is null && plan.IsMany && log.Entry.Covered == 0) _notes.Add(new Damage(DamageKind.Missing, name, 0, 0, 0, "the log is registered, but was never created"));
         else if (read is not { } scan) Missing(name, "the manifest names this log, but it is not there");
         else if (!IsNumbered && scan.Length < log.Entry.Covered) Object(name, scan.Length, $"the log has {scan.Length} bytes, the manifest says that {log.Entry.Covered} are covered");
