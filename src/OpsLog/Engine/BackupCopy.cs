@@ -121,7 +121,8 @@ internal static class BackupCopy
     {
         var plan = StorePlan.Of(read, 0, nonces);
         var logs = new List<(StorageKey, LogExtent)>();
-        foreach (var log in plan.Logs) logs.Add(await EndOfAsync(source, log, plan.IsMany, ct).ConfigureAwait(false));
+        foreach (var log in plan.Logs)
+            if (await EndOfAsync(source, log, plan.IsMany, ct).ConfigureAwait(false) is { } end) logs.Add(end);
         var register = new ManifestRegister(source);
         if (await register.ReadAsync(ct).ConfigureAwait(false) is not { } now || now.Verdict != read.Verdict) return null;
         var planned = StorePlan.Of(now, 0, nonces);
@@ -129,15 +130,19 @@ internal static class BackupCopy
         return isSame ? new BackupContents(now, now.Bytes, planned, logs) : null;
     }
 
-    // An unfinished end is left out: it was never acknowledged, and a living writer may be about to finish it.
-    private static async ValueTask<(StorageKey Key, LogExtent Extent)> EndOfAsync(IOpsStorage source, PlannedLog log, bool isMany, CancellationToken ct)
+    // An unfinished end is left out: it was never acknowledged, and a living writer may be about to finish it. Null: an agent's log that was never created.
+    private static async ValueTask<(StorageKey Key, LogExtent Extent)?> EndOfAsync(IOpsStorage source, PlannedLog log, bool isMany, CancellationToken ct)
     {
         if (!StorageKey.IsValid(log.Entry.Name))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
         var key = new StorageKey(log.Entry.Name);
         var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail) { EndsWithSeal = isMany && log.Entry.Agent.Length > 0 };
-        var read = await LogReader.ReadAsync(source, key, 0, null, part => scanner.Scan(part, NoOperations.Instance), ct).ConfigureAwait(false)
-            ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, key.Value, 0, 0, 0, "the manifest names this log, but it is not there"));
+        if (await LogReader.ReadAsync(source, key, 0, null, part => scanner.Scan(part, NoOperations.Instance), ct).ConfigureAwait(false) is not { } read)
+        {
+            if (isMany && log.Entry.Covered == 0) return null;
+            throw LogScanner.Refused(new Damage(DamageKind.Missing, key.Value, 0, 0, 0, "the manifest names this log, but it is not there"));
+        }
+
         return (key, read.Pieces > 0 ? read : read with { Length = scanner.Position });
     }
 }

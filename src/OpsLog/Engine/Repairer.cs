@@ -89,7 +89,7 @@ internal sealed class Repairer
         {
             // What a whole snapshot has forgotten must not come back from logs that it covers.
             var floor = plan.IsMany && salvage.Losses.Count == 0 ? plan.Base.Snapshot.Floor : -1;
-            foreach (var log in plan.Logs) await salvage.LogAsync(log, floor, ct).ConfigureAwait(false);
+            foreach (var log in plan.Logs) await salvage.LogAsync(log, floor, plan.MayLack(log), ct).ConfigureAwait(false);
             return salvage;
         }
 

@@ -144,7 +144,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
     private void AddMissing(StorePlan? plan)
     {
         foreach (var log in plan?.Logs ?? [])
-            if (!_logs.Any(l => string.Equals(l.Name.Key.Value, log.Entry.Name, StringComparison.Ordinal)))
+            if (!plan!.MayLack(log) && !_logs.Any(l => string.Equals(l.Name.Key.Value, log.Entry.Name, StringComparison.Ordinal)))
                 _losses.Add(new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there"));
     }
 
@@ -153,7 +153,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         var isTheirs = !IsOurs(log.Entry.Name);
         if (!log.IsTimeless && log.Entry.Agent.Length == 0) log = log with { Entry = log.Entry with { Start = Math.Max(floor, salvage.State.Clock) } };
         var (losses, notes, clock) = (salvage.Losses.Count, salvage.Notes.Count, salvage.State.Clock);
-        var last = await salvage.LogAsync(log, isTheirs ? -1 : floor, ct).ConfigureAwait(false);
+        var last = await salvage.LogAsync(log, isTheirs ? -1 : floor, mayLack: false, ct).ConfigureAwait(false);
         if (isTheirs || last > floor || salvage.State.Clock > clock) return;
 
         // All of it lies before the base: what is wrong there is no loss.

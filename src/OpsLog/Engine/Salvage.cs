@@ -88,9 +88,10 @@ internal sealed class Salvage
     /// <summary>Reads what is whole in a log.</summary>
     /// <param name="log">The log.</param>
     /// <param name="floor">Operations with a clock up to this one are left out: the state has them.</param>
+    /// <param name="mayLack">That it is not there is no loss.</param>
     /// <param name="ct">Cancels reading.</param>
     /// <returns>The largest clock read.</returns>
-    public async ValueTask<long> LogAsync(PlannedLog log, long floor, CancellationToken ct)
+    public async ValueTask<long> LogAsync(PlannedLog log, long floor, bool mayLack, CancellationToken ct)
     {
         var name = log.Entry.Name;
         if (!StorageKey.IsValid(name))
@@ -119,7 +120,7 @@ internal sealed class Salvage
             _progress.Add(taken);
             return taken;
         }, ct).ConfigureAwait(false);
-        if (read is null) Losses.Add(new Damage(DamageKind.Missing, name, 0, 0, 0, "the log is not there"));
+        if (read is null && !mayLack) Losses.Add(new Damage(DamageKind.Missing, name, 0, 0, 0, "the log is not there"));
         Losses.AddRange(scanner.Skipped);
         Notes.AddRange(scanner.Notes);
         MustRefuseDoubtful |= !_refusesDoubtful && scanner.Skipped.Count > 0 && scanner.SawDoubtful;

@@ -32,6 +32,9 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
     /// <summary>A store of many writers, by our own manifest: no log that a single writer could go on in.</summary>
     public bool IsMany => IsOurs && (TakesOver || Logs is not [{ Entry: { Agent.Length: 0, Sealed: false, Covered: 0 } }]);
 
+    /// <summary>A log that is not there is an empty one: it is registered before it is created.</summary>
+    public bool MayLack(PlannedLog log) => IsMany && log.Entry.Covered == 0;
+
     /// <summary>An agent can join: no log of a single writer is open.</summary>
     public bool IsShared => IsOurs && Logs.All(l => l.Entry.Agent.Length > 0 || l.Entry.Sealed);
 

@@ -48,6 +48,51 @@ public sealed class AgentMaintenanceTests
         Assert.Equal("a = {\"n\":1,\"v\":2}", await Runs.TextOfAsync(rig, SampleStore.ReadOnly));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task F15_a_log_that_is_registered_and_not_there_yet_is_an_empty_one_to_all(bool append)
+    {
+        var rig = await MakeAsync(append);
+        await ChangeAsync(rig, m => m with { Logs = [.. m.Logs, new LogEntry(StoreKeys.Log("c", m.Revision, "0123abcd").Value, "c", m.Snapshot.Clock, 1, 0, m.Snapshot.Clock, false)] });
+        Assert.Contains((await OpsStore.VerifyAsync(rig)).Notes, n => n.Kind == DamageKind.Missing);
+        await AssertCopiesAsync(rig, SampleStore.ReadOnly);
+        var target = new StorageRig(append);
+        Assert.Empty((await OpsStore.RepairAsync(rig, target)).Losses);
+        Assert.Equal(await SampleStore.StateAsync(rig), await SampleStore.StateAsync(target));
+
+        await SampleStore.DamageAsync(rig, await SampleStore.SnapshotAsync(rig), 2);
+        Assert.DoesNotContain((await OpsStore.RepairAsync(rig, new StorageRig(append))).Losses, l => l.File.StartsWith("ops/agent-c", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task F14_a_log_that_was_cut_inside_what_the_snapshot_covers_is_sound()
+    {
+        var rig = await MakeAsync(append: true);
+        var truth = await SampleStore.StateAsync(rig);
+        var covered = ManifestCodec.Read(await rig.BytesAsync(SampleStore.ManifestKey)).Manifest!.Logs.Single(l => l.Covered > 0);
+        var key = new StorageKey(covered.Name);
+        var bytes = await rig.BytesAsync(key);
+        await rig.WriteAsync(key, bytes[..SampleStore.Lines(bytes)[2].Start]);
+        Assert.Equal(truth, await SampleStore.StateAsync(rig));
+        var report = await OpsStore.VerifyAsync(rig);
+        Assert.True(report.IsSound, string.Join('\n', report.Damages));
+        Assert.Contains(report.Notes, n => n.File == covered.Name);
+        await AssertCopiesAsync(rig, SampleStore.ReadOnly);
+    }
+
+    // Two agents; what one wrote is covered by the other's snapshot.
+    private static async Task<StorageRig> MakeAsync(bool append)
+    {
+        var rig = new StorageRig(append);
+        await using var a = await Runs.OpenAsync(rig, Runs.Options(change: o => o.AgentId = "a"));
+        await using var b = await Runs.OpenAsync(rig, Runs.Options(change: o => o.AgentId = "b"));
+        for (var i = 0; i < 4; i++) await a.SetAsync($"k{i}", SampleStore.Json($$"""{"n":{{i}}}"""));
+        await b.RefreshAsync();
+        await b.CompactAsync();
+        return rig;
+    }
+
     private static async Task AssertCopiesAsync(StorageRig rig, OpsStoreOptions reading)
     {
         await Runs.AssertSoundAsync(rig, "store");
