@@ -46,7 +46,8 @@ public sealed class OpsStoreOptions
 
     /// <summary>
     /// Turns a document of an older schema version (the second argument) into one of <see cref="SchemaVersion"/>. Called for snapshot records,
-    /// log operations and archived records, each from the version it was written in. Must be a pure function. Default <see langword="null"/>: documents are taken as they are.
+    /// log operations and archived records, each from the version it was written in. Must be a pure function, and return a JSON
+    /// object: anything else fails as an exception of it does (<see cref="OpsLogError.MigrationFailed"/>). Default <see langword="null"/>: documents are taken as they are.
     /// </summary>
     public Func<JsonNode?, int, JsonNode?>? Migrate { get; set; }
 

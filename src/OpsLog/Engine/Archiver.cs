@@ -177,10 +177,11 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         foreach (var (id, record) in records)
         {
             var wtf8 = new byte[JsonText.MaxWtf8(id.Length)];
-            var document = record.Schema == 0 ? record.Document : migration.Apply(record.Document, record.Schema);
-            if (output.WrittenCount + document.Length + (6L * wtf8.Length) > settings.Limits.Unit) // it is read whole
+            var key = wtf8.AsSpan(0, JsonText.ToWtf8(id, wtf8));
+            var document = record.Schema == 0 ? record.Document : migration.Apply(record.Document, record.Schema, key);
+            if (output.WrittenCount + document.Length + (6L * key.Length) > settings.Limits.Unit) // it is read whole
                 throw new OpsLogException(OpsLogError.InvalidDocument, $"The archive '{period}' would have more than {settings.Limits.Unit} bytes. Nothing was written; archive into another period.");
-            writer.Add(wtf8.AsSpan(0, JsonText.ToWtf8(id, wtf8)), document, record.Stamp);
+            writer.Add(key, document, record.Stamp);
         }
 
         writer.End();

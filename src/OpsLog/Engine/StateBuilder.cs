@@ -67,7 +67,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
             return;
         }
 
-        var location = IsInOwnForm(line) ? LocationOf(line, offset) : _own.Add(id, isDelete ? "null"u8 : migration.Apply(Minified(line.Data), _schema), clock, source, isDelete);
+        var location = IsInOwnForm(line) ? LocationOf(line, offset) : _own.Add(id, isDelete ? "null"u8 : migration.Apply(Minified(line.Data), _schema, id), clock, source, isDelete);
 
         if (merges) state.Records.Set(key, id, location); // it has to see what is there
         else if (Gathers) Gather(id, location);
@@ -91,7 +91,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         var id = Id(record);
         if (migration.Applies(schema))
         {
-            var data = migration.Apply(line[record.DataStart..record.DataEnd], schema);
+            var data = migration.Apply(line[record.DataStart..record.DataEnd], schema, id);
             SetRecord(id, _own.Add(id, data, record.Clock, snapshot.Sources[record.LogIndex], false));
             return;
         }
@@ -127,7 +127,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     {
         SnapshotRecords++;
         state.Clock = Math.Max(state.Clock, clock);
-        SetRecord(id, _own.Add(id, migration.Apply(Minified(data), schema), clock, source, false));
+        SetRecord(id, _own.Add(id, migration.Apply(Minified(data), schema, id), clock, source, false));
     }
 
     /// <summary>Takes a record of the package's snapshot (clock 0), or of one whose log table is lost.</summary>
