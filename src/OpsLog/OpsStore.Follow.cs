@@ -32,14 +32,20 @@ public sealed partial class OpsStore<T>
 
     /// <summary>The changes from now on, in order, each once; waits for more until it is cancelled. Refreshes the store as it goes.</summary>
     /// <param name="cancellationToken">Ends the watch: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="OpsLogException">The storage failed, or stored bytes are damaged.</exception>
+    /// <exception cref="OpsLogException">
+    /// A checkpoint superseded operations that were still to come, and <see cref="OpsStoreOptions.HistoryRetention"/> did not keep them (<see cref="OpsLogError.PositionLost"/>):
+    /// read the state and watch on. Or the storage failed, or stored bytes are damaged.
+    /// </exception>
     public IAsyncEnumerable<Change<T>> WatchAsync(CancellationToken cancellationToken = default) =>
         WatchAsync(_engine.FeedEnd, cancellationToken);
 
     /// <summary>The changes behind a position, then those to come: a consumer that keeps <see cref="Change{T}.Position"/> misses none.</summary>
     /// <param name="since">Where to begin.</param>
     /// <param name="cancellationToken">Ends the watch: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="OpsLogException">The position is no longer there (<see cref="OpsLogError.PositionLost"/>), the storage failed, or stored bytes are damaged.</exception>
+    /// <exception cref="OpsLogException">
+    /// The position is of another incarnation, or what lies behind it is no longer retained, perhaps since a checkpoint beside the watch (<see cref="OpsLogError.PositionLost"/>);
+    /// the storage failed, or stored bytes are damaged.
+    /// </exception>
     public async IAsyncEnumerable<Change<T>> WatchAsync(FeedPosition since, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var position = since;

@@ -33,7 +33,7 @@ public sealed partial class OpsStore<T>
     /// <summary>All operations behind a position, oldest first, each acknowledged one once; ends at the newest there is.</summary>
     /// <param name="since">Where to begin: the <see cref="Operation{T}.Position"/> of the last one seen; the default: the oldest retained.</param>
     /// <param name="cancellationToken">Stops reading.</param>
-    /// <exception cref="OpsLogException">The position is no longer there (<see cref="OpsLogError.PositionLost"/>), stored bytes are damaged, or no <typeparamref name="T"/>.</exception>
+    /// <exception cref="OpsLogException">What lies behind the position is no longer there (<see cref="OpsLogError.PositionLost"/>), stored bytes are damaged, or no <typeparamref name="T"/>.</exception>
     public IAsyncEnumerable<Operation<T>> OperationsAsync(FeedPosition since = default, CancellationToken cancellationToken = default) =>
         ReadAsync(since, id: null, cancellationToken);
 

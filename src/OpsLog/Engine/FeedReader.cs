@@ -44,12 +44,12 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
     private const long Window = 4 << 20;
 
     /// <param name="logs">The logs, oldest first.</param>
-    /// <param name="incarnation">The store's.</param>
+    /// <param name="manifest">The manifest that goes with them.</param>
     /// <param name="since">Where to begin; null for the start.</param>
     /// <param name="id">Only this record's operations; null for all.</param>
     /// <param name="ct">Stops reading.</param>
-    public IAsyncEnumerable<RawOperation> ReadAsync(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since, string? id, CancellationToken ct) =>
-        ReadAsync(logs, incarnation, () => StartsOf(logs, incarnation, since), id, ct);
+    public IAsyncEnumerable<RawOperation> ReadAsync(IReadOnlyList<FeedLog> logs, Manifest manifest, FeedCursor? since, string? id, CancellationToken ct) =>
+        ReadAsync(logs, manifest.Incarnation, () => StartsOf(logs, manifest, since), id, ct);
 
     /// <summary>The same, with a place to begin at for each log, looked for when the first operation is asked for.</summary>
     public async IAsyncEnumerable<RawOperation> ReadAsync(
@@ -107,22 +107,23 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             DamageKind.CorruptObject, log.Key.Value, 0, found.Value.Length, log.Length - found.Value.Length, $"the log has {found.Value.Length} bytes, {log.Length} were written"));
     }
 
-    private static long[] StartsOf(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since)
+    private static long[] StartsOf(IReadOnlyList<FeedLog> logs, Manifest manifest, FeedCursor? since)
     {
-        var (first, offset) = Locate(logs, incarnation, since);
+        var (first, offset) = Locate(logs, manifest, since);
         return [.. logs.Select((log, i) => i < first ? log.Length : i == first ? offset : 0)];
     }
 
     /// <summary>The log that a position lies in, and where.</summary>
-    public static (int Log, long Offset) Locate(IReadOnlyList<FeedLog> logs, string incarnation, FeedCursor? since)
+    public static (int Log, long Offset) Locate(IReadOnlyList<FeedLog> logs, Manifest manifest, FeedCursor? since)
     {
         if (since is null) return (0, 0);
-        if (!string.Equals(since.Incarnation, incarnation, StringComparison.Ordinal))
+        if (!string.Equals(since.Incarnation, manifest.Incarnation, StringComparison.Ordinal))
             throw new OpsLogException(OpsLogError.PositionLost, "The position is of another incarnation of the store (it was restored from a backup). Start over from the state.");
+        var at = PastRetired(logs, manifest, since);
         for (var i = 0; i < logs.Count; i++)
         {
-            if (!string.Equals(logs[i].Key.Value, since.Log, StringComparison.Ordinal)) continue;
-            var offset = since.Offset;
+            if (!string.Equals(logs[i].Key.Value, at.Log, StringComparison.Ordinal)) continue;
+            var offset = at.Offset;
             // A checkpoint carries what lies behind the snapshot over to the start of the next log, byte for byte as long.
             for (; i < logs.Count - 1 && offset > logs[i].Length; i++) offset -= logs[i].Length;
             if (offset > logs[i].Length) break; // the store was put back to an earlier state
@@ -130,6 +131,20 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
         }
 
         throw new OpsLogException(OpsLogError.PositionLost, $"What lies behind the position ('{since.Log}@{since.Offset}') is not there: no longer retained, or the store was put back to an earlier state. Read the state and start from there.");
+    }
+
+    // A log that was not kept and was read to its end: the position is one in the log that followed it, as far behind its start as it was behind that end.
+    private static FeedCursor PastRetired(IReadOnlyList<FeedLog> logs, Manifest manifest, FeedCursor at)
+    {
+        var retired = manifest.Retired;
+        var names = retired.Select(r => r.Name).Append(manifest.Logs is [var current] ? current.Name : "").ToList();
+        for (var i = names.IndexOf(at.Log); i >= 0 && i < retired.Count && !logs.Any(l => string.Equals(l.Key.Value, at.Log, StringComparison.Ordinal)); i++)
+        {
+            if (HistorySearch.BytesOf(manifest, i) is not { } end || (at.Offset < end && !HistorySearch.HoldsNothing(manifest, i))) break;
+            at = at with { Log = names[i + 1], Offset = Math.Max(0, at.Offset - end) };
+        }
+
+        return at;
     }
 
     private sealed class Collector(FeedLog log, string incarnation, string? id, long from) : IOperationSink

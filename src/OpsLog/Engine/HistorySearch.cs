@@ -45,6 +45,20 @@ internal sealed class HistorySearch(IOpsStorage storage)
         return before;
     }
 
+    /// <summary>
+    /// How long a single writer's retired log was, in bytes; null if that is not known, or the log is an agent's. Where logs are numbered, one that agents folded counts
+    /// objects: no more than it had operations, of which each has many bytes.
+    /// </summary>
+    public static long? BytesOf(Manifest manifest, int index)
+    {
+        var (retired, log) = (manifest.Retired, manifest.Retired[index]);
+        if (log.Agent.Length > 0) return null;
+        if (!manifest.Numbered || log.Length == 0) return log.Length;
+        if (index == 0 ? retired.Count >= Agents.Compactor.MostRetired : retired[index - 1].Agent.Length > 0) return null; // the clock before it is not known
+        var operations = log.Clock - (index == 0 ? 0 : retired[index - 1].Clock); // or fewer
+        return operations > 0 && log.Length / ShortestOperation >= operations ? log.Length : null;
+    }
+
     private static bool IsOlder(RetiredLog log, RetiredLog than) => StoreKeys.RevisionOf(new StorageKey(log.Name)) < StoreKeys.RevisionOf(new StorageKey(than.Name));
 
     // Null if it is gone, or shorter than it was. A numbered log counts objects: it ends, as far as it was kept, with the clock that it was retired with.

@@ -200,7 +200,7 @@ internal sealed partial class StoreEngine
         var hadAgents = since.AgentCursor is not null || logs.Exists(l => l.Source.Agent.Length > 0);
         return hadAgents
             ? new FeedBehindAgents(reader, manifest, logs, since).ReadAsync(id, ct)
-            : reader.ReadAsync(logs, manifest.Incarnation, since.FeedCursor, id, ct);
+            : reader.ReadAsync(logs, manifest, since.FeedCursor, id, ct);
     }
 
     public async ValueTask DisposeAsync()

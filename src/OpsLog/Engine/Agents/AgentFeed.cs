@@ -80,7 +80,7 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
                 var name = log.Key.Value;
                 if (registered.Contains(name) || !log.IsClosed || offset < log.Length) offsets[name] = offset;
                 if (offset >= log.Length) continue;
-                var feed = new LogFeed(log, storage, settings.Recovery, manifest.Incarnation, offset, id, ct);
+                var feed = new LogFeed(log, storage, settings.Recovery, manifest, offset, id, ct);
                 opened.Add(feed);
                 if (await feed.MoveNextAsync().ConfigureAwait(false)) next.Enqueue(feed, feed.Stamp);
                 else if (IsDone(log)) offsets.Remove(name);
@@ -139,11 +139,11 @@ internal sealed class AgentFeed(IOpsStorage storage, EngineSettings settings, Me
     private sealed class LogFeed : IAsyncDisposable
     {
         private readonly IAsyncEnumerator<RawOperation> _operations;
-        public LogFeed(FeedLog log, IOpsStorage storage, Recovery recovery, string incarnation, long offset, string? id, CancellationToken ct)
+        public LogFeed(FeedLog log, IOpsStorage storage, Recovery recovery, Manifest manifest, long offset, string? id, CancellationToken ct)
         {
             Log = log;
-            var since = offset == 0 ? null : new FeedCursor(incarnation, log.Key.Value, offset);
-            _operations = new FeedReader(storage, recovery).ReadAsync([log], incarnation, since, id, ct).GetAsyncEnumerator(ct);
+            var since = offset == 0 ? null : new FeedCursor(manifest.Incarnation, log.Key.Value, offset);
+            _operations = new FeedReader(storage, recovery).ReadAsync([log], manifest, since, id, ct).GetAsyncEnumerator(ct);
         }
 
         public FeedLog Log { get; }

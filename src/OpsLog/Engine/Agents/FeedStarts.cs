@@ -50,7 +50,7 @@ internal sealed class FeedStarts(Manifest manifest, IReadOnlyList<FeedLog> logs,
             return new AgentCursor(cursor.Incarnation, StoreKeys.RevisionOf(StorageKey.IsValid(cursor.Log) ? new StorageKey(cursor.Log) : default) + 1, offsets);
         }
 
-        var (at, offset) = FeedReader.Locate(logs, manifest.Incarnation, cursor);
+        var (at, offset) = FeedReader.Locate(logs, manifest, cursor);
         for (var i = 0; i < logs.Count; i++) offsets[logs[i].Key.Value] = i == at ? offset : WasReadBefore(i, at) ? logs[i].Length : 0;
         return new AgentCursor(cursor.Incarnation, manifest.Revision, offsets);
     }
