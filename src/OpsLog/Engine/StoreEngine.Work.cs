@@ -123,8 +123,8 @@ internal sealed partial class StoreEngine
 
     public async ValueTask<int> RefreshAsync(CancellationToken ct)
     {
+        ThrowIfClosed();
         if (_follower is null && _agents is null) return 0;
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
         try
         {
             if (_agents is null && await _follower!.RefreshAsync(ct).ConfigureAwait(false) is var (taken, isReplaced))
@@ -156,6 +156,7 @@ internal sealed partial class StoreEngine
     /// <summary>The retained operations behind a position.</summary>
     public async IAsyncEnumerable<RawOperation> ReadFeedAsync(FeedPosition since, string? id, [EnumeratorCancellation] CancellationToken ct)
     {
+        ThrowIfClosed();
         if (since != FeedPosition.Start && since.FeedCursor is null && since.AgentCursor is null) throw new ArgumentException("That is no feed position.", nameof(since));
         if (_writer is { HasUnflushed: true }) await _writer.FlushAsync(Flush.Written, ct).ConfigureAwait(false);
         while (true)
@@ -213,6 +214,7 @@ internal sealed partial class StoreEngine
         }
         finally
         {
+            _changes.Raise(); // who watches looks once more, and ends
             await ReleaseAsync().ConfigureAwait(false);
             OpsLogInstruments.Closed(this);
         }

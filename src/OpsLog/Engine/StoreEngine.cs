@@ -276,9 +276,11 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         _agents?.Compactor!.RunIfDue();
     }
 
+    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
+
     private void ThrowIfDisposed()
     {
-        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
+        ThrowIfClosed();
         if (_writer is null) throw new OpsLogException(OpsLogError.ReadOnly, "The store was opened read-only. Open it without ReadOnly to write.");
     }
 }

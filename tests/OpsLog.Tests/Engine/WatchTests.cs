@@ -33,4 +33,22 @@ public sealed class WatchTests
             }
         }
     }
+
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData(null, true)]
+    [InlineData("A", false)]
+    public async Task A_watch_ends_when_its_store_is_closed(string? agent, bool reads)
+    {
+        var disk = new MemoryStorage();
+        await (await Lab.OpenAsync(disk)).DisposeAsync();
+        var store = await Lab.OpenAsync(disk, Lab.Options(o => (o.AgentId, o.ReadOnly) = (agent, reads)));
+        await using var changes = store.WatchAsync(TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        var next = changes.MoveNextAsync().AsTask();
+        await store.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => next.WaitAsync(s_patience));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await Lab.OperationsAsync(store));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await store.HistoryAsync("k", TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken).MoveNextAsync());
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await store.RefreshAsync(TestContext.Current.CancellationToken));
+    }
 }
