@@ -75,6 +75,6 @@ public sealed class StoreStatistics
     /// <summary>Why the store is read-only, if a failure made it so; else <see langword="null"/>.</summary>
     public string? Failure { get; init; }
 
-    /// <summary>The failure of the last background checkpoint, if it failed; else <see langword="null"/>. The store goes on; the next checkpoint tries again.</summary>
+    /// <summary>The failure of the last background checkpoint, if it failed and none was made since; else <see langword="null"/>. The store goes on; the next checkpoint tries again.</summary>
     public string? CheckpointFailure { get; init; }
 }

@@ -55,7 +55,7 @@ internal sealed class Checkpointer
     /// <summary>Every line of the current log is ours.</summary>
     public bool LogIsOurs { get; private set; }
 
-    /// <summary>The failure of the last checkpoint that ran by itself.</summary>
+    /// <summary>The failure of the last checkpoint that ran by itself, if none was made since.</summary>
     public string? Failure { get; private set; }
 
     /// <summary>Completes when the checkpoint that runs by itself, if any, has ended.</summary>
@@ -172,7 +172,6 @@ internal sealed class Checkpointer
         {
             Activity.Current = null; // no part of the write that happened to make it due
             await RunAsync(CancellationToken.None).ConfigureAwait(false);
-            Failure = null;
             Interlocked.Exchange(ref _running, 0); // a fence: a commit either sees that none runs, or is seen by what follows
             RunIfDue(); // the next one may have become due meanwhile, and no commit may come to say so
         }
@@ -225,7 +224,7 @@ internal sealed class Checkpointer
             throw;
         }
 
-        _nextTry = 0;
+        (Failure, _nextTry) = (null, 0);
         Checkpoints++;
         Volatile.Write(ref _snapshotBytes, snapshot.Length);
         EngineLog.Checkpoint(_settings.Logger, _settings.Telemetry.Name, snapshot.Count, snapshot.Length, snapshot.Name);

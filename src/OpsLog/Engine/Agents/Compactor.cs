@@ -35,7 +35,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
 
     public long Checkpoints { get; private set; }
 
-    /// <summary>The failure of the last checkpoint that ran by itself.</summary>
+    /// <summary>The failure of the last checkpoint that ran by itself, if none was made since.</summary>
     public string? Failure { get; private set; }
 
     /// <summary>Completes when the checkpoint that runs by itself, if any, has ended.</summary>
@@ -119,7 +119,6 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             if (_closed) return;
             await CheckpointAsync(isDemanded: false, CancellationToken.None).ConfigureAwait(false);
-            (Failure, _nextTry) = (null, 0);
         }
         catch (Exception e)
         {
@@ -148,8 +147,11 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         }
     }
 
-    private ValueTask CheckpointAsync(bool isDemanded, CancellationToken ct) =>
-        settings.Telemetry.MeasureAsync(StoreCall.Checkpoint, () => MakeCheckpointAsync(isDemanded, ct));
+    private async ValueTask CheckpointAsync(bool isDemanded, CancellationToken ct)
+    {
+        await settings.Telemetry.MeasureAsync(StoreCall.Checkpoint, () => MakeCheckpointAsync(isDemanded, ct)).ConfigureAwait(false);
+        (Failure, _nextTry) = (null, 0);
+    }
 
     private async ValueTask MakeCheckpointAsync(bool isDemanded, CancellationToken ct)
     {
