@@ -38,12 +38,13 @@ internal static class OpsLogOptionsBinder
 
     private static void BindCheckpoint(IConfigurationSection section, CheckpointOptions checkpoint)
     {
+        if (!string.IsNullOrEmpty(section.Value)) throw Wrong(section, $"keys below it, such as '{section.Path}:{nameof(CheckpointOptions.Automatic)}'");
         foreach (var entry in section.GetChildren())
         {
             switch (entry.Key.ToUpperInvariant())
             {
                 case "AUTOMATIC": checkpoint.Automatic = Flag(entry); break;
-                case "GROWTH": checkpoint.Growth = Parse<double>(entry, "a number"); break;
+                case "GROWTH": checkpoint.Growth = Decimal(entry); break;
                 case "MINIMUMBYTES": checkpoint.MinimumBytes = Number(entry, long.MaxValue); break;
                 case "MINIMUMOPERATIONS": checkpoint.MinimumOperations = (int)Number(entry, int.MaxValue); break;
                 case "ONCLOSE": checkpoint.OnClose = Flag(entry); break;
@@ -54,13 +55,16 @@ internal static class OpsLogOptionsBinder
         }
     }
 
-    // "None", "Forever", { "Age": "30.00:00:00" } or { "Bytes": 1000000 }.
+    // "None", "Forever", { "Age": "30.00:00:00" } or { "Bytes": 1000000 }. Sources are merged: where one has a word and another a key below it, neither is known to be meant.
     private static HistoryRetention Retention(IConfigurationSection section)
     {
-        if (string.Equals(section.Value, nameof(HistoryRetention.None), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.None;
-        if (string.Equals(section.Value, nameof(HistoryRetention.Forever), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.Forever;
-        if (section.GetChildren().ToList() is [var entry])
+        var set = section.GetChildren().Prepend(section).Where(e => !string.IsNullOrEmpty(e.Value)).ToList();
+        if (set.Count > 1)
+            throw new ArgumentException($"{string.Join(" and ", set.Select(e => $"'{e.Path}' is '{e.Value}'"))}: only one of them can hold. Leave the others out, or empty.");
+        if (set is [var entry])
         {
+            if (string.Equals(section.Value, nameof(HistoryRetention.None), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.None;
+            if (string.Equals(section.Value, nameof(HistoryRetention.Forever), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.Forever;
             if (string.Equals(entry.Key, nameof(HistoryRetention.Age), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.ForAge(Duration(entry));
             if (string.Equals(entry.Key, nameof(HistoryRetention.Bytes), StringComparison.OrdinalIgnoreCase)) return HistoryRetention.ForBytes(Number(entry, long.MaxValue));
         }
@@ -74,14 +78,20 @@ internal static class OpsLogOptionsBinder
 
     private static bool Flag(IConfigurationSection entry) => bool.TryParse(entry.Value, out var value) ? value : throw Wrong(entry, "true, false");
 
-    private static TimeSpan Duration(IConfigurationSection entry) => Parse<TimeSpan>(entry, "a time such as 00:00:30 or 30.00:00:00");
+    // Hours, minutes and seconds are demanded: .NET takes 60 and 60:00:00 for 60 days, and 00:30 for half an hour.
+    private static TimeSpan Duration(IConfigurationSection entry) =>
+        entry.Value?.Count(c => c == ':') == 2 && TimeSpan.TryParseExact(entry.Value, "c", CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw Wrong(entry, "a time (hh:mm:ss, with days d.hh:mm:ss) such as 00:00:30 or 30.00:00:00");
 
     private static long Number(IConfigurationSection entry, long largest) =>
-        Parse<long>(entry, "a whole number") is var value && value <= largest ? value : throw Wrong(entry, $"at most {largest}");
+        !long.TryParse(entry.Value, CultureInfo.InvariantCulture, out var value) ? throw Wrong(entry, "a whole number")
+        : value <= largest ? value
+        : throw Wrong(entry, $"at most {largest}");
 
-    private static TValue Parse<TValue>(IConfigurationSection entry, string allowed)
-        where TValue : IParsable<TValue> =>
-        TValue.TryParse(entry.Value, CultureInfo.InvariantCulture, out var value) ? value : throw Wrong(entry, allowed);
+    // Without thousands separators: 1,5 would be 15.
+    private static double Decimal(IConfigurationSection entry) =>
+        double.TryParse(entry.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : throw Wrong(entry, "a number such as 1.5");
 
     private static ArgumentException Wrong(IConfigurationSection entry, string allowed) => new($"'{entry.Path}' is '{entry.Value}'. Allowed: {allowed}.");
 

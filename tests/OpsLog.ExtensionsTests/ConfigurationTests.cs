@@ -65,13 +65,33 @@ public sealed partial class ConfigurationTests
     [InlineData("SchemaVersion", "9999999999", "at most")]
     [InlineData("Checkpoint:MinimumBytes", "1.5", "a whole number")]
     [InlineData("Checkpoint:Groth", "1", "Checkpoint:Groth")]
+    [InlineData("Checkpoint:Growth", "1,5", "a number such as 1.5")]
+    [InlineData("Checkpoint", "false", "Store:Checkpoint:Automatic")]
+    [InlineData("Checkpoint:GracePeriod", "60", "hh:mm:ss")]
+    [InlineData("Checkpoint:GracePeriod", "48:00:00", "hh:mm:ss")]
+    [InlineData("Checkpoint:SilentAfter", "00:30", "hh:mm:ss")]
+    [InlineData("FlushInterval", "7:00:00:00", "hh:mm:ss")]
+    [InlineData("HistoryRetention:Age", "30", "d.hh:mm:ss")]
     [InlineData("HistoryRetention", "a while", "None, Forever")]
+    [InlineData("HistoryRetention", "", "None, Forever")]
     [InlineData("HistoryRetention:Weight", "1", "None, Forever")]
     public void A_wrong_key_or_value_is_refused_by_its_name(string key, string value, string message)
     {
         var refusal = Assert.Throws<ArgumentException>(() => Bound((key, value)));
         Assert.Contains(key.Split(':')[0], refusal.Message, StringComparison.Ordinal);
         Assert.Contains(message, refusal.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>As when one source sets the one and another the other.</summary>
+    [Theory]
+    [InlineData("HistoryRetention", "Forever", "HistoryRetention:Age", "7.00:00:00")]
+    [InlineData("HistoryRetention:Bytes", "1000", "HistoryRetention:Age", "7.00:00:00")]
+    public void Two_values_for_retention_are_refused_unless_one_is_empty(string key, string value, string other, string otherValue)
+    {
+        var refusal = Assert.Throws<ArgumentException>(() => Bound((key, value), (other, otherValue)));
+        Assert.Contains($"'Store:{key}' is '{value}'", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains($"'Store:{other}' is '{otherValue}'", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(TimeSpan.FromDays(7), Bound((key, ""), (other, otherValue)).Store.HistoryRetention.Age);
     }
 
     private static OpsLogOptions Bound(params (string Key, string Value)[] entries)
