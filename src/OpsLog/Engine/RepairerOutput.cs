@@ -147,7 +147,7 @@ internal sealed class RepairerOutput(IOpsStorage source, IOpsStorage target, Eng
             Data = state.Read(location).Document,
             Clock = clock,
         };
-        _lines.Advance(OperationCodec.Write(_lines.GetSpan(OperationCodec.MaxLength(draft)), draft, start + _lines.WrittenCount, out _));
+        _lines.Advance(OperationCodec.Write(_lines.GetSpan((int)OperationCodec.MaxLength(draft)), draft, start + _lines.WrittenCount, out _));
     }
 
     // Null, and a loss, if it is not whole.
