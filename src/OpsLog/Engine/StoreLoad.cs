@@ -191,6 +191,12 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
                 OpsLogError.TooNew, $"The store has schema version {StoredSchema}, this program knows {SchemaVersion}. Open it with a program that knows {StoredSchema}.");
         }
 
+        if (settings is { SchemaVersion: null, ReadOnly: false } && schemas.Min() < StoredSchema)
+        {
+            throw new OpsLogException(
+                OpsLogError.MigrationFailed, $"The store holds documents of the schema versions {schemas.Min()} to {StoredSchema}: a checkpoint would pass them all off as {StoredSchema}. Open it with the program that migrates them, or read-only.");
+        }
+
         Migration = new Migration(SchemaVersion, settings.Migrate);
     }
 

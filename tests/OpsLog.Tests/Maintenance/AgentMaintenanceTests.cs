@@ -41,6 +41,9 @@ public sealed class AgentMaintenanceTests
         await using (var store = await Runs.OpenAsync(rig)) await store.CompactAsync();
         await ChangeAsync(rig, m => m with { Logs = [.. m.Logs.Select(l => l with { Schema = 2 })] });
         await Runs.AssertSoundAsync(rig, "died");
+        var refused = await Assert.ThrowsAsync<OpsLogException>(async () => await Runs.OpenAsync(rig)); // its next checkpoint would pass the old documents off as new ones
+        Assert.Equal(OpsLogError.MigrationFailed, refused.Error);
+        Assert.Equal("a = {\"n\":1}", await Runs.TextOfAsync(rig, SampleStore.ReadOnly));
         await using (await Runs.OpenAsync(rig, Version2()))
         {
         }
