@@ -29,6 +29,8 @@ internal sealed class CallBudget(RetrySettings settings)
 /// <param name="Random">Where chance comes from; null: the system.</param>
 internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpan AttemptTimeout, Random? Random)
 {
+    private const long MostTimed = 86_400L << 20; // a day; an append at a length that no object has may claim to send any number
+
     public int Next(int below)
     {
         if (Random is null) return RandomNumberGenerator.GetInt32(below);
@@ -94,5 +96,5 @@ internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpa
     }
 
     /// <summary>How long an attempt that sends so many bytes of content may take.</summary>
-    public TimeSpan TimeFor(long sent) => AttemptTimeout + TimeSpan.FromSeconds(sent / (double)(1 << 20));
+    public TimeSpan TimeFor(long sent) => AttemptTimeout + TimeSpan.FromSeconds(Math.Clamp(sent, 0, MostTimed) / (double)(1 << 20));
 }
