@@ -133,7 +133,8 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
 
     private List<BatchItem> Take(StoreView view, IReadOnlyList<string> ids, string period, SortedDictionary<string, ArchivedRecord> records)
     {
-        var (moved, room, line) = (new List<BatchItem>(), (long)settings.Limits.Unit, Array.Empty<byte>());
+        // The deletes are one batch: that it can be written has to be known before the archive is.
+        var (moved, room) = (new List<BatchItem>(), (long)settings.Limits.Unit);
         foreach (var id in ids)
         {
             if (!view.Records.TryGet(id, out var location, out _, out var handle) || location.IsTombstone) continue;
@@ -142,31 +143,11 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             if (records.TryGetValue(id, out var known) && known.Stamp.CompareTo(record.Stamp) > 0) continue;
             records[id] = new ArchivedRecord(record.Document.ToArray(), record.Stamp, 0);
             moved.Add(new BatchItem(id, null, new BatchOrigin(UndoMark.None, default, period, record.Stamp)));
-            room -= DeleteLength(new OperationDraft
-            {
-                Timestamp24 = "0000-00-00T00:00:00.000Z"u8,
-                Kind = OperationKind.Delete,
-                IdWtf8 = handle.Id,
-                Prev = record.Document,
-                Clock = long.MaxValue,
-                AgentWtf8 = _agent,
-                BatchIndex = ids.Count,
-                BatchSize = ids.Count + 1,
-                Segment = period,
-                Moved = record.Stamp,
-            }, ref line);
+            room -= OperationCodec.MaxLength(new OperationDraft { IdWtf8 = handle.Id, AgentWtf8 = _agent, Prev = record.Document, Segment = period, Moved = record.Stamp });
             if (room < 0) throw new OpsLogException(OpsLogError.InvalidDocument, $"The records to archive have more than {settings.Limits.Unit} bytes, too many to be deleted as one. Nothing was written; archive fewer at a time.");
         }
 
         return moved;
-    }
-
-    // The deletes are one batch: that it can be written has to be known before the archive is.
-    private static int DeleteLength(in OperationDraft draft, ref byte[] line)
-    {
-        var most = OperationCodec.MaxLength(draft);
-        if (line.Length < most) line = new byte[Math.Min(ObjectReader.Most, 2 * most)];
-        return OperationCodec.Write(line, draft, 0, out _);
     }
 
     private byte[] Encode(string period, SortedDictionary<string, ArchivedRecord> records)

@@ -122,7 +122,7 @@ internal static class BackupCopy
         var plan = StorePlan.Of(read, 0, nonces);
         var logs = new List<(StorageKey, LogExtent)>();
         foreach (var log in plan.Logs)
-            if (await EndOfAsync(source, log, plan.IsMany, ct).ConfigureAwait(false) is { } end) logs.Add(end);
+            if (await EndOfAsync(source, plan, log, ct).ConfigureAwait(false) is { } end) logs.Add(end);
         var register = new ManifestRegister(source);
         if (await register.ReadAsync(ct).ConfigureAwait(false) is not { } now || now.Verdict != read.Verdict) return null;
         var planned = StorePlan.Of(now, 0, nonces);
@@ -131,15 +131,15 @@ internal static class BackupCopy
     }
 
     // An unfinished end is left out: it was never acknowledged, and a living writer may be about to finish it. Null: an agent's log that was never created.
-    private static async ValueTask<(StorageKey Key, LogExtent Extent)?> EndOfAsync(IOpsStorage source, PlannedLog log, bool isMany, CancellationToken ct)
+    private static async ValueTask<(StorageKey Key, LogExtent Extent)?> EndOfAsync(IOpsStorage source, StorePlan plan, PlannedLog log, CancellationToken ct)
     {
         if (!StorageKey.IsValid(log.Entry.Name))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
         var key = new StorageKey(log.Entry.Name);
-        var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail) { EndsWithSeal = isMany && log.Entry.Agent.Length > 0 };
+        var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail) { EndsWithSeal = plan.IsMany && log.Entry.Agent.Length > 0 };
         if (await LogReader.ReadAsync(source, key, 0, null, part => scanner.Scan(part, NoOperations.Instance), ct).ConfigureAwait(false) is not { } read)
         {
-            if (isMany && log.Entry.Covered == 0) return null;
+            if (plan.MayLack(log)) return null;
             throw LogScanner.Refused(new Damage(DamageKind.Missing, key.Value, 0, 0, 0, "the manifest names this log, but it is not there"));
         }
 

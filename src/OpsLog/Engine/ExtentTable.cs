@@ -7,6 +7,7 @@ namespace OpsLog.Engine;
 internal sealed class ExtentTable
 {
     private const int Limit = 1 << 14;
+    private const long SmallMemory = 64 << 20;
     private Extent?[] _extents = new Extent?[4];
     private long _added;
     private int _next = 1; // 0 would make a location that means "none"
@@ -24,6 +25,11 @@ internal sealed class ExtentTable
             return sum;
         }
     }
+
+    /// <summary>Whether more than twice of what is needed is held, or more extents than are of use: what no record lies in any more has gathered.</summary>
+    /// <param name="needed">How many bytes are.</param>
+    /// <param name="most">How many extents are of use.</param>
+    public bool HoldTooMuch(long needed, int most) => Bytes > Math.Max(SmallMemory, 2 * needed) || Count > most;
 
     public Extent Add(Extent extent)
     {

@@ -136,15 +136,18 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
     // A log that was not kept and was read to its end: the position is one in the log that followed it, as far behind its start as it was behind that end.
     private static FeedCursor PastRetired(IReadOnlyList<FeedLog> logs, Manifest manifest, FeedCursor at)
     {
+        if (IsKept()) return at;
         var retired = manifest.Retired;
         var names = retired.Select(r => r.Name).Append(manifest.Logs is [var current] ? current.Name : "").ToList();
-        for (var i = names.IndexOf(at.Log); i >= 0 && i < retired.Count && !logs.Any(l => string.Equals(l.Key.Value, at.Log, StringComparison.Ordinal)); i++)
+        for (var i = names.IndexOf(at.Log); i >= 0 && i < retired.Count && !IsKept(); i++)
         {
             if (HistorySearch.BytesOf(manifest, i) is not { } end || (at.Offset < end && !HistorySearch.HoldsNothing(manifest, i))) break;
             at = at with { Log = names[i + 1], Offset = Math.Max(0, at.Offset - end) };
         }
 
         return at;
+
+        bool IsKept() => logs.Any(l => string.Equals(l.Key.Value, at.Log, StringComparison.Ordinal));
     }
 
     private sealed class Collector(FeedLog log, string incarnation, string? id, long from) : IOperationSink

@@ -10,7 +10,6 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class Follower
 {
-    private const long SmallMemory = 64 << 20;
     private const int FewExtents = 256;
     private readonly IOpsStorage _storage;
     private readonly EngineSettings _settings;
@@ -47,7 +46,7 @@ internal sealed class Follower
         try
         {
             if (_hasEnded) return null;
-            var taken = 0;
+            var (taken, isNewer) = (0, false);
             if (_isBehind || !await _register.IsCurrentAsync(ct).ConfigureAwait(false))
             {
                 _isBehind = true;
@@ -55,14 +54,14 @@ internal sealed class Follower
                     ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
                 if (read.Verdict != ManifestVerdict.Ours || _place is null || HadAgents(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
                 _register.Adopt(read.Manifest!);
-                _isBehind = false;
+                (_isBehind, isNewer) = (false, true);
             }
 
             if (_place is null) return (0, false);
             if (!await MoveOnAsync(_register.Current, n => taken += n, ct).ConfigureAwait(false)) return await StartOverAsync(ct).ConfigureAwait(false);
             var more = await ReadOnAsync(null, ct).ConfigureAwait(false);
             if (more < 0) return await StartOverAsync(ct).ConfigureAwait(false);
-            if (!HoldsTooMuch()) return (taken + more, false);
+            if (!isNewer || !HoldsTooMuch()) return (taken + more, false);
             await StartOverAsync(ct).ConfigureAwait(false);
             return (taken + more, true);
         }
@@ -76,8 +75,7 @@ internal sealed class Follower
     private bool HoldsTooMuch()
     {
         var snapshot = _register.Current.Snapshot;
-        if (string.Equals(snapshot.Name, _snapshot, StringComparison.Ordinal)) return false;
-        return _state.Extents.Count > FewExtents || _state.Extents.Bytes > Math.Max(SmallMemory, 2 * (snapshot.Length + _place!.Extent.Bytes));
+        return !string.Equals(snapshot.Name, _snapshot, StringComparison.Ordinal) && _state.Extents.HoldTooMuch(snapshot.Length + _place!.Extent.Bytes, FewExtents);
     }
 
     private static Place? PlaceOf(OpenedStore opened)

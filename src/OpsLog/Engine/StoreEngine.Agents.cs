@@ -54,7 +54,7 @@ internal sealed partial class StoreEngine
 
     private async ValueTask<bool> TakeBackAmongManyAsync(UndoMark mark, CancellationToken ct)
     {
-        ThrowIfDisposed();
+        RequireWriter();
         for (var tries = 1; ; tries++)
         {
             await RefreshAsync(ct).ConfigureAwait(false);

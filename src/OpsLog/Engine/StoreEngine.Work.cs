@@ -56,7 +56,7 @@ internal sealed partial class StoreEngine
 
     public async ValueTask CompactAsync(CancellationToken ct)
     {
-        ThrowIfDisposed();
+        RequireWriter();
         try
         {
             if (_agents is not null) await _agents.Compactor!.RunAsync(ct).ConfigureAwait(false);
@@ -70,7 +70,7 @@ internal sealed partial class StoreEngine
 
     public async ValueTask<int> ArchiveAsync(StoreView view, IReadOnlyList<string> ids, string? period, CancellationToken ct)
     {
-        ThrowIfDisposed();
+        RequireWriter();
         _writer!.ThrowIfFailed();
         period ??= Archiver.DefaultPeriod(_settings.Time);
         Archiver.CheckPeriod(period);
@@ -123,7 +123,7 @@ internal sealed partial class StoreEngine
 
     public async ValueTask<int> RefreshAsync(CancellationToken ct)
     {
-        ThrowIfClosed();
+        ThrowIfDisposed();
         if (_follower is null && _agents is null) return 0;
         try
         {
@@ -156,7 +156,7 @@ internal sealed partial class StoreEngine
     /// <summary>The retained operations behind a position.</summary>
     public async IAsyncEnumerable<RawOperation> ReadFeedAsync(FeedPosition since, string? id, [EnumeratorCancellation] CancellationToken ct)
     {
-        ThrowIfClosed();
+        ThrowIfDisposed();
         if (since != FeedPosition.Start && since.FeedCursor is null && since.AgentCursor is null) throw new ArgumentException("That is no feed position.", nameof(since));
         if (_writer is { HasUnflushed: true }) await _writer.FlushAsync(Flush.Written, ct).ConfigureAwait(false);
         while (true)
@@ -352,6 +352,5 @@ internal sealed partial class StoreEngine
         {
             EngineLog.SignOffFailed(_settings.Logger, e);
         }
-
     }
 }

@@ -239,7 +239,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     public async ValueTask FlushAsync(CancellationToken ct)
     {
         if (_writer is null) return;
-        ThrowIfDisposed();
+        RequireWriter();
         await _writer.FlushAsync(Flush.Synced, ct).ConfigureAwait(false);
     }
 
@@ -256,7 +256,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     {
         try
         {
-            ThrowIfDisposed();
+            RequireWriter();
             _writer!.ThrowIfFailed();
         }
         catch (Exception e)
@@ -276,11 +276,11 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         _agents?.Compactor!.RunIfDue();
     }
 
-    private void ThrowIfClosed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
+    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, typeof(OpsStore<>));
 
-    private void ThrowIfDisposed()
+    private void RequireWriter()
     {
-        ThrowIfClosed();
+        ThrowIfDisposed();
         if (_writer is null) throw new OpsLogException(OpsLogError.ReadOnly, "The store was opened read-only. Open it without ReadOnly to write.");
     }
 }

@@ -155,7 +155,7 @@ internal sealed partial class Verifier
         var source = new LogSource(name, log.Entry.Start, log.Entry.Agent, log.IsTimeless);
         var checksPrevious = !plan.Merges && log.Entry.Schema == _snapshotSchema; // a newer log names what was there when it had been migrated
         var read = await ScanAsync(source, log.Source, log.Entry.Schema, null, _state, _builder, checksPrevious, ct, hasSeal: plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed)).ConfigureAwait(false);
-        if (read is null && plan.IsMany && log.Entry.Covered == 0) _notes.Add(new Damage(DamageKind.Missing, name, 0, 0, 0, "the log is registered, but was never created"));
+        if (read is null && plan.MayLack(log)) _notes.Add(new Damage(DamageKind.Missing, name, 0, 0, 0, "the log is registered, but was never created"));
         else if (read is not { } scan) Missing(name, "the manifest names this log, but it is not there");
         else if (!IsNumbered && scan.Length < log.Entry.Covered)
             _notes.Add(new Damage(DamageKind.CorruptObject, name, 0, 0, scan.Length, $"the log has {scan.Length} of the {log.Entry.Covered} bytes that the snapshot covers: nothing is missing")); // a power loss took the others

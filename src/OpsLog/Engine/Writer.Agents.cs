@@ -86,8 +86,6 @@ internal sealed partial class Writer
             _unsynced.RemoveAt(0);
             await left.ReleaseAsync().ConfigureAwait(false);
         }
-
-        if (_durability != Durability.Disk) await _ownLogs!.SealAbandonedAsync().ConfigureAwait(false); // sealing syncs
     }
 
     private ValueTask LeaveLogAsync()

@@ -45,7 +45,12 @@ internal sealed partial class Writer
             await Queue.SubmitAsync(cut, CancellationToken.None).ConfigureAwait(false);
             cut.ThrowIfFailed();
             await FlushRangeAsync(from, to, flush).ConfigureAwait(false);
-            if (flush == Flush.Synced && _ownLogs is not null) await SyncLeftAsync().ConfigureAwait(false);
+            if (flush == Flush.Synced && _durability != Durability.Disk && _ownLogs is not null)
+            {
+                await SyncLeftAsync().ConfigureAwait(false);
+                await _ownLogs.SealAbandonedAsync().ConfigureAwait(false);
+            }
+
             if (flush == Flush.Synced && from >= to && _durability != Durability.Disk && !_target.IsNumbered && !await TrySyncAsync(MostTries).ConfigureAwait(false))
                 await Queue.SubmitAsync(new ExclusiveRequest(SyncOrPoisonAsync), CancellationToken.None).ConfigureAwait(false);
         }

@@ -104,8 +104,10 @@ internal sealed partial class Writer : IGroupCommitter
     // False: another writer ended the agent's log, and nothing was written. It goes on in another one.
     private ValueTask<bool> TryCommitAsync(List<CommitRequest> requests)
     {
-        if (_ownLogs is null) Encode(requests);
-        else using (_state.EnterToShow()) Encode(requests); // what is seen of others' writes changes no more until the line is made
+        _group.Begin();
+        _group.ChecksumBase = !_target.IsNumbered ? 0 : _durability == Durability.Buffered ? Flushed : _buffer.GroupStart;
+        if (_ownLogs is null) Prepare(requests);
+        else using (_state.EnterToShow()) Prepare(requests); // what is seen of others' writes changes no more until the line is made
         if (_group.Lines.IsEmpty) return new(true);
         if (_durability == Durability.Buffered)
         {
@@ -120,10 +122,8 @@ internal sealed partial class Writer : IGroupCommitter
         return append.IsCompletedSuccessfully ? EndCommitAsync(requests, bytes, append.Result) : EndCommitAsync(requests, bytes, append);
     }
 
-    private void Encode(List<CommitRequest> requests)
+    private void Prepare(List<CommitRequest> requests)
     {
-        _group.Begin();
-        _group.ChecksumBase = !_target.IsNumbered ? 0 : _durability == Durability.Buffered ? Flushed : _buffer.GroupStart;
         foreach (var request in requests) Prepare(request);
     }
 

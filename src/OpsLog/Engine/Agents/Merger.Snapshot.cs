@@ -7,16 +7,13 @@ internal sealed partial class Merger
 {
     private const int MergeWindow = 4 << 20; // the gate is held for one at a time
     private const int FewExtents = 4096;
-    private const long SmallMemory = 64 << 20;
 
     // The bytes of logs left behind stay until all records of theirs lie in the snapshot.
     private bool HoldsTooMuch(Manifest manifest)
     {
         if (string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal)) return false;
         using var gate = State.Gate.EnterScope();
-        var held = State.Extents.Bytes;
-        var needed = manifest.Snapshot.Length + _logs.Values.Sum(l => l.Extent.Bytes);
-        return held > Math.Max(SmallMemory, 2 * needed) || State.Extents.Count > Math.Max(FewExtents, 2 * _logs.Count);
+        return State.Extents.HoldTooMuch(manifest.Snapshot.Length + _logs.Values.Sum(l => l.Extent.Bytes), Math.Max(FewExtents, 2 * _logs.Count));
     }
 
     private async ValueTask<int> MergeSnapshotAsync(Manifest manifest, CancellationToken ct)

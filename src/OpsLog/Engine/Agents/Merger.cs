@@ -126,14 +126,18 @@ internal sealed partial class Merger
             else if (log.Exists || log.Entry.Covered > 0) await SkipLostAsync(log, manifest, ct).ConfigureAwait(false);
         }
 
-        if (!string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal) && State.Records.Tombstones > Math.Max(FewTombstones, State.Records.Count / 8))
+        if (!string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal))
         {
-            // All that the snapshot covers has been read here too, and what is still to come has larger clocks.
-            lock (State.Gate) State.ForgetTombstones(manifest.Snapshot.Floor);
+            lock (State.Gate)
+            {
+                // All that the snapshot covers has been read here too, and what is still to come has larger clocks; but for an own write that waits for its answer.
+                State.Floor = Math.Max(State.Floor, manifest.Snapshot.Floor);
+                if (State.Records.Tombstones > Math.Max(FewTombstones, State.Records.Count / 8)) State.ForgetTombstones(manifest.Snapshot.Floor);
+            }
+
+            _snapshot = manifest.Snapshot.Name;
         }
 
-        _snapshot = manifest.Snapshot.Name;
-        lock (State.Gate) State.Floor = Math.Max(State.Floor, manifest.Snapshot.Floor);
         CaughtUpWith = manifest;
         return operations;
     }

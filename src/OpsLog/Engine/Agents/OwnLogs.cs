@@ -104,11 +104,11 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
     {
         try
         {
-            for (var tries = 0; merger.Logs.Any(l => l.IsAbandoned && !l.IsSealed); tries++)
+            for (var tries = 0; merger.Logs.Any(l => l is { IsAbandoned: true, IsSealed: false }); tries++)
             {
                 if (tries == MostTries) throw new OpsLogException(OpsLogError.Conflict, "A log that was given up could not be sealed: others kept writing to it. Flush again.");
-                await merger.RefreshAsync(CancellationToken.None).ConfigureAwait(false); // sealed where it was read to
-                foreach (var log in merger.Logs.Where(l => l.IsAbandoned && !l.IsSealed)) await _sealer.SealAsync(log, CancellationToken.None).ConfigureAwait(false);
+                if (tries > 0) // where it was read to
+                    foreach (var log in merger.Logs.Where(l => l is { IsAbandoned: true, IsSealed: false })) await _sealer.SealAsync(log, CancellationToken.None).ConfigureAwait(false);
                 await merger.RefreshAsync(CancellationToken.None).ConfigureAwait(false);
             }
         }
