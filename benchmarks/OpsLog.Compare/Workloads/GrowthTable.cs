@@ -92,6 +92,7 @@ internal static class GrowthTable
             found.Add(("Checkpoint, for each record", "ns", Figures.Nanoseconds(size, start)));
         }
 
+        found.Add(("The limit of a get: `Dictionary<string, T>`", "ns", LimitOfGet(ids, size)));
         found.Add(("The limit of a checkpoint: the snapshot's file copied and synced, for each record", "ns", LimitPeer.Copy(new Job(JobKind.Checkpoint, folder)).Figure * 1e6 / size));
 
         // Agents make a store theirs: the single writer's next opening takes it back.
@@ -108,6 +109,16 @@ internal static class GrowthTable
 
         found.Add(("Refresh of 100 operations of another agent", "µs", Figures.Median(times)));
         return found;
+    }
+
+    // As many ids; a document of its own for each that is asked for, as in the store, where no other was read.
+    private static double LimitOfGet(string[] ids, int size)
+    {
+        var dictionary = new Dictionary<string, Item>(size, StringComparer.Ordinal);
+        var other = Items.Make(0);
+        for (var i = 0; i < size; i++) dictionary.Add(Items.Id(i), other);
+        for (var i = 0; i < ids.Length; i++) dictionary[ids[i]] = Items.Make(i);
+        return Mean(ids.Length, i => dictionary.TryGetValue(ids[i], out _));
     }
 
     private static ValueTask<OpsStore<Item>> OpenAsync(string folder, string? agent = null) => OpsStore<Item>.OpenAsync(folder, new OpsStoreOptions
