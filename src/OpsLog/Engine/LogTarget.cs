@@ -26,6 +26,9 @@ internal sealed class LogTarget(IOpsStorage storage, StorageKey key, long length
 
     public bool IsNumbered { get; } = storage is null || (storage.Capabilities & StorageCapabilities.Append) == 0;
 
+    /// <summary>Whether an append that got no answer may still happen, once it was not found: where the storage is a server. In a folder a call is over when it has returned.</summary>
+    public bool MayTakeLateAppends => (storage.Capabilities & StorageCapabilities.HoldsWriters) == 0;
+
     /// <summary>Appends; the log is <paramref name="bytes"/> longer when it returns <see cref="PutOutcome.Stored"/>, else as it was.</summary>
     public ValueTask<PutResult> AppendAsync(ReadOnlyMemory<byte> bytes, Flush flush)
     {

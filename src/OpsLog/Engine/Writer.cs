@@ -273,8 +273,16 @@ internal sealed partial class Writer : IGroupCommitter
             if (cause is StorageException { Fault: StorageFault.Broken }) throw Poison(Failed(cause));
             found = await _target.ReadBackAsync(bytes).ConfigureAwait(false);
             standing = Standing(_target.Length);
-            if (_target.Length > standing) await SpoilAsync().ConfigureAwait(false);
-            else if (found > 0 && _durability == Durability.Disk && !_target.IsNumbered) await SyncAsync().ConfigureAwait(false);
+            // An append without an answer may still come. Behind a mark in its place it is refused.
+            var isLate = found < bytes.Length && cause is StorageException { OutcomeUnknown: true } && _target.MayTakeLateAppends;
+            if ((isLate || _target.Length > standing) && !await TrySpoilAsync().ConfigureAwait(false))
+            {
+                found += await _target.ReadBackAsync(bytes[found..]).ConfigureAwait(false); // it has come
+                standing = Standing(_target.Length);
+                if (_target.Length > standing) throw Fenced(new PutResult(PutOutcome.Conflict));
+            }
+
+            if (found > 0 && _target.Length == standing && _durability == Durability.Disk && !_target.IsNumbered) await SyncAsync().ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -301,11 +309,8 @@ internal sealed partial class Writer : IGroupCommitter
         return standing;
     }
 
-    private async ValueTask SpoilAsync()
-    {
-        var result = await _target.AppendAsync(Spoil, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false);
-        if (!result.IsStored) throw Fenced(result);
-    }
+    private async ValueTask<bool> TrySpoilAsync() =>
+        (await _target.AppendAsync(Spoil, _durability == Durability.Disk ? Flush.Synced : Flush.Written).ConfigureAwait(false)).IsStored;
 
     private async ValueTask SyncAsync()
     {

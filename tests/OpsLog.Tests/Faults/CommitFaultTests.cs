@@ -163,6 +163,52 @@ public sealed class CommitFaultTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    public async Task F25_a_write_that_was_said_not_to_be_there_does_not_come_later(bool append)
+    {
+        var disk = new MemoryStorage(append);
+        var hooked = new HookedStorage(disk);
+        await using (var store = await Lab.OpenAsync(hooked))
+        {
+            await store.SetAsync("a", Lab.Doc(1));
+            hooked.GoesUnanswered = _ => Once(hooked);
+            await Lab.RefusedAsync(OpsLogError.StorageFailed, async Task () => await store.SetAsync("b", Lab.Doc(2)));
+            Assert.False((await hooked.LandAsync()).IsStored);
+            await store.SetAsync("c", Lab.Doc(3));
+        }
+
+        Assert.Equal("a = {\"n\":1}\nc = {\"n\":3}", await Lab.StateAsync(disk));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task F25_a_write_that_comes_while_it_is_being_shut_out_is_acknowledged(bool append)
+    {
+        var disk = new MemoryStorage(append);
+        var hooked = new HookedStorage(disk);
+        await using (var store = await Lab.OpenAsync(hooked))
+        {
+            await store.SetAsync("a", Lab.Doc(1));
+            hooked.GoesUnanswered = _ =>
+            {
+                hooked.Before = async (call, _) =>
+                {
+                    if (call is not (StorageCalls.Append or StorageCalls.Put)) return;
+                    hooked.Before = null;
+                    Assert.True((await hooked.LandAsync()).IsStored);
+                };
+                return Once(hooked);
+            };
+            await store.SetAsync("b", Lab.Doc(2));
+            await store.SetAsync("c", Lab.Doc(3));
+        }
+
+        Assert.Equal("a = {\"n\":1}\nb = {\"n\":2}\nc = {\"n\":3}", await Lab.StateAsync(disk));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
     public async Task F27_a_lost_answer_is_read_back_and_acknowledged(bool append)
     {
         var disk = new MemoryStorage(append);
@@ -267,5 +313,11 @@ public sealed class CommitFaultTests
         var operations = await Lab.OperationsAsync(reopened);
         Assert.Equal(400, operations.Count);
         Assert.Equal(operations.OrderBy(o => o.Revision.Clock).Select(o => o.Id), operations.Select(o => o.Id));
+    }
+
+    private static bool Once(HookedStorage hooked)
+    {
+        hooked.GoesUnanswered = null;
+        return true;
     }
 }

@@ -11,12 +11,20 @@ internal sealed class HookedStorage(IOpsStorage inner) : IOpsStorage
     /// <summary>Holds the answer of a put or append that has happened.</summary>
     public Func<StorageCalls, StorageKey, Task>? After { get; set; }
 
+    /// <summary>Which puts and appends get no answer. The last of them happens when <see cref="LandAsync"/> says so.</summary>
+    public Func<StorageKey, bool>? GoesUnanswered { get; set; }
+
     public Func<StoredObject, StoredObject>? Reading { get; set; }
 
     public Func<List<StorageEntry>, IEnumerable<StorageEntry>>? Listing { get; set; }
 
     /// <summary>What it says it can do, beside what it can.</summary>
     public StorageCapabilities Claimed { get; init; }
+
+    private Func<ValueTask<PutResult>>? _late;
+
+    /// <summary>The call that went unanswered happens.</summary>
+    public ValueTask<PutResult> LandAsync() => _late!();
 
     public StorageCapabilities Capabilities => inner.Capabilities | Claimed;
 
@@ -30,6 +38,13 @@ internal sealed class HookedStorage(IOpsStorage inner) : IOpsStorage
     public async ValueTask<PutResult> PutAsync(StorageKey key, Stream content, PutCondition condition, CancellationToken cancellationToken)
     {
         await Look(StorageCalls.Put, key);
+        if (GoesUnanswered?.Invoke(key) == true)
+        {
+            var late = new MemoryStream();
+            await content.CopyToAsync(late, cancellationToken);
+            throw Unanswered(() => inner.PutAsync(key, new MemoryStream(late.ToArray()), condition, CancellationToken.None));
+        }
+
         var result = await inner.PutAsync(key, content, condition, cancellationToken);
         if (After is not null) await After(StorageCalls.Put, key);
         return result;
@@ -38,6 +53,12 @@ internal sealed class HookedStorage(IOpsStorage inner) : IOpsStorage
     public async ValueTask<PutResult> AppendAsync(StorageKey key, ReadOnlyMemory<byte> bytes, long expectedLength, Flush flush, CancellationToken cancellationToken)
     {
         await Look(StorageCalls.Append, key);
+        if (GoesUnanswered?.Invoke(key) == true)
+        {
+            var late = bytes.ToArray();
+            throw Unanswered(() => inner.AppendAsync(key, late, expectedLength, flush, CancellationToken.None));
+        }
+
         var result = await inner.AppendAsync(key, bytes, expectedLength, flush, cancellationToken);
         if (After is not null) await After(StorageCalls.Append, key);
         return result;
@@ -61,6 +82,12 @@ internal sealed class HookedStorage(IOpsStorage inner) : IOpsStorage
     public ValueTask ReleaseAsync(StorageKey key, CancellationToken cancellationToken) => inner.ReleaseAsync(key, cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private StorageException Unanswered(Func<ValueTask<PutResult>> late)
+    {
+        _late = late;
+        return new StorageException(StorageFault.Unavailable, "No answer came.") { OutcomeUnknown = true };
+    }
 
     private Task Look(StorageCalls call, StorageKey key) => Before?.Invoke(call, key) ?? Task.CompletedTask;
 }
