@@ -29,7 +29,7 @@ public sealed class ProgramTests
             await using var place = await RemotePlace.CreateAsync(kind);
             await using var disk = new RealDisk(place);
             var program = On(disk.Capabilities, ProgramGenerator.Make(seed, seed % 3 == 0 ? Mix.Core : Mix.Many));
-            var result = await Task.Run(() => SimResult.Of(program, new PoweredDecider(new RandomDecider(seed, program.Processes.Count)), new SimOptions { Mirror = disk }));
+            var result = await Task.Run(() => SimResult.Of(program, new PoweredDecider(new RandomDecider(program)), new SimOptions { Mirror = disk }));
             Assert.True(result.Violation is null, $"OPSLOG_REMOTE_SEED={seed} ({kind}): {result.Violation}\n{program}\nschedule: {string.Join(' ', result.Decisions)}");
             await RequireAsync(place, result.Simulator.Auditor, $"OPSLOG_REMOTE_SEED={seed} ({kind})");
             operations += result.Simulator.Auditor.History.Operations.Count;

@@ -94,7 +94,7 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
 
     private ValueTask<T> Park<T>(StorageCall<T> call)
     {
-        if (Environment.CurrentManagedThreadId != _thread)
+        if (Environment.CurrentManagedThreadId != _thread && !HeldPool.IsRunning)
             throw new InvalidOperationException($"{Process.Name} makes a storage call on another thread than the simulator's: the run is not deterministic.");
         if (!IsAlive) throw new InvalidOperationException($"{Process.Name} makes a storage call after its crash.");
         Pending.Add(call);

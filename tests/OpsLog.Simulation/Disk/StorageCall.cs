@@ -27,8 +27,8 @@ internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKe
     /// <summary>How many bytes it appends or puts.</summary>
     public int Size => content.Length;
 
-    /// <summary>The step of the program it is made for; null outside of one.</summary>
-    public StepRun? Step { get; } = storage.Process.Running;
+    /// <summary>The steps that its process was at when it was made. One, mostly; of several, any may have made it.</summary>
+    public IReadOnlyList<StepRun> Steps { get; } = storage.Process.UnderWay;
 
     public bool Changes => Kind is CallKind.Put or CallKind.Append or CallKind.Delete;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using OpsLog.Simulation.Disk;
+using OpsLog.Simulation.Run;
 
 namespace OpsLog.Simulation.Model;
 
@@ -123,7 +124,7 @@ internal sealed class Auditor : IDiskWatcher
     private void Note(StorageCall call)
     {
         Changes++;
-        if (call.Step is { } step) step.Changes++;
+        foreach (var run in call.Steps) run.Changes++;
     }
 
     private bool Survives(LoggedOperation operation, LogModel log, long end)
@@ -176,6 +177,7 @@ internal sealed class Auditor : IDiskWatcher
         }
 
         var agent = Manifest!.Logs.Find(l => l.Name == log.Name)!;
+        var first = log.Counted;
         for (; log.Counted < log.Operations.Count; log.Counted++)
         {
             var operation = log.Operations[log.Counted].Operation;
@@ -184,14 +186,30 @@ internal sealed class Auditor : IDiskWatcher
             var known = History.Add(operation);
             if (ReferenceEquals(known, operation))
             {
-                operation.Writer = call.Step;
-                call.Step?.Lines.Add(operation);
+                operation.Writer = WriterOf(operation, call.Steps);
+                operation.Writer?.Lines.Add(operation);
             }
 
             _stored.Apply(operation);
             if (operation.Moved is { } moved) _archives.Require(operation, moved);
-            RequireAgreement(operation.Id, operation);
         }
+
+        for (var i = first; i < log.Counted; i++) RequireAgreement(log.Operations[i].Operation.Id, log.Operations[i].Operation);
+    }
+
+    // Of several calls at once all but one only set (ProgramGenerator), and what a step sets carries its number.
+    private static StepRun? WriterOf(LoggedOperation operation, IReadOnlyList<StepRun> runs)
+    {
+        if (runs.Count <= 1) return runs is [var only] ? only : null;
+        StepRun? other = null;
+        foreach (var run in runs)
+        {
+            if (!run.Step.IsWrite) continue;
+            if (operation.IsPlainSet && run.Step.Writes(operation.Data.Span)) return run;
+            if (!run.Step.OnlySets) other = run;
+        }
+
+        return other;
     }
 
     private void Swap(SimObject stored, StorageCall call)

@@ -34,6 +34,9 @@ internal sealed class LoggedOperation
 
     public SimStamp? Moved { get; init; }
 
+    /// <summary>Whether it sets a record on its own account: not to undo, redo or archive anything.</summary>
+    public bool IsPlainSet => IsSet && Undoes is null && Redoes is null && Moved is null;
+
     public Rank Rank => Moved is { } moved ? new Rank(moved, 1) : new Rank(Stamp, 0);
 
     /// <summary>The step of a program that wrote it; null: none of the running program.</summary>

@@ -17,6 +17,9 @@ internal enum Mix
 
     /// <summary>Several that each think they are the only writer, where no lock keeps them apart.</summary>
     Rivals,
+
+    /// <summary>As <see cref="Many"/> or as <see cref="Single"/>, with up to three calls at once on one opening. Needs <see cref="Run.HeldPool"/>.</summary>
+    Beside,
 }
 
 /// <summary>Makes the program of a seed.</summary>
@@ -29,11 +32,11 @@ internal static class ProgramGenerator
     {
         var random = new SimRandom(seed);
         var settings = Settings(ref random, mix);
-        var many = mix is Mix.Many or Mix.Core or Mix.Feeds;
+        var many = mix is Mix.Many or Mix.Core or Mix.Feeds || (mix == Mix.Beside && random.Chance(600));
         var processes = !many ? 1 + random.Next(3) : random.Next(10) < 6 ? 2 : 3 + random.Next(4);
         var steps = 10 + random.Next(16);
         var ids = 1 + random.Next(s_ids.Length);
-        var style = new Style(s_ids.AsMemory(0, ids), random.Next(4), mix, random.Chance(mix == Mix.Feeds ? 900 : 250), random.Chance(200));
+        var style = new Style(s_ids.AsMemory(0, ids), random.Next(4), mix, many, random.Chance(mix == Mix.Feeds ? 900 : 250), random.Chance(200));
         var sameId = many && random.Chance(120);
         var plans = new List<ProcessPlan>();
         var number = 0;
@@ -51,7 +54,7 @@ internal static class ProgramGenerator
                 if (mix == Mix.Core && step.Kind is StepKind.Undo or StepKind.Redo or StepKind.Archive or StepKind.LoadArchive or StepKind.Feed)
                     step = now == Role.Reader ? new Step(StepKind.Refresh, step.Number, []) : new Step(StepKind.Set, step.Number, [new Part(s_ids[step.Number % ids])]);
                 now = step.Kind switch { StepKind.BecomeAgent => Role.Agent, StepKind.BecomeSingle => Role.Single, StepKind.BecomeReader => Role.Reader, _ => now };
-                made.Add(step);
+                made.Add(mix == Mix.Beside && MayRunBeside(step) && random.Chance(500) ? step with { IsBeside = true } : step);
             }
 
             var skew = random.Chance(300) ? random.Next(7200) - 3600 : 0;
@@ -73,9 +76,13 @@ internal static class ProgramGenerator
             GracePeriod = random.Chance(700) ? TimeSpan.Zero : TimeSpan.FromMinutes(1),
             HasFeeds = mix != Mix.Core,
             StopsFeeds = mix == Mix.Feeds,
-            Retention = mix is not (Mix.Many or Mix.Core) || random.Chance(600) ? 2 : random.Next(2),
+            AutomaticCheckpoints = mix == Mix.Beside && random.Chance(400),
+            Retention = mix is not (Mix.Many or Mix.Core or Mix.Beside) || random.Chance(600) ? 2 : random.Next(2),
         };
     }
+
+    // Only sets of its own numbers: of what several calls at once have written it must be certain which wrote what.
+    private static bool MayRunBeside(Step step) => step.OnlySets || step.Kind is StepKind.Refresh or StepKind.Compact or StepKind.LoadArchive;
 
     private static Step MakeStep(ref SimRandom random, in Style style, int number, Role role)
     {
@@ -87,7 +94,7 @@ internal static class ProgramGenerator
             return random.Next(12) switch
             {
                 0 => new Step(StepKind.Close, number, []),
-                1 when style.Mix is Mix.Many or Mix.Core or Mix.Feeds => new Step(StepKind.BecomeAgent, number, []),
+                1 when style.Many => new Step(StepKind.BecomeAgent, number, []),
                 2 => new Step(StepKind.Feed, number, []),
                 _ => new Step(StepKind.Refresh, number, []),
             };
@@ -114,7 +121,7 @@ internal static class ProgramGenerator
         if ((roll -= close) < 0) return new Step(StepKind.Close, number, []);
         if ((roll - (style.Mix == Mix.Feeds ? 3 * other : other)) < 0 && style.Changes)
         {
-            var kind = style.Mix is not (Mix.Many or Mix.Core or Mix.Feeds) ? StepKind.LoadArchive
+            var kind = !style.Many ? StepKind.LoadArchive
                 : random.Next(3) switch { 0 => role == Role.Single ? StepKind.BecomeAgent : StepKind.BecomeSingle, 1 => StepKind.BecomeReader, _ => StepKind.LoadArchive };
             return new Step(kind, number, []);
         }
@@ -132,7 +139,8 @@ internal static class ProgramGenerator
     /// <param name="Ids">The records.</param>
     /// <param name="Emphasis">Which operations are many.</param>
     /// <param name="Mix">Which programs.</param>
+    /// <param name="Many">Whether agents write.</param>
     /// <param name="Changes">Whether processes change how they open the store.</param>
     /// <param name="Long">Whether documents are longer, so that deltas are worth it.</param>
-    private readonly record struct Style(ReadOnlyMemory<string> Ids, int Emphasis, Mix Mix, bool Changes, bool Long);
+    private readonly record struct Style(ReadOnlyMemory<string> Ids, int Emphasis, Mix Mix, bool Many, bool Changes, bool Long);
 }

@@ -24,6 +24,9 @@ internal sealed record SimSettings
 
     public TimeSpan GracePeriod { get; init; } = TimeSpan.Zero;
 
+    /// <summary>Whether checkpoints are made by themselves, beside everything else, every few operations.</summary>
+    public bool AutomaticCheckpoints { get; init; }
+
     /// <summary>0: none is kept; 1: for an hour; 2: for ever.</summary>
     public int Retention { get; init; } = 2;
 
@@ -41,7 +44,7 @@ internal sealed record SimSettings
     };
 
     public override string ToString() =>
-        $"{(Append ? "append" : "numbered")}{(HoldsWriters ? ", locks" : "")}, {Durability}, silent after {SilentAfter}, grace {GracePeriod}, retention {Retention}";
+        $"{(Append ? "append" : "numbered")}{(HoldsWriters ? ", locks" : "")}, {Durability}, silent after {SilentAfter}, grace {GracePeriod}, retention {Retention}{(AutomaticCheckpoints ? ", automatic checkpoints" : "")}";
 }
 
 /// <summary>What one process does.</summary>
@@ -59,6 +62,9 @@ internal sealed record SimProgram(ulong Seed, SimSettings Settings, IReadOnlyLis
     /// crashes does not come back.
     /// </summary>
     public IReadOnlyList<Step>? Prelude { get; init; }
+
+    /// <summary>Whether a process makes several calls at once.</summary>
+    public bool HasCallsBeside => Processes.Any(p => p.Steps.Any(s => s.IsBeside));
 
     public int StepCount => Processes.Sum(p => p.Steps.Count);
 

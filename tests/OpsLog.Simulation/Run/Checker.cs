@@ -15,7 +15,9 @@ internal sealed class Checker(Simulator simulator)
 
     public void Begins(StepRun run)
     {
-        (run.OperationsBefore, run.ChangesBefore) = (History.Operations.Count, simulator.Auditor.Changes);
+        (run.OperationsBefore, run.ChangesBefore, run.ClockBefore) = (History.Operations.Count, simulator.Auditor.Changes, run.Process.LastClock);
+        foreach (var seen in run.Process.Seen.Values)
+            if (run.SeenBefore is null || seen.Stamp.Clock > run.SeenBefore.Stamp.Clock) run.SeenBefore = seen;
         if (TakesInEverything(run)) run.Before = new Dictionary<string, LoggedOperation>(History.Winners, StringComparer.Ordinal);
     }
 
@@ -51,6 +53,9 @@ internal sealed class Checker(Simulator simulator)
 
         if (run.Process.Store is not null) Show(run.Process, run);
     }
+
+    /// <summary>A call that found its opening closed.</summary>
+    public static void Refused(StepRun run) => RequireShape(run, acknowledged: false);
 
     /// <summary>What it shows is the whole truth.</summary>
     public void RequireExact(SimProcess process, string when)
@@ -119,13 +124,11 @@ internal sealed class Checker(Simulator simulator)
         var process = run.Process;
         foreach (var line in run.Lines)
         {
-            if (line.Stamp.Clock <= process.LastClock && !line.IsLost)
-                throw new InvariantViolation(Invariant.I4Clocks, $"{run} has written {line}, but {process.Name} had reached clock {process.LastClock} before");
-            foreach (var seen in process.Seen.Values)
-                if (seen.Stamp.Clock >= line.Stamp.Clock) throw new InvariantViolation(Invariant.V8Saw, $"{run} has written {line}, although it had seen {seen}");
+            if (line.Stamp.Clock <= run.ClockBefore && !line.IsLost)
+                throw new InvariantViolation(Invariant.I4Clocks, $"{run} has written {line}, but {process.Name} had reached clock {run.ClockBefore} before");
+            if (run.SeenBefore is { } seen && seen.Stamp.Clock >= line.Stamp.Clock) throw new InvariantViolation(Invariant.V8Saw, $"{run} has written {line}, although it had seen {seen}");
+            process.LastClock = Math.Max(process.LastClock, line.Stamp.Clock);
         }
-
-        foreach (var line in run.Lines) process.LastClock = Math.Max(process.LastClock, line.Stamp.Clock);
     }
 
     private static void RequireShape(StepRun run, bool acknowledged)
@@ -184,10 +187,10 @@ internal sealed class Checker(Simulator simulator)
             case OpsLogError.Fenced:
                 process.MustReopen = true;
                 Refusals++;
-                return process.Role == Role.Single && (hit || !alone);
+                return process.Role == Role.Single && (hit || !alone || simulator.HasLanded); // what came of an earlier opening, behind what this one read
             case OpsLogError.Locked or OpsLogError.Conflict:
                 Refusals++;
-                return !alone || hit;
+                return !alone || hit || run.IsOverlapped; // an undo does not write over what came in meanwhile
             case OpsLogError.NotFound:
                 return process.Role == Role.Reader || run.Step.Kind == StepKind.LoadArchive;
             case OpsLogError.PositionLost:

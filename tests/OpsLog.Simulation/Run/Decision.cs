@@ -5,7 +5,10 @@ namespace OpsLog.Simulation.Run;
 /// <summary>What happens next. A schedule is a list of these; a decision that makes no sense where it stands is passed over.</summary>
 internal enum DecisionKind : byte
 {
-    /// <summary>A process goes on: its storage call happens and is answered, or it begins its next step.</summary>
+    /// <summary>
+    /// A process goes on: its storage call happens and is answered, or it begins its next step. It begins if it can, unless the argument says that a call which runs
+    /// beside goes first.
+    /// </summary>
     Go,
 
     /// <summary>The call fails; nothing has happened.</summary>
@@ -49,6 +52,9 @@ internal enum DecisionKind : byte
 
     /// <summary>Power loss: everybody dies, and what was not synced is lost from some byte on.</summary>
     PowerLoss,
+
+    /// <summary>Of several storage calls of a process, another one is the next.</summary>
+    Turn,
 }
 
 /// <param name="Kind">What happens.</param>
@@ -56,7 +62,7 @@ internal enum DecisionKind : byte
 /// <param name="Argument">How: see the kinds.</param>
 internal readonly record struct Decision(DecisionKind Kind, int Process = 0, int Argument = 0)
 {
-    public bool IsFault => Kind is not (DecisionKind.Go or DecisionKind.Fire or DecisionKind.Wait or DecisionKind.Land);
+    public bool IsFault => Kind is not (DecisionKind.Go or DecisionKind.Fire or DecisionKind.Wait or DecisionKind.Land or DecisionKind.Turn);
 
     public StorageFault Fault => (Argument % 4) switch { 0 => StorageFault.Unavailable, 1 => StorageFault.Throttled, 2 => StorageFault.Full, _ => StorageFault.Denied };
 

@@ -1,5 +1,6 @@
 using OpsLog.Simulation.Disk;
 using OpsLog.Simulation.Model;
+using OpsLog.Simulation.Programs;
 using OpsLog.Storage;
 
 namespace OpsLog.Simulation.Run;
@@ -18,6 +19,7 @@ internal sealed class RandomDecider : IDecider
     private readonly int _powerLosses;
     private readonly int _waits;
     private readonly int[] _priorities;
+    private readonly bool _hasCallsBeside;
     private SimRandom _random;
     private int _left;
     private int _last = -1;
@@ -25,8 +27,10 @@ internal sealed class RandomDecider : IDecider
     private int _wakesAt;
     private int _decisions;
 
-    public RandomDecider(ulong seed, int processes)
+    public RandomDecider(SimProgram program)
     {
+        var (seed, processes) = (program.Seed, program.Processes.Count);
+        _hasCallsBeside = program.HasCallsBeside;
         _random = new SimRandom(seed ^ 0x5EED5EED5EED);
         _style = _random.Next(4);
         var profile = _random.Next(10);
@@ -51,11 +55,20 @@ internal sealed class RandomDecider : IDecider
 
         var process = simulator.Processes[Choose()];
         _last = process.Index;
+        if (_hasCallsBeside && process.Waits && Beside(process) is { } other) return other;
         var call = process.Storage is { Pending: [var first, ..] } ? first : null;
         if (_left > 0 && process.Storage is not null && _random.Chance(_crashes)) return Spend(Crash(simulator, process, call));
         if (call is null) return new Decision(process.CanBegin ? DecisionKind.Go : DecisionKind.Fire, process.Index);
         if (_left > 0 && _random.Chance(_faults)) return Spend(Fault(simulator, process, call));
         return new Decision(DecisionKind.Go, process.Index);
+    }
+
+    // Of what a process could go on with, something else than its oldest storage call or its next step.
+    private Decision? Beside(SimProcess process)
+    {
+        if (process.Storage!.Pending.Count > 1 && _random.Chance(400)) return new Decision(DecisionKind.Turn, process.Index, 1 + _random.Next(process.Storage.Pending.Count - 1));
+        if (process.CanBegin && _random.Chance(500)) return new Decision(DecisionKind.Go, process.Index, 1);
+        return process.Clock!.Next is not null && _random.Chance(200) ? new Decision(DecisionKind.Fire, process.Index) : null;
     }
 
     private Decision Spend(Decision decision)
@@ -68,7 +81,7 @@ internal sealed class RandomDecider : IDecider
     {
         _ready.Clear();
         foreach (var process in simulator.Processes)
-            if (process.HasWork) _ready.Add(process.Index);
+            if (process.HasWork || (_hasCallsBeside && process.Waits)) _ready.Add(process.Index);
         return _ready.Count > 0;
     }
 
@@ -105,7 +118,7 @@ internal sealed class RandomDecider : IDecider
         if (call is { Changes: true })
         {
             kinds.Add(DecisionKind.CrashAfter);
-            if (CanDelay(simulator, process)) kinds.Add(DecisionKind.CrashDelayed);
+            if (CanDelay(simulator) && process.Role == Role.Agent) kinds.Add(DecisionKind.CrashDelayed); // what a dead single writer has sent fences whoever opened the store before it came
         }
 
         if (call is { Kind: CallKind.Append, Size: > 0 }) kinds.Add(DecisionKind.CrashTorn);
@@ -118,7 +131,7 @@ internal sealed class RandomDecider : IDecider
         if (call.Changes)
         {
             kinds.Add(DecisionKind.LoseAnswer);
-            if (CanDelay(simulator, process)) kinds.Add(DecisionKind.Delay);
+            if (CanDelay(simulator)) kinds.Add(DecisionKind.Delay);
         }
 
         if (call is { Kind: CallKind.Append, Size: > 0 }) kinds.Add(DecisionKind.Tear);
@@ -131,7 +144,6 @@ internal sealed class RandomDecider : IDecider
     // Where an append is torn: anywhere, but often just before its end or at the end of a line.
     private int Torn(int size) => size == 0 ? 0 : _random.Next(4) switch { 0 => size - 1, 1 => Math.Max(size - 2, 0), _ => _random.Next(size) };
 
-    // In a folder a call is over when its process is; and a single writer has nothing to end its log with before it goes on.
-    private static bool CanDelay(Simulator simulator, SimProcess process) =>
-        (simulator.Disk.Capabilities & StorageCapabilities.HoldsWriters) == 0 && process.Role == Programs.Role.Agent;
+    // In a folder a call is over when its process is.
+    private static bool CanDelay(Simulator simulator) => (simulator.Disk.Capabilities & StorageCapabilities.HoldsWriters) == 0;
 }

@@ -8,9 +8,11 @@ namespace OpsLog.Simulation.Run;
 /// <summary>A simulated process: runs the steps of its plan one after the other, on one opening of the store after the other.</summary>
 internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program, SimTime time)
 {
+    private const int MostBeside = 2;
     private static readonly Step s_close = new(StepKind.Close, -1, []);
     private int _openings;
     private int _failedOpenings;
+    private Role? _becomes; // once it is closed
     private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
     private ulong _failures;
     private ulong _answers;
@@ -32,7 +34,11 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
 
     public OpsStore<JsonElement>? Store { get; private set; }
 
+    /// <summary>The step that it waits for before it goes on with the next; see <see cref="UnderWay"/>.</summary>
     public StepRun? Running { get; private set; }
+
+    /// <summary>All steps that have begun and not ended: what it waits for, and what runs beside. Replaced, never changed.</summary>
+    public IReadOnlyList<StepRun> UnderWay { get; private set; } = [];
 
     /// <summary>The steps it has begun.</summary>
     public List<StepRun> Runs { get; } = [];
@@ -60,39 +66,45 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>It has died for good.</summary>
     public bool HasGivenUp { get; private set; }
 
-    public bool HasWork => Running is not null || NextStep < plan.Steps.Count;
+    /// <summary>A storage call of it waits for its turn.</summary>
+    public bool Waits => Storage is { Pending.Count: > 0 };
+
+    public bool HasWork => UnderWay.Count > 0 || NextStep < plan.Steps.Count;
 
     /// <summary>Goes on without waiting for a storage call or a timer.</summary>
-    public bool CanBegin => Running is null && NextStep < plan.Steps.Count;
+    public bool CanBegin => Running is null && NextStep < plan.Steps.Count && (UnderWay.Count == 0 || (Store is not null && UnderWay.Count <= MostBeside));
 
     /// <summary>Begins the next thing it has to do: its step, or the opening or closing that the step needs.</summary>
-    public void Begin(Simulator simulator)
+    public StepRun Begin(Simulator simulator)
     {
         var step = plan.Steps[NextStep];
         if (MustReopen && Store is not null) step = s_close;
-        else if (Store is null && !IsClosing(step)) step = Step.Opening;
+        else if (Store is null && !step.IsClosing) step = Step.Opening;
         else NextStep++;
-        Begin(step, simulator);
+        return Begin(step, simulator);
     }
 
     /// <summary>Begins a step.</summary>
-    public void Begin(Step step, Simulator simulator)
+    public StepRun Begin(Step step, Simulator simulator)
     {
         if (step.Kind == StepKind.Open) NewOpening(simulator);
         CallsOfStep = 0;
         _answers = Met();
-        var run = new StepRun(step, this, Storage?.Opening ?? -1);
-        Running = run;
+        var run = new StepRun(step, this, Storage?.Opening ?? -1) { IsOverlapped = UnderWay.Count > 0 };
+        foreach (var other in UnderWay) (other.IsOverlapped, other.WasClosedOver) = (true, step.IsClosing);
+        if (!step.IsBeside) Running = run;
+        UnderWay = [.. UnderWay, run];
         Runs.Add(run);
         simulator.Checker.Begins(run);
         run.Task = ExecuteAsync(run);
+        return run;
     }
 
     /// <summary>A step has ended; leaves the process as it is between steps.</summary>
-    public void EndStep()
+    public void EndStep(StepRun run)
     {
-        var run = Running!;
-        Running = null;
+        UnderWay = [.. UnderWay.Where(r => r != run)];
+        if (Running == run) Running = null;
         _answers = 0;
         switch (run.Step.Kind)
         {
@@ -104,21 +116,23 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
             case StepKind.Open:
                 _failedOpenings = 0;
                 break;
-            case StepKind.Close:
-                Leave();
-                break;
             case StepKind.BecomeAgent or StepKind.BecomeSingle or StepKind.BecomeReader:
-                Leave();
-                Role = run.Step.Kind switch { StepKind.BecomeAgent => Role.Agent, StepKind.BecomeSingle => Role.Single, _ => Role.Reader };
+                _becomes = run.Step.Kind switch { StepKind.BecomeAgent => Role.Agent, StepKind.BecomeSingle => Role.Single, _ => Role.Reader };
                 break;
         }
+
+        // What still runs on an opening that is closed is answered to its end.
+        if (run.Step.IsClosing) Store = null;
+        if (Store is not null || UnderWay.Count > 0) return;
+        Role = _becomes ?? Role;
+        Leave();
     }
 
     /// <summary>Dies: whatever it had in memory is gone.</summary>
     public void Die()
     {
-        if (Running is { } run) run.End = StepEnd.Died;
-        Running = null;
+        foreach (var run in UnderWay) run.End = StepEnd.Died;
+        (Running, UnderWay) = (null, []);
         Leave();
     }
 
@@ -190,8 +204,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         return sum;
     }
 
-    private static bool IsClosing(Step step) => step.Kind is StepKind.Close or StepKind.BecomeAgent or StepKind.BecomeSingle or StepKind.BecomeReader;
-
     private void NewOpening(Simulator simulator)
     {
         _openings++;
@@ -205,7 +217,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private void Leave()
     {
         Store = null;
-        MustReopen = false;
+        (MustReopen, _becomes) = (false, null);
         Drop();
     }
 
@@ -228,7 +240,10 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
             HistoryRetention = settings.HistoryRetention,
             TimeProvider = Clock!,
             Random = program.Prelude is null ? new Random((int)seed) : new PlaceRandom(this),
-            Checkpoint = new CheckpointOptions { Automatic = false, GracePeriod = settings.GracePeriod, SilentAfter = settings.SilentAfter },
+            Checkpoint = new CheckpointOptions
+            {
+                Automatic = settings.AutomaticCheckpoints, Growth = 0.5, MinimumBytes = 0, MinimumOperations = 4, GracePeriod = settings.GracePeriod, SilentAfter = settings.SilentAfter,
+            },
         };
     }
 
@@ -268,11 +283,12 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
                 run.Result = Store!.Archives is [var period, ..] ? await Store.LoadArchiveAsync(period).ConfigureAwait(false) : null;
                 break;
             case StepKind.Feed:
-                if (Role != Role.Single) await Store!.RefreshAsync().ConfigureAwait(false);
+                var store = Store!;
+                if (Role != Role.Single) await store.RefreshAsync().ConfigureAwait(false);
                 var read = new List<Operation<JsonElement>>();
                 run.Result = read;
                 var most = program.Settings.StopsFeeds && step.Number >= 0 ? step.Number % 4 : 0; // 0: all there is
-                await foreach (var operation in Store!.OperationsAsync(Feed.Position).ConfigureAwait(false))
+                await foreach (var operation in store.OperationsAsync(Feed.Position).ConfigureAwait(false))
                 {
                     read.Add(operation);
                     run.StoppedFeed = read.Count == most;

@@ -53,6 +53,9 @@ internal sealed class Simulator
     /// <summary>The calls that went unanswered and may still happen.</summary>
     public int Delayed => _delayed.Count;
 
+    /// <summary>Such a call has happened.</summary>
+    public bool HasLanded { get; private set; }
+
     public int Calls { get; private set; }
 
     public int PowerLosses { get; private set; }
@@ -80,7 +83,8 @@ internal sealed class Simulator
 
         if ((uint)decision.Process >= (uint)Processes.Count) return false;
         var process = Processes[decision.Process];
-        if (decision.Kind == DecisionKind.Go && process.CanBegin)
+        if (decision.Kind == DecisionKind.Turn) return TryTurn(process, decision.Argument);
+        if (decision.Kind == DecisionKind.Go && process.CanBegin && !(decision.Argument > 0 && process.Waits))
         {
             Begin(process, null);
             return true;
@@ -148,20 +152,29 @@ internal sealed class Simulator
     private void Begin(SimProcess process, Step? step)
     {
         _callsOfStep = 0;
-        if (step is null) process.Begin(this);
-        else process.Begin(step, this);
-        if (IsTracing) Trace($"{process.Name} begins {process.Running!.Step}");
+        var run = step is null ? process.Begin(this) : process.Begin(step, this);
+        if (IsTracing) Trace($"{process.Name} begins {run.Step}");
         Settle(process);
     }
 
     private bool TryFire(SimProcess process)
     {
-        if (process.Clock?.Next is null || process.Storage!.Pending.Count > 0) return false;
+        if (process.Clock?.Next is null || (process.Waits && process.UnderWay.Count < 2)) return false;
         RequireProgress(process);
         process.Clock.Fire();
         Disk.Now = _time.Now;
         if (IsTracing) Trace($"{process.Name} has waited until {_time.Now:HH:mm:ss.fff}");
         Settle(process);
+        return true;
+    }
+
+    // Of the calls that wait, another one is the next to happen.
+    private static bool TryTurn(SimProcess process, int index)
+    {
+        if (process.Storage is not { Pending: { Count: > 1 } pending }) return false;
+        var call = pending[index % pending.Count];
+        pending.Remove(call);
+        pending.Insert(0, call);
         return true;
     }
 
@@ -172,7 +185,7 @@ internal sealed class Simulator
         storage.Pending.RemoveAt(0);
         Calls++;
         RequireProgress(process);
-        if (decision.IsFault) (process.WasHit, process.Running!.WasHit) = (true, true);
+        if (decision.IsFault) Hit(process);
         try
         {
             Happen(call, decision);
@@ -189,7 +202,8 @@ internal sealed class Simulator
                 call.Answer();
                 break;
             case DecisionKind.Go:
-                if (call.IsConflict && (call.Kind == CallKind.Append || call.Key.Value == ObjectNames.Manifest)) process.Running!.LostRaces++;
+                if (call.IsConflict && (call.Kind == CallKind.Append || call.Key.Value == ObjectNames.Manifest))
+                    foreach (var run in call.Steps) run.LostRaces++;
                 call.Answer();
                 break;
             case DecisionKind.Fail:
@@ -208,6 +222,12 @@ internal sealed class Simulator
 
         Settle(process);
         return true;
+    }
+
+    private static void Hit(SimProcess process)
+    {
+        process.WasHit = true;
+        foreach (var run in process.UnderWay) run.WasHit = true;
     }
 
     private void RequireProgress(SimProcess process)
@@ -261,6 +281,7 @@ internal sealed class Simulator
         var call = _delayed[index];
         _delayed.RemoveAt(index);
         call.Apply();
+        HasLanded = true;
         if (IsTracing) Trace($"late: {call.Storage.Process.Name}'s {call}: {call.Result}");
         return true;
     }
@@ -305,13 +326,17 @@ internal sealed class Simulator
     // Between two decisions a process has ended its step, or waits for the simulator: anything else is another thread's work.
     private void Settle(SimProcess process)
     {
-        var run = process.Running!;
-        if (!run.Task.IsCompleted)
-        {
-            if (process.Storage is { } storage && (storage.Pending.Count > 0 || process.Clock!.Next is not null)) return;
-            throw new InvariantViolation(Invariant.L3Deterministic, $"{run} has neither ended nor waits for the storage or a timer: it went on to another thread");
-        }
+        if (HeldPool.IsHeld) HeldPool.RunWhatIsQueued();
+        foreach (var run in process.UnderWay)
+            if (run.Task.IsCompleted) End(run, process);
+        if (process.UnderWay is not [var left, ..] || process.Waits || process.Clock!.Next is not null) return;
+        throw new InvariantViolation(
+            HeldPool.IsHeld ? Invariant.L2Ends : Invariant.L3Deterministic,
+            $"{left} has neither ended nor waits for the storage or a timer: {(HeldPool.IsHeld ? "nothing will wake it" : "it went on to another thread")}");
+    }
 
+    private void End(StepRun run, SimProcess process)
+    {
         run.Failure = run.Task.Exception?.InnerException;
         run.End = run.Failure switch
         {
@@ -320,9 +345,12 @@ internal sealed class Simulator
             _ => StepEnd.Rejected,
         };
         if (IsTracing) Trace($"{process.Name} {(run.Failure is null ? $"ends {run.Step}{(run.Result is null ? "" : $": {run.Result}")}" : $"fails {run.Step}: {run.Failure.GetType().Name} {(run.Failure as OpsLogException)?.Error}: {run.Failure.Message}")}");
-        process.EndStep();
+        if (run.Step.IsClosing && run.Failure is null && process is { UnderWay.Count: 1, Waits: true })
+            throw new InvariantViolation(Invariant.L2Ends, $"{run} has ended, but its opening still waits for {process.Storage!.Pending[0]}");
+        process.EndStep(run);
         if (run.Failure is null) Checker.Done(run);
         else if (run.Failure is OpsLogException failure) Checker.Failed(run, failure);
+        else if (run.Failure is ObjectDisposedException && run.WasClosedOver) Checker.Refused(run);
         else throw new InvariantViolation(Invariant.L1Fails, $"{run} failed with something else than an OpsLogException: {run.Failure}");
     }
 }

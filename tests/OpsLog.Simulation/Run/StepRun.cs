@@ -42,6 +42,17 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
     /// <summary>The operations it has written that came to count, whoever counted them and when.</summary>
     public List<LoggedOperation> Lines { get; } = [];
 
+    /// <summary>Another call of its process was under way at some time of its own.</summary>
+    public bool IsOverlapped { get; set; }
+
+    /// <summary>Its opening was being closed before it had ended.</summary>
+    public bool WasClosedOver { get; set; }
+
+    /// <summary>The largest clock that its process had written when it began, and the newest operation it had seen.</summary>
+    public long ClockBefore { get; set; }
+
+    public LoggedOperation? SeenBefore { get; set; }
+
     /// <summary>The operations that decided when it began.</summary>
     public Dictionary<string, LoggedOperation> Before { get; set; } = [];
 

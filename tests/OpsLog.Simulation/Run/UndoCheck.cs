@@ -6,14 +6,14 @@ namespace OpsLog.Simulation.Run;
 
 /// <summary>
 /// What an agent's undo or redo must have done (docs/multi-writer.md): taken back its newest unit that stands, and let show what shows without it. Looked at where
-/// it is certain what the agent knew: nobody else changed anything meanwhile, all history is retained, nothing was made to fail.
+/// it is certain what the agent knew: nobody else, and no other call of its own, changed anything meanwhile, all history is retained, nothing was made to fail.
 /// </summary>
 internal static class UndoCheck
 {
     public static void Require(StepRun run, Simulator simulator)
     {
         var auditor = simulator.Auditor;
-        if (run.Process.Role != Role.Agent || run.Process.WasHit || simulator.Program.Settings.Retention < 2 || simulator.PowerLosses > 0) return;
+        if (run.IsOverlapped || run.Process.Role != Role.Agent || run.Process.WasHit || simulator.Program.Settings.Retention < 2 || simulator.PowerLosses > 0) return;
         if (auditor.Changes - run.ChangesBefore != run.Changes) return;
         var known = auditor.History.Operations.GetRange(0, run.OperationsBefore);
         var units = OwnUnits(run, auditor, known);

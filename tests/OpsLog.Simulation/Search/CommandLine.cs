@@ -8,9 +8,9 @@ namespace OpsLog.Simulation.Search;
 internal static class CommandLine
 {
     private const string Usage = """
-        seeds FIRST COUNT [--workers N] [--mix many|core|feeds|single|rivals] [--failures N] [--no-shrink]
+        seeds FIRST COUNT [--workers N] [--mix many|core|feeds|single|rivals|beside] [--failures N] [--no-shrink]
                                                                     run seeds; print seeds a second; a failing one is shrunk
-        seed N [--trace] [--mix many|core|feeds|single|rivals] [--no-shrink]                  run one seed again
+        seed N [--trace] [--mix many|core|feeds|single|rivals|beside] [--no-shrink]                  run one seed again
         exhaustive [--form locks|append|numbered] [--crashes N] [--lost N] [--races N] [--switches N] [--seals] [--compacted] [--compactors N] [--first N] [--count N] [--workers N] [--each] [--go-on] [--full]
                                                                     all interleavings of every program of 2 agents with 2 steps
         exhaustive --plans "Set Compact | Delete" [--compacted] [--seals] …   of one program
@@ -29,7 +29,7 @@ internal static class CommandLine
                 _ => Help(output),
             };
         }
-        catch (Exception e) when (e is FormatException or IndexOutOfRangeException or OverflowException)
+        catch (Exception e) when (e is FormatException or IndexOutOfRangeException or OverflowException or ArgumentException)
         {
             output.WriteLine(Usage);
             return 2;
@@ -96,7 +96,7 @@ internal static class CommandLine
         return forms.SelectMany(f => SmallPrograms.FewSwitches(Number(args, "--agents", 2), Number(args, "--steps", 4), Number(args, "--programs", 10), f, (ulong)Number(args, "--seed", 1)));
     }
 
-    private static Mix MixOf(string[] args) => Text(args, "--mix") switch { null or "many" => Mix.Many, "core" => Mix.Core, "feeds" => Mix.Feeds, "single" => Mix.Single, "rivals" => Mix.Rivals, var other => throw new FormatException(other) };
+    private static Mix MixOf(string[] args) => Text(args, "--mix") is { } name ? Enum.Parse<Mix>(name, ignoreCase: true) : Mix.Many;
 
     private static int Number(string[] args, string name, int otherwise) => Text(args, name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 

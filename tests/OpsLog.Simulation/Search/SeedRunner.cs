@@ -9,20 +9,22 @@ internal static class SeedRunner
 {
     public static SimResult Run(ulong seed, Mix mix, SimOptions? options = null)
     {
+        if (mix == Mix.Beside) HeldPool.Hold();
         var program = ProgramGenerator.Make(seed, mix);
-        return SimResult.Of(program, new RandomDecider(seed, program.Processes.Count), options ?? new SimOptions());
+        return SimResult.Of(program, new RandomDecider(program), options ?? new SimOptions());
     }
 
     /// <summary>Runs a range of seeds on some threads, until one fails or the range ends.</summary>
     /// <param name="first">The first seed.</param>
     /// <param name="count">How many.</param>
     /// <param name="mix">Which programs.</param>
-    /// <param name="workers">On how many threads; each run stays on one.</param>
+    /// <param name="workers">On how many threads; each run stays on one. One for <see cref="Mix.Beside"/>: there is one pool.</param>
     /// <param name="options">How the runs are looked at.</param>
     /// <param name="mostFailures">How many failures are collected before it stops.</param>
     /// <param name="progress">Told now and then how many seeds are done.</param>
     public static SeedReport RunRange(ulong first, long count, Mix mix, int workers, SimOptions? options = null, int mostFailures = 1, Action<long, TimeSpan>? progress = null)
     {
+        if (mix == Mix.Beside) ArgumentOutOfRangeException.ThrowIfGreaterThan(workers, 1);
         var report = new SeedReport();
         var watch = Stopwatch.StartNew();
         var before = Environment.CpuUsage.TotalTime;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using OpsLog.Simulation.Programs;
 using OpsLog.Simulation.Search;
@@ -25,6 +26,19 @@ public sealed class SeedTests
         var report = SeedRunner.RunRange(1, count * Factor, Enum.Parse<Mix>(mix, ignoreCase: true), workers: 1);
         Assert.True(report.Failures.Count == 0, report.Failures.Count == 0 ? "" : FailureReport.Of(report.Failures[0], shrinks: true));
         Assert.Equal(count * Factor, report.Seeds);
+    }
+
+    /// <summary>In a process of its own, which may hold all threads of the runtime's pool.</summary>
+    [Fact]
+    public async Task No_seed_with_several_calls_at_once_violates_an_invariant()
+    {
+        var count = 500 * Factor;
+        var start = new ProcessStartInfo("dotnet", [typeof(SeedTests).Assembly.Location, "seeds", "1", $"{count}", "--mix", "beside"]) { RedirectStandardOutput = true };
+        using var process = Process.Start(start)!;
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(process.ExitCode == 0, output);
+        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"{count:N0} seeds in "), output, StringComparison.Ordinal);
     }
 
     /// <summary>Seeds that found something once; a change of the programs makes others of them.</summary>
