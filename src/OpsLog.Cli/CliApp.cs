@@ -20,7 +20,7 @@ internal static class CliApp
         var parsed = CreateRoot(streams).Parse(args, configuration);
         var json = AsksForJson(parsed, args);
         if (parsed.Action is ParseErrorAction)
-            return ErrorReport.Write(streams.Error, json, new UsageException(string.Join(" ", parsed.Errors.Select(e => e.Message).Distinct(StringComparer.Ordinal))), args);
+            return ErrorReport.Write(streams.Error, json, new UsageException(string.Join(" ", parsed.Errors.Select(e => e.Message).Distinct(StringComparer.Ordinal))), null, args);
 
         using var plainOutput = new StreamWriter(streams.Output, leaveOpen: true) { AutoFlush = true };
         var invocation = new InvocationConfiguration
@@ -36,7 +36,7 @@ internal static class CliApp
         }
         catch (Exception exception)
         {
-            return ErrorReport.Write(streams.Error, json, exception, args);
+            return ErrorReport.Write(streams.Error, json, exception, (parsed.CommandResult.Command as Verb)?.OnDamage, args);
         }
     }
 

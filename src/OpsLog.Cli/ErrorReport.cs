@@ -7,16 +7,23 @@ namespace OpsLog.Cli;
 /// <summary>An error as people (one line) and scripts (one JSON object) read it.</summary>
 internal static class ErrorReport
 {
+    private const string OnDamage = "'opslog verify STORE' lists all damage, 'opslog repair STORE --to PLACE' salvages into a new store.";
+    private const string OnFailedStorage = "mend what it names (space, permissions, the network), then try again.";
+
+    /// <summary>What the library tells its callers to do about damage. They have other names for it here.</summary>
+    private const string CallsOnDamage = " Run verify for the full list, repair to salvage, or open with Recovery.SkipCorrupt.";
+
     /// <summary>Writes the error and returns its exit code. Of a reader that is gone nothing is said: it had what it wanted.</summary>
     /// <param name="error">Where to.</param>
     /// <param name="json">Whether scripts read it.</param>
     /// <param name="exception">The error.</param>
+    /// <param name="onDamage">What the verb that met it says to do about damage; <see langword="null"/>: what every verb may say.</param>
     /// <param name="arguments">The command line: what is secret in its URIs is not told.</param>
-    public static int Write(TextWriter error, bool json, Exception exception, params string[] arguments)
+    public static int Write(TextWriter error, bool json, Exception exception, string? onDamage = null, params string[] arguments)
     {
         var code = ExitCode.Of(exception);
         if (code == ExitCode.ReaderGone) return code;
-        var text = StoreLocation.Redact(ToText(exception, code), arguments);
+        var text = StoreLocation.Redact(ToText(exception, code, onDamage), arguments);
         error.WriteLine(json ? ToJson(exception, code, text) : "opslog: " + text);
         error.Flush();
         return code;
@@ -26,32 +33,48 @@ internal static class ErrorReport
     public static string Place(Damage damage) =>
         OneLine(damage.Line > 0 ? $"{damage.File}:{damage.Line}:{damage.Offset}: {damage.Detail}" : $"{damage.File}: {damage.Detail}");
 
-    /// <summary>What an exception says, without the parameter of the library's method: whoever reads this has called none.</summary>
-    public static string MessageOf(Exception exception) =>
-        exception is ArgumentException { ParamName: { } name } ? exception.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : exception.Message;
+    /// <summary>What an exception says, without what is about the library's methods: whoever reads this has called none.</summary>
+    public static string MessageOf(Exception exception) => exception switch
+    {
+        ArgumentException { ParamName: { } name } => exception.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal),
+        _ when DamageOf(exception) is { } damage => exception.Message.Replace(CallsOnDamage, "", StringComparison.Ordinal).Replace(damage.ToString(), Place(damage), StringComparison.Ordinal),
+        _ => exception.Message,
+    };
 
-    private static string ToText(Exception exception, int code)
+    private static string ToText(Exception exception, int code, string? onDamage)
     {
         var message = exception switch
         {
             OperationCanceledException => "stopped; everything acknowledged is kept.",
-            _ when DamageOf(exception) is { } damage => "the store is damaged at " + Place(damage),
-            _ when code == ExitCode.Bug => $"unexpected {exception.GetType().Name}: {MessageOf(exception)} Please report it.",
+            _ when code == ExitCode.Bug => $"unexpected {exception.GetType().Name}: {MessageOf(exception)}",
             _ => MessageOf(exception),
         };
-        return OneLine(message) + Advice(exception);
+        return OneLine(message) + (Advice(exception, code, onDamage) is { } advice ? " | next: " + advice : "");
     }
 
-    private static string Advice(Exception exception) => LibraryError(exception)?.Error switch
+    /// <summary>What to do next; nothing about a run that was stopped: whoever stopped it knows.</summary>
+    private static string? Advice(Exception exception, int code, string? onDamage) => LibraryError(exception)?.Error switch
     {
-        OpsLogError.Damaged => " | next: 'opslog verify STORE' lists all damage, '--recovery skip-corrupt' reads past it, "
-            + "'opslog repair STORE --to DIR' salvages into a new store.",
-        OpsLogError.Locked => " | next: close the other writer; get, ls, export and the other reading verbs work beside it, and so do writers that all have --agent.",
-        OpsLogError.TooNew => " | next: use a newer opslog.",
-        OpsLogError.OutcomeUnknown => " | next: look with 'opslog get' or 'opslog log' before you repeat it.",
-        null when exception is UsageException => " | next: see 'opslog --help' or 'opslog VERB --help'.",
-        null when exception is InputLineException { InnerException: null } => " | next: correct the line; everything before it is kept.",
-        _ => "",
+        OpsLogError.Damaged => onDamage ?? OnDamage,
+        OpsLogError.NotFound => "check STORE and the name; 'opslog ls STORE' lists the records, 'opslog archives STORE' the archives.",
+        OpsLogError.Conflict => "if the target is not empty, name another one; if others were changing the store, run it again.",
+        OpsLogError.Locked => "close the other writer; get, ls, export and the other reading verbs work beside it, and so do writers that all have --agent.",
+        OpsLogError.Fenced => "see with 'opslog log STORE' how far it got, and go on from there.",
+        OpsLogError.TooNew => "use a newer opslog.",
+        OpsLogError.OutcomeUnknown => "look with 'opslog get' or 'opslog log' before you repeat it.",
+        OpsLogError.PositionLost => "leave --since out and go on from a position that 'opslog log STORE --json' prints.",
+        OpsLogError.MigrationFailed => "open it once for writing with the program that migrates its documents.",
+        OpsLogError.InvalidDocument => "correct what it names; nothing of it was written.",
+        not null => OnFailedStorage,
+        null when exception is UsageException => "see 'opslog --help' or 'opslog VERB --help'.",
+        null when exception is InputLineException { InnerException: null } => "correct the line; everything before it is kept.",
+        null => code switch
+        {
+            ExitCode.Usage => "correct what it names; see 'opslog VERB --help'.",
+            ExitCode.StorageFailed => OnFailedStorage,
+            ExitCode.Bug => "please report it.",
+            _ => null,
+        },
     };
 
     private static string ToJson(Exception exception, int code, string text)

@@ -10,6 +10,9 @@ internal sealed class BackupVerb : OpeningVerb
     public BackupVerb(CliStreams streams)
         : base("backup", "Copies the store as it is at one moment; a writer may go on meanwhile.", streams) => Add(_to);
 
+    // A backup of a damaged store is refused, however it is opened.
+    public override string? OnDamage => null;
+
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         var to = CopyTarget.Check(Store(arguments), arguments.GetRequiredValue(_to));

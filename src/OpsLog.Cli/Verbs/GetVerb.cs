@@ -15,7 +15,7 @@ internal sealed class GetVerb : OpeningVerb
         var id = arguments.GetRequiredValue(_id);
         await using var opened = await OpenReadOnlyAsync(arguments, cancellationToken).ConfigureAwait(false);
         if (!opened.Store.TryGetJson(id, out var json))
-            throw new OpsLogException(OpsLogError.NotFound, $"there is no record {JsonText.Printable(id)}; 'opslog ls' lists what there is.");
+            throw new OpsLogException(OpsLogError.NotFound, $"there is no record {JsonText.Printable(id)}.");
         using var results = new Results(Streams, Json(arguments));
         JsonText.WriteDocument(results.Bytes, json.Span);
         results.Bytes.EndLine();

@@ -7,7 +7,7 @@ internal abstract class OpeningVerb : Verb
 {
     private readonly Option<string> _recovery = new("--recovery")
     {
-        Description = "What to do about damage: tolerate-torn-tail (default), skip-corrupt or strict.",
+        Description = "What to do about damage: tolerate-torn-tail, skip-corrupt or strict.",
         HelpName = "POLICY",
         DefaultValueFactory = _ => "tolerate-torn-tail",
     };
@@ -25,6 +25,9 @@ internal abstract class OpeningVerb : Verb
         Add(_recovery);
         Add(_cache);
     }
+
+    public override string? OnDamage =>
+        "'opslog verify STORE' lists all damage, '--recovery skip-corrupt' reads past it, 'opslog repair STORE --to PLACE' salvages into a new store.";
 
     /// <summary>Opens the store to look at it, beside a living writer if need be.</summary>
     protected ValueTask<OpenedStore> OpenReadOnlyAsync(ParseResult arguments, CancellationToken cancellationToken) =>

@@ -10,6 +10,8 @@ internal sealed class RestoreVerb : Verb
     public RestoreVerb(CliStreams streams)
         : base("restore", "Copies a backup (the STORE) to a new store, under a new incarnation.", streams) => Add(_to);
 
+    public override string? OnDamage => "'opslog verify STORE' lists all damage of the backup, 'opslog repair STORE --to PLACE' salvages what it holds into a new store.";
+
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         var to = CopyTarget.Check(Store(arguments), arguments.GetRequiredValue(_to));

@@ -11,16 +11,17 @@ internal abstract class Verb : Command
     private readonly Argument<string> _store = new("STORE") { Description = "The store: a folder or a URI." };
     private readonly Option<bool> _json = new(JsonName) { Description = "Write results and errors as JSON." };
 
-    protected Verb(string name, string description, CliStreams streams, bool showsJson = true)
+    protected Verb(string name, string description, CliStreams streams)
         : base(name, description)
     {
         Streams = streams;
         Add(_store);
-        // Known to every verb, so that a script may always pass it; listed where it changes what is printed.
-        _json.Hidden = !showsJson;
         Add(_json);
         SetAction(RunAsync);
     }
+
+    /// <summary>What to do about damage, where this verb has more to say than every other; else <see langword="null"/>.</summary>
+    public virtual string? OnDamage => null;
 
     protected CliStreams Streams { get; }
 

@@ -8,6 +8,8 @@ namespace OpsLog.Cli.Verbs;
 internal sealed class VerifyVerb(CliStreams streams)
     : Verb("verify", "Reads every byte and checks everything checkable. Exit 0 if sound, 4 if damaged.", streams)
 {
+    public override string? OnDamage => "restore a backup that is new enough, or 'opslog repair STORE --to PLACE' salvages into a new store.";
+
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         await using var storage = StoreLocation.Open(Store(arguments));
@@ -19,7 +21,8 @@ internal sealed class VerifyVerb(CliStreams streams)
         if (report.IsSound) return ExitCode.Done;
 
         results.Flush();
-        throw new OpsLogException(OpsLogError.Damaged, $"the store has {report.Damages.Count} damages.") { Damage = report.Damages[0] };
+        var first = report.Damages[0];
+        throw new OpsLogException(OpsLogError.Damaged, $"the store is damaged in {report.Damages.Count} places, first at {first}") { Damage = first };
     }
 
     private static void WriteText(Results results, VerifyReport report)

@@ -146,9 +146,23 @@ public class CopyVerbsTests
         var export = await CliRunner.RunAsync("export", runner.Store);
         Assert.Equal((4, ""), (export.Code, export.Output));
         Assert.Contains(place, export.Error, StringComparison.Ordinal);
+        Assert.Contains("--recovery skip-corrupt", export.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Recovery.", export.Error, StringComparison.Ordinal); // the library's name for it
 
         var verify = await CliRunner.RunAsync("verify", runner.Store, "--json");
         Assert.Equal(4, verify.Code);
+        Assert.DoesNotContain("opslog verify", verify.Error, StringComparison.Ordinal); // it has just been run
+        Assert.Contains($"damaged in 1 places, first at {place}: ", verify.Error, StringComparison.Ordinal);
+        foreach (var arguments in (string[][])[["restore", "--to"], ["backup", "--recovery", "skip-corrupt", "--to"], ["copy"]])
+        {
+            var refused = await CliRunner.RunAsync([arguments[0], runner.Store, .. arguments[1..], runner.PathOf("refused-" + arguments[0])]);
+            Assert.Equal(4, refused.Code);
+            Assert.Contains(place, refused.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("skip-corrupt", refused.Error, StringComparison.Ordinal); // it does not help them
+            Assert.DoesNotContain("Recovery.", refused.Error, StringComparison.Ordinal);
+            if (arguments[0] == "restore") Assert.Contains("Restore another one", refused.Error, StringComparison.Ordinal);
+        }
+
         var damage = JsonDocument.Parse(verify.Output).RootElement.GetProperty("damages")[0];
         Assert.Equal((2L, (long)offset), (damage.GetProperty("line").GetInt64(), damage.GetProperty("offset").GetInt64()));
         Assert.Contains(place, (await CliRunner.RunAsync("verify", runner.Store)).Output, StringComparison.Ordinal);

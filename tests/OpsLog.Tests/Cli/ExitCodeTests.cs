@@ -59,10 +59,23 @@ public class ExitCodeTests
     {
         using var error = new StringWriter();
         var damage = new Damage(DamageKind.CorruptLine, "ops/ops-1.jsonl", 3, 412, 80, "the checksum does not hold");
-        Assert.Equal(4, ErrorReport.Write(error, json: false, new OpsLogException(OpsLogError.Damaged, "a\nb") { Damage = damage }));
+        var message = $"The backup\nis damaged, first at {damage}. Restore another one.";
+        Assert.Equal(4, ErrorReport.Write(error, json: false, new OpsLogException(OpsLogError.Damaged, message) { Damage = damage }));
         var line = Assert.Single(error.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        Assert.Contains("ops/ops-1.jsonl:3:412: the checksum does not hold", line, StringComparison.Ordinal);
+        Assert.StartsWith("opslog: The backup is damaged, first at ops/ops-1.jsonl:3:412: the checksum does not hold. Restore another one. | next: ", line, StringComparison.Ordinal);
         Assert.Contains("opslog repair", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_error_but_a_stop_says_what_to_do_next()
+    {
+        Exception[] others = [new UsageException("x"), new ArgumentException("x"), new InputLineException(1, "x"), new IOException("x"), new StorageException(StorageFault.Full, "x"), new InvalidCastException("x")];
+        foreach (var exception in others.Concat(Enum.GetValues<OpsLogError>().Select(e => new OpsLogException(e, "x"))))
+        {
+            using var error = new StringWriter();
+            ErrorReport.Write(error, json: false, exception);
+            Assert.Matches(@"^opslog: .+ \| next: .+\.\n$", error.ToString().ReplaceLineEndings("\n"));
+        }
     }
 
     [Fact]
