@@ -22,7 +22,7 @@ internal sealed class ApplyVerb : WritingVerb
 
     private readonly Option<string> _durability = new("--durability")
     {
-        Description = "When a line is acknowledged: disk (default), os or buffered.",
+        Description = "When a line is acknowledged: disk, os or buffered.",
         HelpName = "LEVEL",
         DefaultValueFactory = _ => "disk",
     };
@@ -30,8 +30,8 @@ internal sealed class ApplyVerb : WritingVerb
     private readonly Option<bool> _ack = new("--ack") { Description = "Print the number of each input line once it is acknowledged." };
     private readonly Option<int> _concurrency = NumberOption.Create("--concurrency", "How many callers at once.", 1, 1024, 1);
 
-    private readonly Option<int> _refreshEvery = NumberOption.Create(
-        "--refresh-every", "With --agent: take in what other agents wrote after every N input lines. Default: never.", 1, int.MaxValue, 0);
+    private readonly Option<int?> _refreshEvery = NumberOption.Create(
+        "--refresh-every", "With --agent: take in what other agents wrote after every N input lines. Default: never.", 1);
 
     public ApplyVerb(CliStreams streams)
         : base("apply", "Applies operations, one JSON object a line. Makes the store if there is none.", streams)
@@ -53,6 +53,8 @@ internal sealed class ApplyVerb : WritingVerb
             "buffered" => Durability.Buffered,
             _ => Durability.Disk,
         };
+        var refreshEvery = arguments.GetValue(_refreshEvery);
+        if (refreshEvery is not null && Agent(arguments) is null) throw new UsageException("--refresh-every needs --agent: beside an only writer nobody writes.");
         var file = arguments.GetRequiredValue(_file);
         // The input comes first: a mistyped name must not make a store.
         var input = file == "-" ? Streams.Input : OpenFile(file);
@@ -61,12 +63,12 @@ internal sealed class ApplyVerb : WritingVerb
         var opened = await OpenForWritingAsync(arguments, new OpsStoreOptions { Durability = durability }, cancellationToken).ConfigureAwait(false);
         // What is buffered is acknowledged and not stored: it must not be left behind with a fenced store.
         var goesOn = Agent(arguments) is not null && durability != Durability.Buffered;
-        var stores = new ApplyStore(opened, goesOn ? ReopenAsync : null, message => Streams.Error.WriteLine($"opslog: waiting: {message}"), cancellationToken);
+        var stores = new ApplyStore(opened, goesOn ? ReopenAsync : null, message => Streams.Error.WriteLine(Waiting(message, Store(arguments), Json(arguments))), cancellationToken);
         await using var ownStores = stores.ConfigureAwait(false);
         var acknowledgements = new AckWriter(arguments.GetValue(_ack) ? Streams.Output : null, atOnce: durability == Durability.Disk);
         var target = new ApplyTarget(stores, acknowledgements);
         var run = new ApplyRun(
-            new LineReader(input), arguments.GetValue(_batchBy), target, acknowledgements, arguments.GetValue(_concurrency), arguments.GetValue(_refreshEvery));
+            new LineReader(input), arguments.GetValue(_batchBy), target, acknowledgements, arguments.GetValue(_concurrency), refreshEvery ?? 0);
         var started = Stopwatch.GetTimestamp();
         try
         {
@@ -81,6 +83,13 @@ internal sealed class ApplyVerb : WritingVerb
 
         ValueTask<OpenedStore> ReopenAsync() => OpenForWritingAsync(
             arguments, new OpsStoreOptions { Durability = durability, CreateIfMissing = false }, cancellationToken);
+    }
+
+    /// <summary>What is waited for, as it is told on standard error.</summary>
+    internal static string Waiting(string message, string store, bool json)
+    {
+        var text = StoreLocation.Redact(message, [store]).ReplaceLineEndings(" ");
+        return json ? Results.ToJson(w => w.WriteString("waiting", text)) : "opslog: waiting: " + text;
     }
 
     private static FileStream OpenFile(string file)

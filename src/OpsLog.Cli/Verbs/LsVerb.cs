@@ -8,7 +8,7 @@ internal sealed class LsVerb : OpeningVerb
 {
     private const int ShownCharacters = 100;
     private readonly Option<string[]> _where = WhereFilter.CreateOption();
-    private readonly Option<int> _limit = NumberOption.Create("--limit", "At most this many records.", 0, int.MaxValue, int.MaxValue);
+    private readonly Option<int?> _limit = NumberOption.Create("--limit", "At most this many records.", 0);
     private readonly Option<bool> _long = new("--long", "-l") { Description = "Print the documents too." };
 
     public LsVerb(CliStreams streams)
@@ -22,7 +22,7 @@ internal sealed class LsVerb : OpeningVerb
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         var filters = WhereFilter.Parse(arguments.GetValue(_where));
-        var limit = arguments.GetValue(_limit);
+        var limit = arguments.GetValue(_limit) ?? int.MaxValue;
         var withDocuments = arguments.GetValue(_long);
         await using var opened = await OpenReadOnlyAsync(arguments, cancellationToken).ConfigureAwait(false);
         using var results = new Results(Streams, Json(arguments));

@@ -7,7 +7,7 @@ namespace OpsLog.Cli.Verbs;
 /// <summary><c>repair</c>: salvages what can be read into a new store. The original is never touched.</summary>
 internal sealed class RepairVerb : Verb
 {
-    private readonly Option<string> _to = CopyTarget.Option("The folder for the salvaged store; it must be empty or absent.");
+    private readonly Option<string> _to = CopyTarget.Option("The place for the salvaged store, a folder or a URI; it must be empty or absent.");
 
     public RepairVerb(CliStreams streams)
         : base("repair", "Salvages what it can into a new store and lists every loss. Never touches the original.", streams) => Add(_to);

@@ -26,6 +26,7 @@ public class UsageTests
         "set STORE a 5",
         "apply STORE - --agent A --refresh-every 0",
         "apply STORE - --refresh-every -5",
+        "apply STORE - --refresh-every 5",
         "apply STORE - --agent",
         "export STORE --agent A",
         "rm STORE",
@@ -124,6 +125,19 @@ public class UsageTests
         Assert.DoesNotContain("OpsLog.Cli", all + apply, StringComparison.Ordinal);
         var missing = await CliRunner.RunAsync("apply");
         Assert.DoesNotContain("OpsLog.Cli", missing.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>None that is refused when it is given, and none twice.</summary>
+    [Theory]
+    [InlineData("apply", "[default: -]", "[default: disk]", "[default: 1]", "[default: tolerate-torn-tail]")]
+    [InlineData("ls", "[default: tolerate-torn-tail]")]
+    [InlineData("tail", "[default: 10]", "[default: tolerate-torn-tail]")]
+    public async Task Help_tells_the_defaults_there_are(string verb, params string[] defaults)
+    {
+        var help = (await CliRunner.RunAsync(verb, "--help")).Output;
+        var told = System.Text.RegularExpressions.Regex.Matches(help, @"\[default: [^\]]*\]").Select(m => m.Value);
+        Assert.Equal(defaults.Order(StringComparer.Ordinal), told.Order(StringComparer.Ordinal));
+        Assert.DoesNotContain("(default)", help, StringComparison.Ordinal);
     }
 
     [Theory]
