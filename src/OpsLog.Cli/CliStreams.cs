@@ -20,11 +20,14 @@ internal sealed class CliStreams(Stream input, Stream output, TextWriter error)
     /// <summary>The terminal behind <see cref="Error"/>, if there is one: progress is shown only there.</summary>
     public TextWriter? ErrorTerminal { get; init; }
 
+    /// <summary>Whether standard output is known to have no reader any more. Who waits for long without printing asks.</summary>
+    public bool IsReaderGone => Output is UnixOutput { IsReaderGone: true };
+
     /// <summary>The streams of this process.</summary>
     public static CliStreams OfProcess()
     {
         // Console.Error would encode by the terminal's settings; ids and paths are UTF-8 everywhere in OpsLog.
-        var error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true };
+        var error = TextWriter.Synchronized(new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true });
         if (!Console.IsOutputRedirected || !Console.IsErrorRedirected) Console.OutputEncoding = new UTF8Encoding(false);
         return new CliStreams(Console.OpenStandardInput(), OutputOfProcess(), error)
         {

@@ -15,6 +15,8 @@ internal sealed partial class UnixOutput : Stream
     // The numbers of Linux, macOS and the BSDs; "try again" has two.
     private const int Interrupted = 4;
     private const int BrokenPipe = 32;
+    private const short PollError = 8;
+    private const short PollHangUp = 16;
     private static readonly int s_tryAgain = OperatingSystem.IsLinux() ? 11 : 35;
 
     private readonly int _file;
@@ -28,6 +30,16 @@ internal sealed partial class UnixOutput : Stream
         // Duplicated at the start: a program that is begun with standard output closed may get its number for a file of the store.
         var file = Duplicate(1);
         return file < 0 ? ofRuntime : new UnixOutput(file, ofRuntime);
+    }
+
+    /// <summary>Whether nobody reads it any more, as far as the system tells before something is written: it does of pipes and sockets.</summary>
+    public bool IsReaderGone
+    {
+        get
+        {
+            var state = new PollState { File = _file };
+            return Poll(ref state, 1, 0) > 0 && (state.Found & (PollError | PollHangUp)) != 0;
+        }
     }
 
     public override bool CanRead => false;
@@ -83,4 +95,15 @@ internal sealed partial class UnixOutput : Stream
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(int file, ReadOnlySpan<byte> buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "poll")]
+    private static partial int Poll(ref PollState states, nuint count, int timeout);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollState
+    {
+        public int File;
+        public short Wanted;
+        public short Found;
+    }
 }

@@ -6,6 +6,7 @@ namespace OpsLog.Cli.Verbs;
 /// <summary><c>tail</c>: the newest operations, and with <c>--follow</c> those to come.</summary>
 internal sealed class TailVerb : OpeningVerb
 {
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(500);
     private readonly Option<int> _lines = NumberOption.Create("--lines", "How many operations to begin with.", 0, int.MaxValue, 10, "-n");
     private readonly Option<bool> _follow = new("--follow", "-f") { Description = "Go on with operations as they are written, until Ctrl-C." };
 
@@ -34,12 +35,29 @@ internal sealed class TailVerb : OpeningVerb
         results.Flush();
         if (!arguments.GetValue(_follow)) return ExitCode.Done;
 
-        await foreach (var change in opened.Store.WatchAsync(position, cancellationToken).ConfigureAwait(false))
-        {
-            OperationLines.Write(results, change);
-            results.Flush();
-        }
-
+        await FollowAsync(opened.Store, position, results, cancellationToken).ConfigureAwait(false);
         return ExitCode.Done;
+    }
+
+    /// <summary>Ends when it is stopped, or when nobody reads any more: also where nothing comes that could be printed.</summary>
+    private async Task FollowAsync(OpsStore<JsonElement> store, FeedPosition position, Results results, CancellationToken cancellationToken)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await using var looking = new Timer(_ =>
+        {
+            if (Streams.IsReaderGone) end.Cancel();
+        }, null, s_look, s_look);
+        try
+        {
+            await foreach (var change in store.WatchAsync(position, end.Token).ConfigureAwait(false))
+            {
+                OperationLines.Write(results, change);
+                results.Flush();
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ReaderGoneException();
+        }
     }
 }

@@ -24,6 +24,18 @@ public class ClosedReaderTests
         Assert.Equal((141, ""), (await EndAsync(tail), await errors));
     }
 
+    [Fact]
+    public async Task A_follower_that_has_nothing_to_print_ends_too()
+    {
+        using var runner = new CliRunner();
+        await runner.ApplyAsync(["""{"id":"first","data":{}}"""]);
+        using var tail = Start("tail", runner.Store, "--follow");
+        var errors = tail.StandardError.ReadToEndAsync();
+        Assert.Contains("first", await tail.StandardOutput.ReadLineAsync(), StringComparison.Ordinal);
+        tail.StandardOutput.Close();
+        Assert.Equal((141, ""), (await EndAsync(tail), await errors));
+    }
+
     [Theory]
     [InlineData("1")]
     [InlineData("4")]
