@@ -21,6 +21,10 @@ internal static class OptionAndCallCases
         ("Durability: a value it does not have", OnOpening(o => o.Durability = (Durability)3) with { Arguments = s => ["apply", s, "-", "--durability", "3"] }),
         ("Recovery: a value it does not have", OnOpening(o => o.Recovery = (Recovery)3) with { Arguments = s => ["export", s, "--recovery", "3"] }),
         ("SnapshotFormat: a value it does not have", OnOpening(o => o.SnapshotFormat = (SnapshotFormat)(-1))),
+        ("Documents: a value it does not have", OnOpening(o => o.Documents = (DocumentPlacement)2)),
+        ("DocumentCacheBytes: negative", OnOpening(o => o.DocumentCacheBytes = -1)),
+        ("CacheFolder: the empty text", OnOpening(o => o.CacheFolder = "") with { Prepare = MakeStoreAsync, Arguments = s => ["export", s, "--cache", ""] }),
+        ("CacheBytes: 0, with a CacheFolder", new BadInputCase(async folder => await (await OpenAsync(folder, o => (o.CacheFolder, o.CacheBytes) = (folder + "-cache", 0))).DisposeAsync())),
         ("FlushInterval: below 1 ms", OnOpening(o => o.FlushInterval = TimeSpan.Zero)),
         ("FlushInterval: above 1 hour", OnOpening(o => o.FlushInterval = TimeSpan.FromMinutes(61))),
         ("SchemaVersion: 0", OnOpening(o => o.SchemaVersion = 0)),
@@ -56,6 +60,12 @@ internal static class OptionAndCallCases
             Arguments = _ => ["export", "ftp://host/store"],
         }),
         ("a storage that is null", new BadInputCase(_ => OpsStore<JsonElement>.OpenAsync((IOpsStorage)null!).AsTask())),
+        ("a storage key that leads out of the store", new BadInputCase(_ => Task.FromResult(new StorageKey("ops/../../outside")))),
+        ("a scheme that cannot be registered", new BadInputCase(_ =>
+        {
+            StorageSchemes.Register("file", (_, _, _) => new MemoryStorage());
+            return Task.CompletedTask;
+        })),
         ("a function or predicate that is null", OnStore(s => s.UpdateAsync("a", null!).AsTask())),
         ("a batch that is used after its function has ended", OnStore(UseEndedBatchAsync)),
         ("a revision that is not the record's", OnStore(WriteTwiceAsync)),
