@@ -25,7 +25,7 @@ Console.WriteLine($"anna: {anna["apple"].Cents}, ben: {ben["apple"].Cents}");
 await foreach (var operation in anna.HistoryAsync("apple"))
     Console.WriteLine($"  clock {operation.Revision.Clock}, {operation.Revision.Agent}: {operation.Value?.Cents}");
 
-// Who must not lose says what it expects to replace: refused here, because ben's write has come since.
+// An expected revision is compared with what this agent has read: refused, because anna has read ben's write by now. Had she not, both would succeed, and one would win.
 anna.TryGet("apple", out _, out var seen);
 await ben.SetAsync("apple", new Price(90));
 await anna.RefreshAsync();

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace OpsLog.Storage;
 
 /// <summary>
-/// A folder on a local disk, or on a network file system with working locks: an object is a file, its key the path below the root.
+/// A folder of one machine, on its disk or on a network file system with working locks: an object is a file, its key the path below the root.
 /// </summary>
 /// <remarks>
 /// <para>Safe for concurrent calls, and for any number of instances and processes on one folder. Whole objects are written under a
