@@ -66,6 +66,11 @@ CS
 
 echo "-- docs/getting-started.md to the letter"
 cd - > /dev/null
+# The page says where the packages are: nobody else does.
+sed -i '/key="packed"/d' "$work/fresh/NuGet.config"
+rm -rf "$work"/cache/opslog*
+mkdir -p "$work/home"
+ln -s "$feed" "$work/home/opslog-packages"
 awk -v root="$PWD" '
   /^```/ && !inside { inside = 1; kind = substr($0, 4)
     if (kind == "sh") print "exec 3>&1 1>\"$out\""
@@ -75,7 +80,7 @@ awk -v root="$PWD" '
   /^```/ { inside = 0; if (kind == "sh") print "exec 1>&3; cat \"$out\""; else print "END"; next }
   inside { print }' docs/getting-started.md > "$work/steps.sh"
 started=$SECONDS
-(cd "$work/fresh" && out=$work/out bash -euo pipefail "$work/steps.sh") || fail "docs/getting-started.md does not work as it stands"
+(cd "$work/fresh" && HOME=$work/home out=$work/out bash -euo pipefail "$work/steps.sh") || fail "docs/getting-started.md does not work as it stands"
 [ $((SECONDS - started)) -lt 300 ] || fail "docs/getting-started.md takes $((SECONDS - started)) s"
 
 echo "packages: $(find "$feed" -name '*.nupkg' | wc -l) packed, installed and run; getting started took $((SECONDS - started)) s"
