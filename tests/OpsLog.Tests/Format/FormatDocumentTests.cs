@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using OpsLog.Format;
 using Xunit;
@@ -44,6 +45,28 @@ public partial class FormatDocumentTests
         var snapshot = Samples.Utf8(Assert.Single(Blocks("jsonl snapshot")));
         Assert.Equal((snapshot.Length, JsonLines.Checksum(snapshot)), (result.Manifest!.Snapshot.Length, result.Manifest.Snapshot.Checksum));
         Assert.Equal(Blocks("jsonl log")[1].Length, result.Manifest.Logs[0].Covered);
+    }
+
+    /// <summary>Each member of ours is left out in turn.</summary>
+    [Fact]
+    public void A_manifest_without_a_member_is_damaged_where_the_page_says_that_a_reader_demands_it()
+    {
+        var sentence = Regex.Match(Page, @"A reader demands (?<members>[^.]*?) and of their parts all but `sealed`");
+        var demanded = Regex.Matches(sentence.Groups["members"].Value, "`(?<name>[a-z]+)`").Select(m => m.Groups["name"].Value).ToList();
+        Assert.Equal(8, demanded.Count);
+        var members = JsonNode.Parse(Assert.Single(Blocks("json manifest")))!["opslog"]!.AsObject().Select(m => m.Key).ToList();
+        Assert.True(members.Count > 15);
+        foreach (var member in members)
+        {
+            var manifest = JsonNode.Parse(Blocks("json manifest")[0])!.AsObject();
+            var ours = manifest["opslog"]!.AsObject();
+            ours.Remove("crc");
+            ours.Remove(member);
+            var covered = Samples.Utf8(ours.ToJsonString())[..^1];
+            if (member != "crc") ours.Add("crc", JsonLines.Hex(JsonLines.Checksum(covered)));
+            var verdict = ManifestCodec.Read(Samples.Utf8(manifest.ToJsonString())).Verdict;
+            Assert.Equal((member, demanded.Contains(member) ? ManifestVerdict.Corrupt : ManifestVerdict.Ours), (member, verdict));
+        }
     }
 
     [Fact]
