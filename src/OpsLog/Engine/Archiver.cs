@@ -138,7 +138,7 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         foreach (var id in ids)
         {
             if (!view.Records.TryGet(id, out var location, out _, out var handle) || location.IsTombstone) continue;
-            var record = StoreState.Read(view.Extents, location);
+            var record = StoreState.ReadChecked(view.Extents, location);
             // Another run may have archived a newer value since the view was taken: that one stays, and so does the store's record.
             if (records.TryGetValue(id, out var known) && known.Stamp.CompareTo(record.Stamp) > 0) continue;
             records[id] = new ArchivedRecord(record.Document.ToArray(), record.Stamp, 0);

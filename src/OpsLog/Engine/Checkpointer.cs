@@ -241,7 +241,7 @@ internal sealed class Checkpointer
             _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes / 2, ct).ConfigureAwait(false));
             await _garbage.CollectOrphansAsync(_register.Current, History, ct).ConfigureAwait(false);
         }
-        catch (StorageException e)
+        catch (Exception e) when (e is StorageException or OpsLogException { Error: OpsLogError.StorageFailed or OpsLogError.Damaged })
         {
             EngineLog.CollectFailed(_settings.Logger, e);
         }

@@ -147,7 +147,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
         {
             extent = state.Extents.Current[location.Extent];
             if (extent is null || !TryFind(key, id, out var again) || again != location) continue;
-            record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+            record = StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset));
             return true;
         }
 

@@ -27,7 +27,7 @@ internal sealed class DiskDocuments(IOpsStorage storage, long cacheBytes, Damage
     /// <summary>An object that lines are read from on demand.</summary>
     /// <returns>Null where that cannot be: offsets in a numbered log are those of many objects.</returns>
     public DiskObject? Open(string name, bool isLog = false) =>
-        IsFar || (isLog && (storage.Capabilities & StorageCapabilities.Append) == 0) ? null : new DiskObject(this, storage, new StorageKey(name));
+        IsFar || (isLog && (storage.Capabilities & StorageCapabilities.Append) == 0) ? null : new DiskObject(this, storage, new StorageKey(name), isLog);
 
     /// <summary>What has to be held in memory, and why.</summary>
     public DamageNotes Notes => notes;
@@ -47,12 +47,13 @@ internal sealed class DiskDocuments(IOpsStorage storage, long cacheBytes, Damage
 
 /// <summary>
 /// A stored object whose lines are read when they are asked for. It is open from when bytes are first left to it, so that they can be read though the object
-/// was deleted since.
+/// was deleted since. Each line is checked each time: what the disk made of it since it was written is never shown, nor written anew as if it were whole.
 /// </summary>
-internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, StorageKey key)
+internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, StorageKey key, bool isLog)
 {
     public const int BlockSize = 8 << 10;
-    private const int LongLineGrowth = 4;
+    private const int LookGrowth = 4;
+    private const int LargestLook = 1 << 20;
     private StoredObject? _open;
     private long _length;
     private bool _isNoted;
@@ -69,27 +70,24 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
     }
 
     /// <summary>The bytes from an offset to the end of the line it lies in, without the newline.</summary>
-    /// <exception cref="OpsLogException">The object cannot be read (<see cref="OpsLogError.StorageFailed"/>).</exception>
-    public ReadOnlySpan<byte> LineFrom(long offset)
-    {
-        var first = Block(offset).AsSpan((int)(offset % BlockSize));
-        var end = first.IndexOf((byte)'\n');
-        return end < 0 ? LongLine(offset, first) : first[..end];
-    }
+    /// <exception cref="OpsLogException">The object cannot be read (<see cref="OpsLogError.StorageFailed"/>), or the line is damaged.</exception>
+    public ReadOnlySpan<byte> LineFrom(long offset) => WholeLine(offset, out var before)[before..];
 
-    /// <summary>The whole line around an offset, if it lies in one block.</summary>
+    /// <summary>The whole line around an offset.</summary>
     /// <param name="offset">The offset.</param>
-    /// <param name="line">The line, without the newline.</param>
     /// <param name="before">How far behind its beginning the offset is.</param>
-    public bool TryWholeLine(long offset, out ReadOnlySpan<byte> line, out int before)
+    /// <returns>The line, without the newline.</returns>
+    /// <exception cref="OpsLogException">As for <see cref="LineFrom"/>.</exception>
+    public ReadOnlySpan<byte> WholeLine(long offset, out int before)
     {
         var block = Block(offset).AsSpan();
         var at = (int)(offset % BlockSize);
         var start = block[..at].LastIndexOf((byte)'\n') + 1;
         var length = block[at..].IndexOf((byte)'\n');
         before = at - start;
-        line = length < 0 ? default : block[start..(at + length)];
-        return start > 0 && length >= 0;
+        var line = (start > 0 || offset == at) && length >= 0 ? block[start..(at + length)] : LongLine(offset, out before);
+        StoredLine.Check(key.Value, line, offset - before, isLog);
+        return line;
     }
 
     /// <summary>What lies before an offset, from the start of a line on: at least the last line.</summary>
@@ -130,15 +128,36 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
 
     private byte[] Block(long offset) => documents.Get(this, offset / BlockSize, (int)(offset % BlockSize) + 1);
 
-    private ReadOnlySpan<byte> LongLine(long offset, ReadOnlySpan<byte> first)
+    // A line that lies in more than one block, or at the end without its newline.
+    private ReadOnlySpan<byte> LongLine(long offset, out int before)
     {
-        var length = Volatile.Read(ref _length);
-        for (var wanted = (long)first.Length + BlockSize; ; wanted *= LongLineGrowth)
+        var start = StartOf(offset);
+        before = checked((int)(offset - start));
+        return Read(start, checked((int)(EndOf(offset) - start)));
+    }
+
+    private long StartOf(long offset)
+    {
+        for (long size = BlockSize; offset > 0; size = Math.Min(LookGrowth * size, LargestLook))
         {
-            var bytes = Read(offset, (int)Math.Min(wanted, Array.MaxLength)).AsSpan();
-            var end = bytes[first.Length..].IndexOf((byte)'\n');
-            if (end >= 0) return bytes[..(first.Length + end)];
-            if (offset + bytes.Length >= length) return bytes;
+            var from = Math.Max(0, offset - size);
+            var newline = Read(from, (int)(offset - from)).AsSpan().LastIndexOf((byte)'\n');
+            if (newline >= 0) return from + newline + 1;
+            offset = from;
+        }
+
+        return 0;
+    }
+
+    private long EndOf(long offset)
+    {
+        for (int size = BlockSize; ; size = Math.Min(LookGrowth * size, LargestLook))
+        {
+            var bytes = Read(offset, size);
+            var newline = bytes.AsSpan().IndexOf((byte)'\n');
+            if (newline >= 0) return offset + newline;
+            if (bytes.Length < size) return offset + bytes.Length;
+            offset += bytes.Length;
         }
     }
 

@@ -92,14 +92,39 @@ internal sealed class Extent(string name, StampSource[] sources)
         return end < 0 ? rest : rest[..end];
     }
 
-    /// <summary>The whole line around an offset, if it lies in one piece: of what is left to the object, in one block.</summary>
+    /// <summary>
+    /// The same for what goes into another line, which gets a checksum of its own: what was mapped may be another than was checked when it was opened, and is
+    /// checked again. What is left to the object always is.
+    /// </summary>
+    /// <exception cref="OpsLogException">The line is damaged.</exception>
+    public ReadOnlySpan<byte> CheckedLineFrom(long offset)
+    {
+        var (items, index, _) = Find(offset);
+        if (items[index].Owner is null || !HoldsRecords || !TryWholeLine(offset, out var line, out var before)) return LineFrom(offset);
+        StoredLine.Check(Name, line, offset - before, isLog: false);
+        return line[before..];
+    }
+
+    /// <summary>Whether the byte at an offset is left to the object.</summary>
+    public bool IsOnDisk(long offset)
+    {
+        var (items, index, _) = Find(offset);
+        return items[index].IsOnDisk;
+    }
+
+    /// <summary>The whole line around an offset, if it lies in one piece.</summary>
     /// <param name="offset">The offset.</param>
     /// <param name="line">The line, without the newline.</param>
     /// <param name="before">How far behind its beginning the offset is.</param>
     public bool TryWholeLine(long offset, out ReadOnlySpan<byte> line, out int before)
     {
         var (items, index, count) = Find(offset);
-        if (items[index].IsOnDisk) return Disk!.TryWholeLine(offset, out line, out before);
+        if (items[index].IsOnDisk)
+        {
+            line = Disk!.WholeLine(offset, out before);
+            return true;
+        }
+
         var start = items[index].Memory.Span[..(int)(offset - items[index].Start)].LastIndexOf((byte)'\n') + 1 + items[index].Start;
         before = (int)(offset - start);
         line = From(items, index, count, start);

@@ -144,7 +144,7 @@ internal sealed class RepairerOutput(IOpsStorage source, IOpsStorage target, Eng
             Kind = OperationKind.Set,
             IdWtf8 = id,
             Prev = "null"u8,
-            Data = state.Read(location).Document,
+            Data = StoreState.ReadChecked(state.Extents.Current, location).Document,
             Clock = clock,
         };
         _lines.Advance(OperationCodec.Write(_lines.GetSpan((int)OperationCodec.MaxLength(draft)), draft, start + _lines.WrittenCount, out _));

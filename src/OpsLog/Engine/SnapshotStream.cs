@@ -87,7 +87,7 @@ internal sealed class SnapshotStream : Stream
             var kept = new ulong[_order.Count];
             for (var i = 0; i < kept.Length; i++)
             {
-                var record = StoreState.Read(_extents, _order.Location(i));
+                var record = StoreState.ReadChecked(_extents, _order.Location(i));
                 var number = _order.Number(i);
                 kept[number] = own.Add(_order.Id(number), record.Document, record.Clock, record.Source, false).Packed;
             }
@@ -158,7 +158,7 @@ internal sealed class SnapshotStream : Stream
         foreach (var entry in view.Records.WithTombstones())
         {
             if (!entry.Location.IsTombstone) continue;
-            var record = StoreState.Read(_extents, entry.Location);
+            var record = StoreState.ReadChecked(_extents, entry.Location);
             if (record.Clock <= floor) continue;
             _sources.TryAdd(record.Source, _sources.Count);
             tombstones.Add(new Tombstone(entry.Handle.IdText(), record.Clock, _sources[record.Source]));
@@ -235,7 +235,7 @@ internal sealed class SnapshotStream : Stream
 
         for (; _next < _order.Count && _jsonBytes.WrittenCount < BufferSize; _next++)
         {
-            var record = StoreState.Read(_extents, _order.Location(_next));
+            var record = StoreState.ReadChecked(_extents, _order.Location(_next));
             _json!.Add(_order.Id(_order.Number(_next)), record.Document, record.Clock, _sources[record.Source]);
         }
 
@@ -264,7 +264,7 @@ internal sealed class SnapshotStream : Stream
         }
 
         var id = _order.Id(number);
-        var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+        var record = StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset));
         if (room.Length < SnapshotCodec.MaxRecordLength(id.Length, record.Document.Length)) return 0;
         var length = SnapshotCodec.WriteRecord(room, id, record.Document, record.Clock, _sources[record.Source], out var dataStart);
         _written[number] = RecordLocation.Create(0, _produced + behind + dataStart, length - 1 - dataStart, false).Packed;

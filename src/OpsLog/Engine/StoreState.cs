@@ -80,6 +80,13 @@ internal sealed class StoreState(ulong hashSeed)
         return StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
     }
 
+    /// <summary>The same for what goes into another line: see <see cref="Extent.CheckedLineFrom"/>.</summary>
+    public static StoredRecord ReadChecked(Extent?[] extents, RecordLocation location)
+    {
+        var extent = extents[location.Extent]!;
+        return StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset));
+    }
+
     /// <summary>Takes a change of this process in.</summary>
     public void Set(in RecordKey key, ReadOnlySpan<byte> wtf8, RecordLocation location)
     {

@@ -49,9 +49,11 @@ internal abstract class UndoUnits(Extent extent, int schema)
 
         private LineVerdict Step(out UnitOperation operation, out int batchSize, out int batchIndex)
         {
+            var isOnDisk = Extent.IsOnDisk(_position - 1);
             var span = Extent.Before(_position, out var chunkStart);
             var lineStart = span[..^1].LastIndexOf((byte)'\n') + 1;
             _position = chunkStart + lineStart;
+            if (isOnDisk) StoredLine.Check(Extent.Name, span[lineStart..^1], _position, isLog: true);
             var verdict = OperationCodec.TryRead(span[lineStart..^1], UndoLog.NoOffset, false, out var line, out _);
             operation = verdict == LineVerdict.Operation ? new UnitOperation(_position, line.Clock) : default;
             (batchSize, batchIndex) = verdict == LineVerdict.Operation ? (line.BatchSize, line.BatchIndex) : (1, 0);
