@@ -20,6 +20,9 @@ internal sealed partial class RecordSegment
     /// <summary>One more record may be inserted.</summary>
     public bool HasRoom => _used < Limit(Capacity);
 
+    /// <summary>The bytes of the longer ids that were ever inserted, those of erased records included.</summary>
+    public int IdBytes => _arenaUsed;
+
     /// <summary>The slots with which a segment has room for <paramref name="entries"/> records and half as many again.</summary>
     public static int CapacityFor(int entries)
     {
@@ -31,6 +34,19 @@ internal sealed partial class RecordSegment
 
     /// <summary>Whether a segment of the normal capacity has room for its share of a table's records, and for what hashes may bring it besides: six standard deviations.</summary>
     public static bool HasRoomForAbout(int entries) => entries + (6 * Math.Sqrt(entries)) < Limit(NormalCapacity);
+
+    /// <summary>The bytes of the longer ids of records that are not erased.</summary>
+    public long LiveIdBytes()
+    {
+        long bytes = 0;
+        for (int index = 0; index < Capacity; index++)
+        {
+            if (!LocationAt(index).IsNone && RecordKey.IsLongWord(SlotAt(index).Id.Id1))
+                bytes += IdAt(index).Length;
+        }
+
+        return bytes;
+    }
 
     /// <summary>Inserts a record that is not here yet; needs <see cref="HasRoom"/>.</summary>
     public void Insert(in RecordKey key, ReadOnlySpan<byte> id, RecordLocation location) => Insert(key, id, location.Packed, null);
@@ -116,11 +132,9 @@ internal sealed partial class RecordSegment
     {
         int offset = _arenaUsed;
         byte[] arena = _arena;
-        long needed = (long)offset + id.Length;
+        int needed = checked(offset + id.Length); // a table divides a segment long before
         if (needed > arena.Length)
         {
-            if (needed > Array.MaxLength)
-                throw new InvalidOperationException("The ids of one segment of the index exceed 2 GB.");
             long capacity = Math.Max(needed, Math.Max(FirstArena, arena.Length + ((long)arena.Length / 4)));
             byte[] larger = NewArena((int)Math.Min(capacity, Array.MaxLength));
             arena.AsSpan(0, offset).CopyTo(larger);
@@ -130,7 +144,7 @@ internal sealed partial class RecordSegment
         // Bytes first, then the array, then (by the caller) the location: who finds the slot finds the bytes.
         id.CopyTo(arena.AsSpan(offset));
         Volatile.Write(ref _arena, arena);
-        _arenaUsed = (int)needed;
+        _arenaUsed = needed;
         return offset;
     }
 }

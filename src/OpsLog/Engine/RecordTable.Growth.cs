@@ -87,13 +87,14 @@ internal sealed partial class RecordTable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private RecordSegment MakeRoom(RecordSegment full, ulong hash)
     {
-        if (full.Entries < full.Capacity * 3 / 8)
+        bool isFullOfIds = full.IdBytes > MostIdBytes;
+        if (isFullOfIds ? full.LiveIdBytes() < MostIdBytes / 2 : full.Entries < full.Capacity * 3 / 8)
         {
             // Erased records take half the room.
             RecordSegment swept = full.Resize(full.Capacity, _epoch, _hash);
             Publish(swept, swept);
         }
-        else if (full.Capacity < RecordSegment.NormalCapacity || !MaySplit(full.Depth))
+        else if (!isFullOfIds && (full.Capacity < RecordSegment.NormalCapacity || !MaySplit(full.Depth)))
         {
             RecordSegment larger = full.Resize(full.Capacity * 2, _epoch, _hash);
             Publish(larger, larger);

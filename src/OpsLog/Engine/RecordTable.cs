@@ -42,6 +42,9 @@ internal sealed partial class RecordTable
     /// <summary>Deleted records that are remembered.</summary>
     public int Tombstones => Volatile.Read(ref _tombstones);
 
+    /// <summary>A segment takes no more records once it has more bytes of ids than this: they lie in one array. Only tests need another number.</summary>
+    internal int MostIdBytes { get; init; } = 256 << 20;
+
     internal RecordSegment[] Directory => Volatile.Read(ref _directory);
 
     /// <summary>Finds a record.</summary>
@@ -219,7 +222,7 @@ internal sealed partial class RecordTable
             return;
         }
 
-        while (!segment.HasRoom)
+        while (!segment.HasRoom || segment.IdBytes > MostIdBytes)
             segment = MakeRoom(segment, key.Hash);
         Writable(segment).Insert(key, id, location);
         Recount(default, location);

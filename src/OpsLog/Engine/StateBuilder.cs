@@ -10,6 +10,7 @@ namespace OpsLog.Engine;
 /// </summary>
 internal sealed class StateBuilder(StoreState state, Migration migration, bool merges) : IOperationSink
 {
+    private const int MostGathered = 1 << 20; // bytes of ids
     private readonly OwnForm _own = new(state);
     private byte[] _id = new byte[256];
     private byte[] _data = [];
@@ -157,7 +158,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Gather(ReadOnlySpan<byte> id, RecordLocation location)
     {
-        if (_gatheredCount == _gathered.Length) Flush();
+        if (_gatheredCount == _gathered.Length || _gatheredBytes >= MostGathered) Flush();
         if (_gatheredIds.Length - _gatheredBytes < id.Length) Array.Resize(ref _gatheredIds, Math.Max(_gatheredBytes + id.Length, _gatheredIds.Length * 2));
         id.CopyTo(_gatheredIds.AsSpan(_gatheredBytes));
         _gathered[_gatheredCount++] = new RecordInsert(_gatheredBytes, id.Length, location);

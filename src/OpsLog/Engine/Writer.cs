@@ -113,7 +113,6 @@ internal sealed partial class Writer : IGroupCommitter
         {
             _buffer.Close();
             Show(requests, long.MaxValue);
-            _buffer.Stored(Stored);
             return new(true);
         }
 
@@ -150,14 +149,14 @@ internal sealed partial class Writer : IGroupCommitter
             if (!result.IsStored) throw Fenced(result);
             _buffer.Close();
             Volatile.Write(ref _flushedTo, _buffer.Position);
-            Show(requests, long.MaxValue);
-            _buffer.Stored(Stored);
-            return new(true);
         }
         catch (Exception e)
         {
             return FailAsync(requests, bytes, e);
         }
+
+        Show(requests, long.MaxValue);
+        return new(true);
     }
 
     private async ValueTask<bool> FailAsync(List<CommitRequest> requests, ReadOnlyMemory<byte> bytes, Exception cause)
@@ -232,27 +231,37 @@ internal sealed partial class Writer : IGroupCommitter
         request.LineCount = _group.Lines.Length - request.FirstLine;
     }
 
-    // Lets memory show the lines that end at or before an offset; the requests whose lines do not are failed by the caller.
+    // Lets memory show the lines that end at or before an offset; the requests whose lines do not are failed by the caller. What breaks in the middle (memory is
+    // short) leaves memory behind the log, perhaps within a batch: nothing may be built on it any more.
     private void Show(List<CommitRequest> requests, long standing)
     {
-        using (_state.EnterToShow())
+        try
         {
-            var clock = _log?.Clock ?? 0;
-            var lines = _group.Lines;
-            foreach (var request in requests)
-            {
-                if (request.LineCount == 0) continue;
-                var own = lines.Slice(request.FirstLine, request.LineCount);
-                if (own[^1].End > standing) continue;
-                foreach (var line in own) Apply(line);
-                clock = own[^1].Clock;
-            }
+            using (_state.EnterToShow()) Apply(requests, standing);
+            if (standing == long.MaxValue) _buffer.Stored(Stored);
+            _committed();
+        }
+        catch (Exception e)
+        {
+            throw Poison(new OpsLogException(OpsLogError.OutcomeUnknown, $"What was written to the log '{_target.Key}' could not be taken into memory, which may show half of it: {e.Message} Close the store and open it again.", e));
+        }
+    }
 
-            Acknowledged = standing == long.MaxValue ? _buffer.Position : standing;
-            _log?.Advance(_target, Acknowledged, clock, LogOperations, _group.Timestamp);
+    private void Apply(List<CommitRequest> requests, long standing)
+    {
+        var clock = _log?.Clock ?? 0;
+        var lines = _group.Lines;
+        foreach (var request in requests)
+        {
+            if (request.LineCount == 0) continue;
+            var own = lines.Slice(request.FirstLine, request.LineCount);
+            if (own[^1].End > standing) continue;
+            foreach (var line in own) Apply(line);
+            clock = own[^1].Clock;
         }
 
-        _committed();
+        Acknowledged = standing == long.MaxValue ? _buffer.Position : standing;
+        _log?.Advance(_target, Acknowledged, clock, LogOperations, _group.Timestamp);
     }
 
     private void Apply(in CommitGroup.Line line)

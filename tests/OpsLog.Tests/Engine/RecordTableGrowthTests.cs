@@ -57,6 +57,37 @@ public sealed class RecordTableGrowthTests
         }
     }
 
+    /// <summary>The ids of a segment lie in one array: what would be too much for one is divided, however few records they are, or swept if most of them are gone.</summary>
+    [Fact]
+    public void Long_ids_are_divided_by_their_bytes()
+    {
+        const int most = 4096, count = 300;
+        RecordTable table = new(11) { MostIdBytes = most };
+        for (int i = 0; i < count; i++)
+            table.Set(LongId(i), RecordTableTests.At(i));
+        for (int i = 0; i < count; i++)
+        {
+            Assert.True(table.TryGet(LongId(i), out RecordLocation location, out _, out _));
+            Assert.Equal(i, location.Offset);
+        }
+
+        int shown = 0;
+        foreach (RecordEntry entry in table)
+            shown += LongId((int)entry.Location.Offset).AsSpan().SequenceEqual(entry.Handle.Id) ? 1 : 0;
+        Assert.Equal(count, shown);
+        Assert.All(table.Directory, segment => Assert.InRange(segment.IdBytes, 0, most + LongId(0).Length));
+        int length = table.Directory.Length;
+        for (int i = count; i < 20 * count; i++)
+        {
+            table.Set(LongId(i), RecordTableTests.At(i));
+            table.Remove(LongId(i));
+        }
+
+        Assert.Equal(count, table.Count);
+        Assert.InRange(table.Directory.Length, length, 4 * length);
+        Assert.All(table.Directory, segment => Assert.InRange(segment.IdBytes, 0, most + LongId(0).Length));
+    }
+
     /// <summary>Each segment has its share of the records and what chance brings besides: none has to be split, and no table is made larger for growth that may never come.</summary>
     [Theory]
     [InlineData(4_800)]
@@ -174,4 +205,6 @@ public sealed class RecordTableGrowthTests
         number.TryFormat(buffer.AsSpan(5), out int digits);
         return buffer.AsSpan(0, 5 + digits);
     }
+
+    private static byte[] LongId(int number) => Encoding.ASCII.GetBytes($"{number:D200}");
 }

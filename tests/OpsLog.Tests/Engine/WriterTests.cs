@@ -1,11 +1,16 @@
+using System.Globalization;
 using System.Text;
 using OpsLog.Engine;
 using OpsLog.Storage;
+using OpsLog.Tests.Faults;
 using Xunit;
 
 namespace OpsLog.Tests.Engine;
 
-/// <summary>Goal: a group is as good as its requests one by one. Method: a writer over memory, with a request that breaks half-way.</summary>
+/// <summary>
+/// Goal: a group is as good as its requests one by one, and memory that fell behind the log is built on no more. Method: a writer over memory, with a request that breaks half-way, and
+/// an index that breaks in the middle of a batch.
+/// </summary>
 public sealed class WriterTests
 {
     [Fact]
@@ -29,6 +34,32 @@ public sealed class WriterTests
         Assert.Equal(["a", "b", "b", "d"], lines.Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("id").GetString()));
         Assert.Equal([1, 2, 3, 4], lines.Select(line => System.Text.Json.JsonDocument.Parse(line).RootElement.GetProperty("clock").GetInt64()));
         Assert.Equal(3, state.Records.Count);
+    }
+
+    [Theory]
+    [InlineData(Durability.Disk)]
+    [InlineData(Durability.Os)]
+    [InlineData(Durability.Buffered)]
+    public async Task A_writer_whose_memory_fell_behind_its_log_writes_nothing_more(Durability durability)
+    {
+        const int count = 2000; // a segment is divided on the way
+        var storage = new MemoryStorage();
+        var engine = await StoreEngine.OpenAsync(storage, false, new EngineSettings(Lab.Options(o => o.Durability = durability)), default);
+        engine.State.Records.Splitting = () => throw new InsufficientMemoryException("none left");
+        var batch = engine.NewBatch();
+        for (var i = 0; i < count; i++) batch.Items.Add(new BatchItem(string.Create(CultureInfo.InvariantCulture, $"id-{i}"), new ArraySegment<byte>("{}"u8.ToArray())));
+        Assert.Contains("none left", (await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () => await engine.BatchAsync(batch, default))).Message, StringComparison.Ordinal);
+        engine.State.Records.Splitting = null;
+        var set = engine.NewSet();
+        set.Begin("more", null);
+        "{}"u8.CopyTo(set.Document.GetSpan(2));
+        set.Document.Advance(2);
+        await Lab.RefusedAsync(OpsLogError.ReadOnly, async Task () => await engine.SetAsync(set, default));
+        await Lab.RefusedAsync(OpsLogError.ReadOnly, () => engine.CompactAsync(default));
+        if (durability == Durability.Buffered) await Lab.RefusedAsync(OpsLogError.ReadOnly, () => engine.DisposeAsync());
+        else await engine.DisposeAsync();
+        await using var reopened = await Lab.OpenAsync(storage);
+        Assert.Equal(durability == Durability.Buffered ? 0 : count, reopened.Count);
     }
 
     private sealed class Sets(string[] ids, bool breaks) : CommitRequest

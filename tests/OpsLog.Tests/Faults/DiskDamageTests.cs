@@ -154,7 +154,7 @@ public sealed class DiskDamageTests
     private static async Task AssertDamagedAsync(string folder, OpsStore<JsonElement> store, string file)
     {
         await Runs.AbandonAsync(store);
-        Assert.Contains((await OpsStore.VerifyAsync(folder)).Damages, damage => damage.File == file);
+        Assert.Contains((await OpsStore.VerifyAsync(new FileStorage(folder))).Damages, damage => damage.File == file);
         Assert.Equal(file, (await Lab.OpeningRefusedAsync(OpsLogError.Damaged, new FileStorage(folder))).Damage!.File);
     }
 
