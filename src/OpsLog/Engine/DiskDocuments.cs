@@ -38,11 +38,37 @@ internal sealed class DiskDocuments(IOpsStorage storage, long cacheBytes, Damage
         ref var slot = ref _blocks[(int)(((ulong)number * 0x9E3779B97F4A7C15) ^ ((uint)source.GetHashCode() * 0xC2B2AE3D27D4EB4F) >> 16) & (_blocks.Length - 1)];
         if (Volatile.Read(ref slot) is { } known && known.Number == number && known.Source == source && known.Bytes.Length >= needed) return known.Bytes;
         var bytes = source.Read(number * DiskObject.BlockSize, DiskObject.BlockSize);
+        if (source.IsLeft) return bytes;
         Volatile.Write(ref slot, new Block(source, number, bytes));
+        Interlocked.MemoryBarrier(); // it may be left just now: either its blocks are looked for behind this one, or it is seen here
+        if (source.IsLeft) Volatile.Write(ref slot, null);
         return bytes;
     }
 
+    /// <summary>Forgets the blocks of an object that nothing new is read from. It stays open for who still reads it; with the last of them its file is closed.</summary>
+    public void Forget(DiskObject source)
+    {
+        foreach (ref var slot in _blocks.AsSpan())
+            if (Volatile.Read(ref slot)?.Source == source) Volatile.Write(ref slot, null);
+    }
+
     private sealed record Block(DiskObject Source, long Number, byte[] Bytes);
+}
+
+/// <summary>The block that was read last, for who goes through objects once: in the cache it would only take the place of what is read again.</summary>
+internal sealed class LastBlock
+{
+    private DiskObject? _source;
+    private long _number;
+    private byte[] _bytes = [];
+
+    /// <summary>As that of <see cref="DiskDocuments"/>.</summary>
+    public byte[] Get(DiskObject source, long number, int needed)
+    {
+        if (_source != source || _number != number || _bytes.Length < needed)
+            (_source, _number, _bytes) = (source, number, source.Read(number * DiskObject.BlockSize, DiskObject.BlockSize));
+        return _bytes;
+    }
 }
 
 /// <summary>
@@ -57,6 +83,10 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
     private StoredObject? _open;
     private long _length;
     private bool _isNoted;
+    private bool _isLeft;
+
+    /// <summary>No record lies in it any more.</summary>
+    public bool IsLeft => Volatile.Read(ref _isLeft);
 
     /// <summary>So many bytes are not worth leaving to it.</summary>
     public long Few => documents.Few;
@@ -69,6 +99,14 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
         return true;
     }
 
+    /// <summary>No record lies in it any more: what is still read, by who has an older view, is not kept.</summary>
+    public void Leave()
+    {
+        Volatile.Write(ref _isLeft, true);
+        Interlocked.MemoryBarrier();
+        documents.Forget(this);
+    }
+
     /// <summary>The bytes from an offset to the end of the line it lies in, without the newline.</summary>
     /// <exception cref="OpsLogException">The object cannot be read (<see cref="OpsLogError.StorageFailed"/>), or the line is damaged.</exception>
     public ReadOnlySpan<byte> LineFrom(long offset) => WholeLine(offset, out var before)[before..];
@@ -76,11 +114,13 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
     /// <summary>The whole line around an offset.</summary>
     /// <param name="offset">The offset.</param>
     /// <param name="before">How far behind its beginning the offset is.</param>
+    /// <param name="last">Keeps the block, instead of the cache.</param>
     /// <returns>The line, without the newline.</returns>
     /// <exception cref="OpsLogException">As for <see cref="LineFrom"/>.</exception>
-    public ReadOnlySpan<byte> WholeLine(long offset, out int before)
+    public ReadOnlySpan<byte> WholeLine(long offset, out int before, LastBlock? last = null)
     {
-        var block = Block(offset).AsSpan();
+        var (number, needed) = (offset / BlockSize, (int)(offset % BlockSize) + 1);
+        var block = (last?.Get(this, number, needed) ?? documents.Get(this, number, needed)).AsSpan();
         var at = (int)(offset % BlockSize);
         var start = block[..at].LastIndexOf((byte)'\n') + 1;
         var length = block[at..].IndexOf((byte)'\n');
@@ -125,8 +165,6 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
             throw new OpsLogException(OpsLogError.StorageFailed, $"A document in '{key}' cannot be read: {e.Message}", e);
         }
     }
-
-    private byte[] Block(long offset) => documents.Get(this, offset / BlockSize, (int)(offset % BlockSize) + 1);
 
     // A line that lies in more than one block, or at the end without its newline.
     private ReadOnlySpan<byte> LongLine(long offset, out int before)

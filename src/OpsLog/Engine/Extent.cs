@@ -96,10 +96,13 @@ internal sealed class Extent(string name, StampSource[] sources)
     /// The same for what goes into another line, which gets a checksum of its own: what was mapped may be another than was checked when it was opened, and is
     /// checked again. What is left to the object always is.
     /// </summary>
+    /// <param name="offset">The offset.</param>
+    /// <param name="last">Keeps what is read from the object, instead of the cache.</param>
     /// <exception cref="OpsLogException">The line is damaged.</exception>
-    public ReadOnlySpan<byte> CheckedLineFrom(long offset)
+    public ReadOnlySpan<byte> CheckedLineFrom(long offset, LastBlock? last = null)
     {
         var (items, index, _) = Find(offset);
+        if (items[index].IsOnDisk) return Disk!.WholeLine(offset, out var behind, last)[behind..];
         if (items[index].Owner is null || !HoldsRecords || !TryWholeLine(offset, out var line, out var before)) return LineFrom(offset);
         StoredLine.Check(Name, line, offset - before, isLog: false);
         return line[before..];
@@ -116,12 +119,13 @@ internal sealed class Extent(string name, StampSource[] sources)
     /// <param name="offset">The offset.</param>
     /// <param name="line">The line, without the newline.</param>
     /// <param name="before">How far behind its beginning the offset is.</param>
-    public bool TryWholeLine(long offset, out ReadOnlySpan<byte> line, out int before)
+    /// <param name="last">Keeps what is read from the object, instead of the cache.</param>
+    public bool TryWholeLine(long offset, out ReadOnlySpan<byte> line, out int before, LastBlock? last = null)
     {
         var (items, index, count) = Find(offset);
         if (items[index].IsOnDisk)
         {
-            line = Disk!.WholeLine(offset, out before);
+            line = Disk!.WholeLine(offset, out before, last);
             return true;
         }
 

@@ -45,9 +45,11 @@ internal sealed class ExtentTable
 
     public void Remove(Extent extent)
     {
+        if (!ReferenceEquals(_extents[extent.Index], extent)) return; // its number may be another's by now
         var copy = (Extent?[])_extents.Clone();
         copy[extent.Index] = null;
         Volatile.Write(ref _extents, copy);
+        extent.Disk?.Leave();
     }
 
     // Numbers go round, so that one is used again as late as possible; readers check the location after they have the extent.

@@ -21,6 +21,7 @@ internal sealed class SnapshotStream : Stream
     private readonly Dictionary<StampSource, int> _sources;
     private readonly SnapshotFormat _format;
     private readonly ulong[] _written; // where each record lies in the snapshot, by its number
+    private readonly LastBlock _last = new();
     private byte[] _buffer = [];
     private int _used;
     private int _read;
@@ -87,7 +88,7 @@ internal sealed class SnapshotStream : Stream
             var kept = new ulong[_order.Count];
             for (var i = 0; i < kept.Length; i++)
             {
-                var record = StoreState.ReadChecked(_extents, _order.Location(i));
+                var record = StoreState.ReadChecked(_extents, _order.Location(i), _last);
                 var number = _order.Number(i);
                 kept[number] = own.Add(_order.Id(number), record.Document, record.Clock, record.Source, false).Packed;
             }
@@ -158,7 +159,7 @@ internal sealed class SnapshotStream : Stream
         foreach (var entry in view.Records.WithTombstones())
         {
             if (!entry.Location.IsTombstone) continue;
-            var record = StoreState.ReadChecked(_extents, entry.Location);
+            var record = StoreState.ReadChecked(_extents, entry.Location, _last);
             if (record.Clock <= floor) continue;
             _sources.TryAdd(record.Source, _sources.Count);
             tombstones.Add(new Tombstone(entry.Handle.IdText(), record.Clock, _sources[record.Source]));
@@ -235,7 +236,7 @@ internal sealed class SnapshotStream : Stream
 
         for (; _next < _order.Count && _jsonBytes.WrittenCount < BufferSize; _next++)
         {
-            var record = StoreState.ReadChecked(_extents, _order.Location(_next));
+            var record = StoreState.ReadChecked(_extents, _order.Location(_next), _last);
             _json!.Add(_order.Id(_order.Number(_next)), record.Document, record.Clock, _sources[record.Source]);
         }
 
@@ -254,7 +255,7 @@ internal sealed class SnapshotStream : Stream
         var location = _order.Location(_next);
         var number = _order.Number(_next);
         var extent = _extents[location.Extent]!;
-        if (_copies[location.Extent] && extent.TryWholeLine(location.Offset, out var line, out var before))
+        if (_copies[location.Extent] && extent.TryWholeLine(location.Offset, out var line, out var before, _last))
         {
             if (room.Length <= line.Length) return 0;
             line.CopyTo(room);
@@ -264,7 +265,7 @@ internal sealed class SnapshotStream : Stream
         }
 
         var id = _order.Id(number);
-        var record = StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset));
+        var record = StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset, _last));
         if (room.Length < SnapshotCodec.MaxRecordLength(id.Length, record.Document.Length)) return 0;
         var length = SnapshotCodec.WriteRecord(room, id, record.Document, record.Clock, _sources[record.Source], out var dataStart);
         _written[number] = RecordLocation.Create(0, _produced + behind + dataStart, length - 1 - dataStart, false).Packed;

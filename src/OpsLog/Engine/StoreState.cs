@@ -81,10 +81,10 @@ internal sealed class StoreState(ulong hashSeed)
     }
 
     /// <summary>The same for what goes into another line: see <see cref="Extent.CheckedLineFrom"/>.</summary>
-    public static StoredRecord ReadChecked(Extent?[] extents, RecordLocation location)
+    public static StoredRecord ReadChecked(Extent?[] extents, RecordLocation location, LastBlock? last = null)
     {
         var extent = extents[location.Extent]!;
-        return StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset));
+        return StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset, last));
     }
 
     /// <summary>Takes a change of this process in.</summary>

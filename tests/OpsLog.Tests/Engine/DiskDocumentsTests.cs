@@ -257,6 +257,46 @@ public sealed class DiskDocumentsTests
         Assert.Empty(store.RecoveryReport.Notes);
     }
 
+    [Fact]
+    public async Task A_superseded_object_is_closed_though_blocks_of_it_were_cached()
+    {
+        const int count = 1000; // 400 KB
+        using var folder = new TempFolder();
+        var (name, open) = ("", new List<(string Name, WeakReference Object)>());
+        var storage = new HookedStorage(new FileStorage(folder["disk"], new FileStorageOptions { MapReads = false }));
+        storage.Before = (_, key) =>
+        {
+            name = key.Value;
+            return Task.CompletedTask;
+        };
+        storage.Reading = found =>
+        {
+            if (found.Memory is null) open.Add((name, new WeakReference(found)));
+            return found;
+        };
+        await using var store = await OpsStore<JsonElement>.OpenAsync(storage, Lab.Options(o => (o.Durability, o.Documents, o.DocumentCacheBytes, o.HistoryRetention) = (Durability.Os, DocumentPlacement.OnDisk, 64 << 10, HistoryRetention.None)));
+        var random = new Random(10);
+        for (var i = 0; i < count; i++) await store.SetAsync(string.Create(CultureInfo.InvariantCulture, $"id-{i}"), Document(random, 300));
+        for (var round = 0; round < 3; round++)
+        {
+            Assert.Equal(count, store.Keys.Count(id => store.TryGetJson(id, out _)));
+            await store.SetAsync("id-0", Lab.Doc(round));
+            await store.CompactAsync();
+        }
+
+        await Task.Yield(); // the checkpoint's own methods are below on the stack
+        for (var i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        var there = await Lab.NamesAsync(new FileStorage(folder["disk"]));
+        Assert.InRange(open.Select(o => o.Name).Except(there).Count(), 2, 10);
+        Assert.DoesNotContain(open, o => o.Object.IsAlive && !there.Contains(o.Name));
+        Assert.Equal(count, store.Count);
+    }
+
     private const int Large = 6000; // records, of 7 MB
 
     private static async Task<string> FillAsync(IOpsStorage storage)
