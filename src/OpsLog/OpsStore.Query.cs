@@ -93,11 +93,11 @@ public sealed partial class OpsStore<T>
     private bool TryRead(string id, [MaybeNullWhen(false)] out T value, out Revision revision, bool wantsRevision)
     {
         (value, revision) = (default, default);
-        while (true)
+        for (var missed = default(RecordLocation); ;)
         {
             var state = _engine.State;
             if (!state.Records.TryGet(id, out var location, out var made, out var handle) || location.IsTombstone) return false;
-            var extent = state.Extents.Current[location.Extent];
+            var extent = state.ExtentOf(location, ref missed);
             // The record may have moved (a checkpoint) between the two reads, and its old extent may be gone or be another.
             if (extent is null || !state.Records.TryGet(id, out var again, out _, out _) || again != location) continue;
             if (made is not null && !wantsRevision)

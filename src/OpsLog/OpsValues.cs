@@ -28,8 +28,8 @@ public sealed class OpsValues<T> : IReadOnlyCollection<T>
     public struct Enumerator : IEnumerator<T>
     {
         private readonly StoreState _state;
-        private readonly Extent?[] _extents;
         private readonly DocumentCodec<T> _documents;
+        private Extent?[] _extents;
         private RecordEnumerator _records;
         private T _current;
 
@@ -55,7 +55,11 @@ public sealed class OpsValues<T> : IReadOnlyCollection<T>
         }
 
         /// <summary>Begins anew.</summary>
-        public void Reset() => _records = _state.Records.WithDocuments();
+        public void Reset()
+        {
+            _extents = _state.Extents.Current;
+            _records = _state.Records.WithDocuments();
+        }
 
         /// <summary>Does nothing: nothing is held.</summary>
         public readonly void Dispose()

@@ -143,9 +143,10 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     // A checkpoint that tidies up may move a record between the two reads; its old extent may be gone then.
     private bool TryRead(scoped in RecordKey key, scoped ReadOnlySpan<byte> id, out StoredRecord record, out Extent? extent)
     {
+        var missed = default(RecordLocation);
         while (TryFind(key, id, out var location))
         {
-            extent = state.Extents.Current[location.Extent];
+            extent = state.ExtentOf(location, ref missed);
             if (extent is null || !TryFind(key, id, out var again) || again != location) continue;
             record = StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset));
             return true;

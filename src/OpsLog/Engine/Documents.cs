@@ -19,22 +19,24 @@ internal static class Documents
 
     /// <summary>The document of an entry that an enumerator met; kept in the index for the next reader.</summary>
     /// <param name="state">The state.</param>
-    /// <param name="extents">The extents when the enumeration began: they hold the bytes of what a checkpoint moves meanwhile.</param>
+    /// <param name="extents">The extents when the enumeration began: where one has its number still, that is the one the entry lies in.</param>
     /// <param name="entry">The entry.</param>
     /// <param name="codec">How documents are read.</param>
     /// <param name="document">The document.</param>
-    /// <returns>False if the record was written and deleted again since the enumeration began.</returns>
+    /// <returns>False if the record was deleted since the enumeration began.</returns>
     public static bool TryMaterialise<T>(StoreState state, Extent?[] extents, in RecordEntry entry, DocumentCodec<T> codec, out T? document)
     {
         var (handle, location, made) = (entry.Handle, entry.Location, entry.Value);
+        var missed = default(RecordLocation);
         while (made is null)
         {
             var id = handle.IdText();
-            var current = state.Extents.Current;
-            var extent = (location.Extent < extents.Length ? extents[location.Extent] : null) ?? (location.Extent < current.Length ? current[location.Extent] : null);
-            if (extent is not null)
+            var extent = state.ExtentOf(location, ref missed);
+            // Else the number may be another extent's by now, unless the record lies there still.
+            var isKnown = extent is not null && location.Extent < extents.Length && ReferenceEquals(extent, extents[location.Extent]);
+            if (isKnown || (extent is not null && state.Records.TryGet(id, out var again, out _, out _) && again == location))
             {
-                var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
+                var record = StoredRecord.Parse(extent!, extent!.LineFrom(location.Offset));
                 made = state.TryCache(handle, location, Wrap(codec.Decode(id, record.Document)));
                 GC.KeepAlive(extent);
             }

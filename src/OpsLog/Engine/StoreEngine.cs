@@ -215,12 +215,12 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     /// <summary>The stored bytes of a record, copied, and the revision they belong to.</summary>
     public bool TryReadDocument(string id, out ReadOnlyMemory<byte> json, out Revision revision)
     {
-        while (true)
+        for (var missed = default(RecordLocation); ;)
         {
             var state = State;
             (json, revision) = (default, default);
             if (!state.Records.TryGet(id, out var location, out _, out _) || location.IsTombstone) return false;
-            var extent = state.Extents.Current[location.Extent];
+            var extent = state.ExtentOf(location, ref missed);
             if (extent is null || !state.Records.TryGet(id, out var again, out _, out _) || again != location) continue;
             var record = StoredRecord.Parse(extent, extent.LineFrom(location.Offset));
             (json, revision) = (record.Document.ToArray(), record.Revision);

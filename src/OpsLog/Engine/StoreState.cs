@@ -71,6 +71,19 @@ internal sealed class StoreState(ulong hashSeed)
     /// <summary>Whether an agent's operation on a record that is not there comes too late.</summary>
     public bool IsForgotten(in RecordKey key, ReadOnlySpan<byte> id, long clock) => clock <= Floor && !Records.TryGet(key, id, out _);
 
+    /// <summary>The extent of a location that was just read from the index. Who gets it reads the index again before using it: its number may have become another's.</summary>
+    /// <param name="location">The location.</param>
+    /// <param name="missed">The last one whose extent was gone; default at first.</param>
+    /// <returns>Null: it is gone, for a checkpoint has moved the record since; look again.</returns>
+    /// <exception cref="InvalidOperationException">It was gone the last time too, and the record has not moved.</exception>
+    public Extent? ExtentOf(RecordLocation location, ref RecordLocation missed)
+    {
+        if (Extents.Current[location.Extent] is { } extent) return extent;
+        if (location == missed) throw new InvalidOperationException("The index names bytes that are held no longer, which is a defect of OpsLog. Close the store and open it again: what is stored is not concerned.");
+        missed = location;
+        return null;
+    }
+
     /// <summary>The stored bytes of a record.</summary>
     public StoredRecord Read(RecordLocation location) => Read(Extents.Current, location);
 
