@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace OpsLog.Format;
 
@@ -128,11 +129,18 @@ internal ref struct DocumentMembers(ReadOnlySpan<byte> text, Span<DocumentMember
 
     private static int Hash(ReadOnlySpan<byte> name, bool isEscaped)
     {
-        if (!isEscaped) return (int)JsonLines.Checksum(name);
+        if (!isEscaped) return Hash(name);
         var rented = ArrayPool<byte>.Shared.Rent(name.Length);
-        var hash = JsonLines.Checksum(rented.AsSpan(0, JsonText.Unescape(name, rented)));
+        var hash = Hash(rented.AsSpan(0, JsonText.Unescape(name, rented)));
         ArrayPool<byte>.Shared.Return(rented);
-        return (int)hash;
+        return hash;
+    }
+
+    // Keyed by the runtime, in each process anew: nobody can choose names that share a bucket. Nothing that is written depends on it.
+    private static int Hash(ReadOnlySpan<byte> name)
+    {
+        var hash = string.GetHashCode(MemoryMarshal.Cast<byte, char>(name)); // but for the last byte of an odd number
+        return (name.Length & 1) == 0 ? hash : (31 * hash) + name[^1];
     }
 
     private static bool SameName(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)

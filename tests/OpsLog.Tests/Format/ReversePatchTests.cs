@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Diagnostics;
+using System.Numerics;
 using CsCheck;
 using OpsLog.Format;
 using Xunit;
@@ -45,6 +47,19 @@ public class ReversePatchTests
     {
         Assert.Equal(patch, Patch(oldDoc, newDoc));
         if (patch is not null) Assert.Equal(oldDoc, Apply(newDoc, patch));
+    }
+
+    [Fact]
+    public void Names_that_were_chosen_to_collide_cost_no_more_than_others()
+    {
+        var names = NamesOfOneChecksum(15);
+        var oldDoc = "{" + string.Join(',', names.Select(name => $"\"{name}\":1")) + "}";
+        var newDoc = "{" + string.Join(',', names.Select(name => $"\"{name}\":{(name == names[^1] ? 2 : 1)}")) + "}";
+        var started = Stopwatch.GetTimestamp();
+        var patch = Patch(oldDoc, newDoc);
+        Assert.Equal($"{{\"$set\":{{\"{names[^1]}\":1}}}}", patch);
+        Assert.Equal(oldDoc, Apply(newDoc, patch!));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(1)); // some ten ms; each name against each other takes seconds
     }
 
     [Fact]
@@ -132,6 +147,30 @@ public class ReversePatchTests
         }
 
         return "{" + string.Join(',', members) + "}";
+    }
+
+    // 2^n names whose CRC-32C ends in the same 20 bits: it is linear, so that a change of some letters changes nothing there, and any of these together neither.
+    private static List<string> NamesOfOneChecksum(int n)
+    {
+        const int letters = 48;
+        var name = Enumerable.Repeat((byte)'a', letters).ToArray();
+        var whole = JsonLines.Checksum(name);
+        var (pivots, silent) = (new Dictionary<int, (uint Effect, ulong Letters)>(), new List<ulong>());
+        for (var i = 0; i < letters && silent.Count < n; i++)
+        {
+            name[i] = (byte)'c';
+            var (effect, changed) = ((JsonLines.Checksum(name) ^ whole) & 0xF_FFFF, 1UL << i);
+            name[i] = (byte)'a';
+            while (effect != 0 && pivots.TryGetValue(BitOperations.Log2(effect), out var pivot)) (effect, changed) = (effect ^ pivot.Effect, changed ^ pivot.Letters);
+            if (effect == 0) silent.Add(changed);
+            else pivots.Add(BitOperations.Log2(effect), (effect, changed));
+        }
+
+        return [.. Enumerable.Range(0, 1 << n).Select(choice =>
+        {
+            var changed = silent.Where((_, i) => ((choice >> i) & 1) != 0).Aggregate(0UL, (sum, next) => sum ^ next);
+            return string.Concat(Enumerable.Range(0, letters).Select(i => ((changed >> i) & 1) == 0 ? 'a' : 'c'));
+        })];
     }
 }
 
