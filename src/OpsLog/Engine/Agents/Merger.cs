@@ -271,14 +271,16 @@ internal sealed partial class Merger
 
     private async ValueTask<int> ReadRetiredAsync(RetiredLog retired, CancellationToken ct)
     {
-        if (!_logs.TryGetValue(retired.Name, out var log))
+        PeerLog? log;
+        lock (State.Gate) // this process's writer may be adding a log of its own
         {
-            // Every operation of it that counts has a clock up to its largest.
-            var start = Math.Max(0, retired.Clock - LogSource.LongestStep);
-            var entry = new LogEntry(retired.Name, retired.Agent, start, retired.Schema, 0, start, false);
-            Extent extent;
-            lock (State.Gate) extent = State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
-            log = new PeerLog(entry, extent);
+            if (!_logs.TryGetValue(retired.Name, out log))
+            {
+                // Every operation of it that counts has a clock up to its largest.
+                var start = Math.Max(0, retired.Clock - LogSource.LongestStep);
+                var entry = new LogEntry(retired.Name, retired.Agent, start, retired.Schema, 0, start, false);
+                log = new PeerLog(entry, State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name))));
+            }
         }
 
         if (log.IsOwn) return -1;
