@@ -9,12 +9,14 @@ namespace OpsLog.Engine;
 internal sealed class CommitGroup(StoreState state, TimeProvider time)
 {
     private const int FewestPlaces = 256;
-    private readonly List<Line> _lines = [];
+    private const int FewestBytes = 4096;
+    private const int MostKept = 8 << 20; // bytes; what only a large document or batch needed goes behind it
+    private List<Line> _lines = [];
     private int[] _latest = new int[FewestPlaces]; // the newest line of each id, plus 1, where the id's hash says or behind
     private byte[] _agent = [];
-    private byte[] _patch = new byte[256];
+    private byte[] _patch = new byte[FewestBytes];
     private readonly byte[] _timestamp = new byte[24];
-    private byte[] _ids = new byte[4096];
+    private byte[] _ids = new byte[FewestBytes];
     private int _idsUsed;
     private long _timestampMilliseconds = -1;
     private int _indexed;
@@ -54,7 +56,9 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
 
     public void Begin()
     {
-        _lines.Clear();
+        if (_lines.Capacity > MostKept / System.Runtime.CompilerServices.Unsafe.SizeOf<Line>()) _lines = [];
+        else _lines.Clear();
+        if (_ids.Length > MostKept) _ids = new byte[FewestBytes];
         _idsUsed = 0;
         ForgetIndex();
         Clock = state.Clock;
@@ -137,6 +141,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
 
         var at = Buffer.Write(draft, ChecksumBase);
         GC.KeepAlive(extent); // the previous value may lie in memory that is mapped
+        if (_patch.Length > MostKept) _patch = new byte[FewestBytes];
         _lines.Add(new Line(key, idStart, id.Length, at, Buffer.Position, Clock, line.BatchIndex == line.BatchSize - 1, draft.Noop));
     }
 
@@ -210,7 +215,7 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
 
     private Span<byte> PatchBuffer(int length)
     {
-        if (_patch.Length < length) _patch = new byte[Math.Max(length, _patch.Length * 2)];
+        if (_patch.Length < length) _patch = new byte[length > MostKept ? length : Math.Max(length, _patch.Length * 2)];
         return _patch;
     }
 
@@ -218,7 +223,13 @@ internal sealed class CommitGroup(StoreState state, TimeProvider time)
     private ReadOnlySpan<byte> IdBytes(string id)
     {
         var most = JsonText.MaxWtf8(id.Length);
-        if (_ids.Length - _idsUsed < most) Array.Resize(ref _ids, Math.Max(_idsUsed + most, _ids.Length * 2));
+        if (_ids.Length - _idsUsed < most)
+        {
+            var needed = (long)_idsUsed + most;
+            if (needed > Array.MaxLength) throw WriteLimits.Default.Exceeded();
+            Array.Resize(ref _ids, (int)Math.Min(Array.MaxLength, Math.Max(needed, 2L * _ids.Length)));
+        }
+
         return _ids.AsSpan(_idsUsed, JsonText.ToWtf8(id, _ids.AsSpan(_idsUsed)));
     }
 

@@ -111,7 +111,7 @@ internal sealed class LogBuffer(Extent extent, long position, WriteLimits limits
         var needed = (long)open.Length + bytes;
         if (needed > limits.Memory) throw limits.Exceeded();
         var size = Math.Clamp(2L * _slab.Length, FirstSlab, LargestSlab);
-        size = Math.Min(limits.Memory, size < needed ? 2 * needed : size);
+        size = Math.Min(limits.Memory, size < needed ? needed + open.Length : size); // a long line takes what it needs, many of them together twice that
         var slab = _next is { IsCompletedSuccessfully: true, Result: var made } && made.Length >= needed ? made : HugePages.Bytes((int)size);
         _next = null;
         open.CopyTo(slab);

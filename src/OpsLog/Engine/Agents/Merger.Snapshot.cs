@@ -32,6 +32,7 @@ internal sealed partial class Merger
         lock (State.Gate)
         {
             merge.Forget(State, loaded.Floor);
+            _builder = new StateBuilder(State, _migration, merges: true); // what the last one brought into our own form lies in the snapshot, but for what is newer
             DropExtents();
         }
 
@@ -48,6 +49,6 @@ internal sealed partial class Merger
         foreach (var log in _written) used[log.Extent.Index] = true;
         foreach (var entry in State.Records.WithTombstones()) used[entry.Location.Extent] = true;
         for (var i = 0; i < extents.Length; i++)
-            if (extents[i] is { } extent && !used[i] && !_builder.WritesTo(extent)) State.Extents.Remove(extent);
+            if (extents[i] is { } extent && !used[i]) State.Extents.Remove(extent);
     }
 }
