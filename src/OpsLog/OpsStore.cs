@@ -13,7 +13,7 @@ namespace OpsLog;
 /// <para>All members are safe for concurrent use. Reads are synchronous, take no lock and never wait for writes. Writes that are running at
 /// the same time share appends and syncs.</para>
 /// <para>The stored bytes are the truth: a document handed out is made from them once and then shared, so treat it as read-only; changing it
-/// changes nothing stored. A write is visible once the log holds it at the chosen <see cref="Durability"/>, never before.</para>
+/// changes nothing stored, and disposing it (a <see cref="System.Text.Json.JsonDocument"/>) takes it from everybody else. A write is visible once the log holds it at the chosen <see cref="Durability"/>, never before.</para>
 /// </remarks>
 public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsyncDisposable
 {

@@ -24,6 +24,7 @@ internal sealed class SnapshotStream : Stream
     private readonly LastBlock _last = new();
     private byte[] _buffer = [];
     private int _used;
+    private int _needed;
     private int _read;
     private int _next = -1; // in the order of places; the header comes first
     private readonly ArrayBufferWriter<byte> _jsonBytes = new();
@@ -203,7 +204,12 @@ internal sealed class SnapshotStream : Stream
 
     private void FillRecord()
     {
-        while ((_used = Record(_buffer)) == 0) _buffer = new byte[Math.Max(RecordSize, 2 * _buffer.Length)];
+        if ((_used = Record(_buffer)) == 0)
+        {
+            _buffer = new byte[Math.Max(RecordSize, _needed)];
+            _used = Record(_buffer);
+        }
+
         _next++;
     }
 
@@ -249,7 +255,7 @@ internal sealed class SnapshotStream : Stream
         Put(_jsonBytes.WrittenSpan);
     }
 
-    // Writes the next record's line, as far behind what was counted last as is said; 0 if there is no room for it.
+    // Writes the next record's line, as far behind what was counted last as is said; 0 if there is no room for it: so much is needed.
     private int Record(Span<byte> room, int behind = 0)
     {
         var location = _order.Location(_next);
@@ -257,7 +263,8 @@ internal sealed class SnapshotStream : Stream
         var extent = _extents[location.Extent]!;
         if (_copies[location.Extent] && extent.TryWholeLine(location.Offset, out var line, out var before, _last))
         {
-            if (room.Length <= line.Length) return 0;
+            _needed = line.Length + 1;
+            if (room.Length < _needed) return 0;
             line.CopyTo(room);
             room[line.Length] = (byte)'\n';
             _written[number] = RecordLocation.Create(0, _produced + behind + before, line.Length - before, false).Packed;
@@ -266,7 +273,8 @@ internal sealed class SnapshotStream : Stream
 
         var id = _order.Id(number);
         var record = StoredRecord.Parse(extent, extent.CheckedLineFrom(location.Offset, _last));
-        if (room.Length < SnapshotCodec.MaxRecordLength(id.Length, record.Document.Length)) return 0;
+        _needed = SnapshotCodec.MaxRecordLength(id.Length, record.Document.Length);
+        if (room.Length < _needed) return 0;
         var length = SnapshotCodec.WriteRecord(room, id, record.Document, record.Clock, _sources[record.Source], out var dataStart);
         _written[number] = RecordLocation.Create(0, _produced + behind + dataStart, length - 1 - dataStart, false).Packed;
         return length;

@@ -83,8 +83,8 @@ internal static class SnapshotCodec
         return header is not null;
     }
 
-    /// <summary>An upper bound of what <see cref="WriteRecord"/> needs.</summary>
-    public static int MaxRecordLength(int idLength, int documentLength) => checked(FixedRecordLength + (6 * idLength) + documentLength);
+    /// <summary>An upper bound of what <see cref="WriteRecord"/> needs; no line that was written is longer than an array may be.</summary>
+    public static int MaxRecordLength(int idLength, int documentLength) => (int)Math.Min(Array.MaxLength, FixedRecordLength + (6L * idLength) + documentLength);
 
     /// <summary>Writes a record's line, newline included.</summary>
     /// <param name="destination">At least <see cref="MaxRecordLength"/> bytes.</param>
