@@ -191,7 +191,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
                 Spoiled(part, start, end);
                 break;
             default:
-                AbandonBatch(part, bytes, verdict == LineVerdict.Corrupt && !JsonLines.HasChecksumTail(bytes[start..end]), sink);
+                AbandonBatch(part, bytes, verdict == LineVerdict.Corrupt && IsOfThePackage(bytes[start..end]), sink);
                 if (verdict == LineVerdict.Empty) break;
                 Corrupt(part, start, end, fault);
                 if (TakesGluedLines) Unglue(part, bytes, start, end, sink);
@@ -261,6 +261,13 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         _batch.Clear();
         Corrupt(part, start, end, $"a batch of {_batchSize} operations has only {count}");
         _line += count;
+    }
+
+    // A line that nobody can read may be what the package left of one of its own, but not if it ever had a checksum, nor if a part of it was zeroed.
+    private static bool IsOfThePackage(ReadOnlySpan<byte> line)
+    {
+        var text = line.Trim(" \t\r"u8);
+        return text is [(byte)'{', ..] && !text.Contains((byte)0) && !JsonLines.HasChecksumTail(text) && !JsonLines.HasDamagedChecksumTail(text);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
