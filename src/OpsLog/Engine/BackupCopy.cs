@@ -136,7 +136,7 @@ internal static class BackupCopy
         if (!StorageKey.IsValid(log.Entry.Name))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
         var key = new StorageKey(log.Entry.Name);
-        var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail) { EndsWithSeal = plan.IsMany && log.Entry.Agent.Length > 0 };
+        var scanner = new LogScanner(new LogSource(key.Value, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.TolerateTornTail) { EndsWithSeal = log.MayEndInSeal };
         if (await LogReader.ReadAsync(source, key, 0, null, part => scanner.Scan(part, NoOperations.Instance), ct).ConfigureAwait(false) is not { } read)
         {
             if (plan.MayLack(log)) return null;

@@ -313,8 +313,9 @@ internal sealed class Checkpointer
     private Manifest Own(Manifest manifest)
     {
         var log = _writer.Target.Key.Value;
-        // Before adoption the manifest is the package's and names its logs in its own members.
-        if (manifest.Logs.Count == 0 || manifest.Logs.Any(l => string.Equals(l.Name, log, StringComparison.Ordinal) || string.Equals(l.Name, _nextLog, StringComparison.Ordinal))) return manifest;
+        // Before adoption the manifest is the package's, and names its logs in its own members: perhaps over agents' logs of ours.
+        if (manifest.Logs.Count == 0 || string.Equals(manifest.Package.ActiveOps, log, StringComparison.Ordinal)) return manifest;
+        if (manifest.Logs.Any(l => string.Equals(l.Name, log, StringComparison.Ordinal) || string.Equals(l.Name, _nextLog, StringComparison.Ordinal))) return manifest;
         throw _writer.Poison(new OpsLogException(OpsLogError.Fenced, $"The store no longer names the log '{log}': another writer has taken over. Reopen the store."));
     }
 

@@ -88,8 +88,8 @@ internal sealed class Repairer
         if (plan is not null && await salvage.TrySnapshotAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, plan.Base.Package.Version, plan.Merges, ct).ConfigureAwait(false))
         {
             // What a whole snapshot has forgotten must not come back from logs that it covers.
-            var floor = plan.IsMany && salvage.Losses.Count == 0 ? plan.Base.Snapshot.Floor : -1;
-            foreach (var log in plan.Logs) await salvage.LogAsync(log, floor, plan.MayLack(log), ct).ConfigureAwait(false);
+            var floor = salvage.Losses.Count == 0 ? plan.Base.Snapshot.Floor : -1;
+            foreach (var log in plan.Logs) await salvage.LogAsync(log, plan.IsMany || log.MayEndInSeal ? floor : -1, plan.MayLack(log), ct).ConfigureAwait(false);
             return salvage;
         }
 

@@ -21,10 +21,10 @@ internal sealed class RepairerClocks : IOperationSink
         return clock + 1;
     }
 
-    public async ValueTask ReadAsync(IOpsStorage storage, string log, CancellationToken ct)
+    public async ValueTask ReadAsync(IOpsStorage storage, PlannedLog log, CancellationToken ct)
     {
-        var scanner = new LogScanner(new LogSource(log, 0, ""), Recovery.SkipCorrupt) { TakesGluedLines = true };
-        await LogReader.ReadAsync(storage, new StorageKey(log), 0, null, part => scanner.Scan(part, this), ct).ConfigureAwait(false);
+        var scanner = new LogScanner(new LogSource(log.Entry.Name, log.Entry.Start, log.Entry.Agent), Recovery.SkipCorrupt) { TakesGluedLines = true, EndsWithSeal = log.MayEndInSeal };
+        await LogReader.ReadAsync(storage, new StorageKey(log.Entry.Name), 0, null, part => scanner.Scan(part, this), ct).ConfigureAwait(false);
         Close();
     }
 

@@ -29,7 +29,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         foreach (var log in plan?.Logs ?? []) _schemas[log.Entry.Name] = log.Entry.Schema;
         _oursAreNewer = OursAreNewer(plan);
         AddMissing(plan);
-        foreach (var log in OurLogs()) await _clocks.ReadAsync(source, log.Key.Value, ct).ConfigureAwait(false);
+        foreach (var log in OurLogs()) await _clocks.ReadAsync(source, Planned(log, plan), ct).ConfigureAwait(false);
         var (based, damaged) = await ChooseAsync(plan, ct).ConfigureAwait(false);
         if (plan is not null && plan.SnapshotIsVouched) _clocks.Expect(plan.Base.Snapshot.Clock);
         if (damaged is not null) _clocks.Expect(damaged.Floor);
@@ -134,10 +134,15 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
             .Where(l => !l.IsOurs && (isPackages || !_oursAreNewer ? Age(l) >= from : IsNamed(plan, l)))
             .OrderBy(l => l.Kind).ThenBy(Age).ThenBy(l => l.Key)
             .Select(l => new PlannedLog(new LogEntry(l.Key.Value, AgentOf(l), 0, SchemaOf(l), 0, 0, false), isPackages && l.Kind == StoredKind.Log));
-        var ours = OurLogs().Select(l => new PlannedLog(new LogEntry(l.Key.Value, "", 0, SchemaOf(l), 0, 0, false)));
+        var ours = OurLogs().Select(l => Planned(l, plan));
         if (!isPackages) return ours.Concat(theirs);
         return _oursAreNewer ? theirs.Concat(ours) : theirs;
     }
+
+    // What the manifest registers is judged as every reader does: by the clock that it starts from, and with its seal.
+    private PlannedLog Planned(StoredName log, StorePlan? plan) =>
+        plan?.Logs.FirstOrDefault(l => l.MayEndInSeal && string.Equals(l.Entry.Name, log.Key.Value, StringComparison.Ordinal))
+            ?? new PlannedLog(new LogEntry(log.Key.Value, "", 0, SchemaOf(log), 0, 0, false));
 
     private static bool IsNamed(StorePlan? plan, StoredName log) => plan is not null && plan.Logs.Any(l => string.Equals(l.Entry.Name, log.Key.Value, StringComparison.Ordinal));
 

@@ -100,6 +100,7 @@ internal sealed class Salvage
             return log.Entry.Start;
         }
 
+        if (log.ComesBehindOurs) log = log with { Entry = log.Entry with { Start = Math.Max(log.Entry.Start, State.Clock) } };
         var key = new StorageKey(name);
         _progress.Begin("log", (await ObjectReader.StatAsync(_storage, key, ct).ConfigureAwait(false))?.Length ?? 0);
         var extent = State.Extents.Add(new Extent(name, [log.Source]));
@@ -110,7 +111,8 @@ internal sealed class Salvage
         {
             TakesGluedLines = true,
             RefuseDoubtful = _refusesDoubtful,
-            IsClosed = (_storage.Capabilities & StorageCapabilities.Append) == 0,
+            EndsWithSeal = log.MayEndInSeal,
+            IsClosed = (_storage.Capabilities & StorageCapabilities.Append) == 0 && !log.MayEndInSeal, // a piece of a numbered log is written whole
         };
         var sink = new AboveFloor(builder, floor);
         var read = await LogReader.ReadAsync(_storage, key, 0, null, part =>

@@ -35,7 +35,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
     /// <summary>The logs that were read, and how far.</summary>
     public IReadOnlyList<PlannedLog> Logs => _logs;
 
-    /// <summary>The logs of a store of many writers.</summary>
+    /// <summary>The logs of a store of many writers; of one that the package wrote to since, those that our manifest registers.</summary>
     public List<PeerLog> Peers { get; } = [];
 
     /// <summary>A registered log was not there: it was never created, or the manifest is no longer the newest.</summary>
@@ -102,15 +102,16 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
     {
         if (!StorageKey.IsValid(log.Entry.Name))
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, log.Entry.Name, 0, 0, 0, "the manifest names a log that is no object name"));
+        if (log.ComesBehindOurs) log = log with { Entry = log.Entry with { Start = Math.Max(log.Entry.Start, State.Clock) } };
         var key = new StorageKey(log.Entry.Name);
         var extent = State.Extents.Add(State.LogExtent(key.Value, log.Source));
         _builder.EnterLog(extent, log.Source, log.Entry.Schema);
         var numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
         // What the snapshot covers need not be read again; and must not be, where it has forgotten deletes.
-        var covered = plan.IsMany ? log.Entry.Covered : 0;
+        var covered = log.Entry.Covered;
         if (!numbered && covered > 0 && await PeerLog.EndOfCutAsync(storage, log.Entry, covered, ct).ConfigureAwait(false) is { } cut) covered = cut;
         var skip = numbered ? new LogExtent(0, covered) : new LogExtent(covered, 0);
-        var hasSeal = plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed);
+        var hasSeal = log.MayEndInSeal;
         var source = new LogSource(key.Value, covered > 0 ? log.Entry.Clock : log.Entry.Start, log.Entry.Agent, log.IsTimeless) { ClockOffset = log.ClockOffset };
         var scanner = new LogScanner(source, settings.Recovery)
         {
@@ -128,7 +129,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
             extent.Spill(part.Start + taken);
             return taken;
         }, ct, skip: numbered ? skip : default).ConfigureAwait(false);
-        if (length is null && plan.IsMany && covered == 0)
+        if (length is null && plan.MayLack(log))
         {
             MissesLogs = true;
             length = default(LogExtent);
@@ -147,10 +148,10 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         _notes.AddRange(scanner.Notes);
         _skipped.AddRange(scanner.Skipped);
         Operations += scanner.Operations;
-        if (plan.IsMany) Peers.Add(PeerOf(log.Entry, extent, skip, length.Value, scanner, times.Last, numbered));
+        if (plan.IsMany || hasSeal) Peers.Add(PeerOf(log.Entry, extent, skip, length.Value, scanner, times.Last, numbered));
         var loaded = new LoadedLog(key, extent, length.Value.Length, length.Value.Pieces, scanner.Operations, scanner.End, scanner.Position, scanner.Clock) { GoesOnBehindOperations = length.Value.Length > Math.Max(0, scanner.Standing) };
         if (log.Entry.Agent.Length == 0 || LastLog is null) LastLog = loaded; // the one that was claimed
-        var end = plan.IsMany ? Peers[^1].Standing : scanner.Position;
+        var end = plan.IsMany || hasSeal ? Peers[^1].Standing : scanner.Position;
         var operations = scanner.Operations + (covered > 0 ? 1 : 0); // at least
         if (numbered && covered > 0) end += await LogReader.PieceBytesAsync(storage, key, covered, ct).ConfigureAwait(false);
         _logs.Add(log with { Length = end, RefuseDoubtful = _refuseDoubtful });

@@ -103,6 +103,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
                 continue;
             }
 
+            if (plan.EndsAgents && !settings.ReadOnly && !await new StoreConverter(storage, settings).EndAgentsAsync(register, ct).ConfigureAwait(false)) continue;
             if (plan.IsMany)
             {
                 if (await OpenManyAsync(register, plan, started, ct).ConfigureAwait(false) is { } many) return many;
@@ -162,8 +163,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             };
             if (exclusive is null) return opened;
             var log = load.Peers.First(p => p.Key == exclusive.Key);
-            var numbered = exclusive.IsNumbered;
-            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0, settings.Limits), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = load.Peers.Where(p => p != log).ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : p.Position(numbered), StringComparer.Ordinal), NeedsAdoption = load.Peers.Count > 1 || load.NeedsMigration };
+            opened = opened with { Target = exclusive, Buffer = new LogBuffer(log.Extent, 0, settings.Limits), LogExtent = log.Extent, LogClock = log.Clock, LogIsOurs = true, FinalLengths = FinalLengths(load.Peers.Where(p => p != log), exclusive.IsNumbered), NeedsAdoption = load.Peers.Count > 1 || load.NeedsMigration };
             exclusive = null;
             return opened;
         }
@@ -179,6 +179,9 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
         }
     }
 
+    private static Dictionary<string, long> FinalLengths(IEnumerable<PeerLog> ended, bool numbered) =>
+        ended.ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : p.Position(numbered), StringComparer.Ordinal);
+
     private RecoveryReport ReportOf(StoreLoad load, IReadOnlyList<Damage> skipped, long started) => new()
     {
         Notes = load.Notes,
@@ -191,7 +194,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
 
     private async ValueTask<LogTarget?> ClaimAsync(StorePlan plan, CancellationToken ct)
     {
-        var name = plan.Logs.FirstOrDefault(l => l.Entry.Agent.Length == 0)?.Entry.Name ?? plan.Logs[0].Entry.Name;
+        var name = plan.Logs.LastOrDefault(l => l.Entry.Agent.Length == 0)?.Entry.Name ?? plan.Logs[0].Entry.Name;
         if (!StorageKey.IsValid(name)) return null; // reading it will say what is wrong
         var key = new StorageKey(name);
         for (var tries = 0; tries < MostTries; tries++)
@@ -235,6 +238,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.NeedsMigration || log is null,
         };
         if (settings.ReadOnly) return opened;
+        opened = opened with { FinalLengths = FinalLengths(load.Peers, (storage.Capabilities & StorageCapabilities.Append) == 0) };
         var target = log is null
             ? new LogTarget(storage, new StorageKey(plan.Logs[0].Entry.Name), 0, 0)
             : new LogTarget(storage, log.Key, log.Length, log.Pieces);

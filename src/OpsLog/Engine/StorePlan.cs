@@ -11,6 +11,15 @@ internal sealed record PlannedLog(LogEntry Entry, bool IsTimeless = false)
     /// <summary>What a clock in a line of the package is above: it counted from nothing over our snapshot, which has clocks that it cannot see.</summary>
     public long ClockOffset { get; init; }
 
+    /// <summary>Our manifest registers it.</summary>
+    public bool IsRegistered { get; init; }
+
+    /// <summary>An empty last line of it is its seal (docs/format.md, Seals): in the package's logs empty lines mean nothing.</summary>
+    public bool MayEndInSeal => IsRegistered && (Entry.Agent.Length > 0 || Entry.Sealed);
+
+    /// <summary>The package wrote it over all that our logs hold: what of it has no clock comes behind that.</summary>
+    public bool ComesBehindOurs { get; init; }
+
     /// <summary>How far it was read, once it was.</summary>
     public long Length { get; init; }
 
@@ -33,7 +42,10 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
     public bool IsMany => IsOurs && (TakesOver || Logs is not [{ Entry: { Agent.Length: 0, Sealed: false, Covered: 0 } }]);
 
     /// <summary>A log that is not there is an empty one: it is registered before it is created.</summary>
-    public bool MayLack(PlannedLog log) => IsMany && log.Entry.Covered == 0;
+    public bool MayLack(PlannedLog log) => (IsMany || log.MayEndInSeal) && log.Entry.Covered == 0;
+
+    /// <summary>The package wrote since to a store of agents, which have closed: nobody of ours goes on in their logs.</summary>
+    public bool EndsAgents => !IsOurs && Logs.Any(l => l.MayEndInSeal);
 
     /// <summary>An agent can join: no log of a single writer is open.</summary>
     public bool IsShared => IsOurs && Logs.All(l => l.Entry.Agent.Length > 0 || l.Entry.Sealed);
@@ -63,15 +75,23 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
     }
 
     private static StorePlan OfOurs(Manifest manifest) =>
-        new(manifest, manifest.Snapshot.Name, true, [.. manifest.Logs.Select(l => new PlannedLog(l))], true);
+        new(manifest, manifest.Snapshot.Name, true, Registered(manifest), true);
+
+    private static List<PlannedLog> Registered(Manifest manifest) => [.. manifest.Logs.Select(l => new PlannedLog(l) { IsRegistered = true })];
 
     private static StorePlan OfChanged(Manifest ours, PackageMembers package)
     {
         var isOurSnapshot = string.Equals(ours.Snapshot.Name, package.CurrentSnapshot, StringComparison.Ordinal);
         var clock = ours.Logs.Select(l => l.Clock).Append(ours.Snapshot.Clock).Max();
-        var logs = isOurSnapshot ? ours.Logs.Select(l => new PlannedLog(l)).ToList() : [];
+        var logs = isOurSnapshot ? Registered(ours) : [];
         foreach (var log in PackageLogs(package, clock))
-            if (!logs.Any(l => string.Equals(l.Entry.Name, log.Entry.Name, StringComparison.Ordinal))) logs.Add(log with { ClockOffset = isOurSnapshot ? clock : 0 });
+        {
+            if (logs.Any(l => string.Equals(l.Entry.Name, log.Entry.Name, StringComparison.Ordinal))) continue;
+            // The idle log that a store of agents leaves to the package: it was empty when our manifest was written.
+            var isIdle = isOurSnapshot && log.Entry.Agent.Length == 0;
+            logs.Add(log with { ClockOffset = isOurSnapshot ? clock : 0, ComesBehindOurs = isIdle, IsTimeless = log.IsTimeless && !isIdle });
+        }
+
         return new StorePlan(ours with { Package = package, Adopted = true }, package.CurrentSnapshot, isOurSnapshot, logs, false);
     }
 

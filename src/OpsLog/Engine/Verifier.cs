@@ -154,7 +154,7 @@ internal sealed partial class Verifier
         _progress.Begin("log", (await ObjectReader.StatAsync(_storage, new StorageKey(name), ct).ConfigureAwait(false))?.Length ?? 0);
         var source = new LogSource(name, log.Entry.Start, log.Entry.Agent, log.IsTimeless);
         var checksPrevious = !plan.Merges && log.Entry.Schema == _snapshotSchema; // a newer log names what was there when it had been migrated
-        var read = await ScanAsync(source, log.Source, log.Entry.Schema, null, _state, _builder, checksPrevious, ct, hasSeal: plan.IsMany && (log.Entry.Agent.Length > 0 || log.Entry.Sealed)).ConfigureAwait(false);
+        var read = await ScanAsync(source, log.Source, log.Entry.Schema, null, _state, _builder, checksPrevious, ct, hasSeal: log.MayEndInSeal).ConfigureAwait(false);
         if (read is null && plan.MayLack(log)) _notes.Add(new Damage(DamageKind.Missing, name, 0, 0, 0, "the log is registered, but was never created"));
         else if (read is not { } scan) Missing(name, "the manifest names this log, but it is not there");
         else if (!IsNumbered && scan.Length < log.Entry.Covered)

@@ -76,6 +76,19 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
         }
     }
 
+    /// <summary>
+    /// The package wrote to a store of agents, which it takes for closed: they are, or this fails; and none of their logs is written to any more.
+    /// </summary>
+    /// <returns>False: the manifest has changed meanwhile.</returns>
+    /// <exception cref="OpsLogException">An agent lives (<see cref="OpsLogError.Locked"/>); where nobody can tell, it is fenced instead.</exception>
+    public async ValueTask<bool> EndAgentsAsync(ManifestRegister register, CancellationToken ct)
+    {
+        await RefuseLivingAsync(register.Current, ct).ConfigureAwait(false);
+        foreach (var log in register.Current.Logs)
+            if (!log.Sealed && !await SealAsync(log, register, ct).ConfigureAwait(false)) return false;
+        return true;
+    }
+
     private static Manifest Without(LogEntry entry, Manifest manifest) => manifest with
     {
         Logs = [.. manifest.Logs.Where(l => !IsThe(entry, l))],
