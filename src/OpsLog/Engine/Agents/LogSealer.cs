@@ -64,12 +64,13 @@ internal sealed class LogSealer(IOpsStorage storage)
         return result.Outcome;
     }
 
-    // A whole line of the package counts without its newline; an unfinished one of ours must never come to count.
+    // What lies behind the last whole line or batch: empty lines, and what was never finished. A whole line of the package counts without its newline; an unfinished one of
+    // ours must never come to count. In a single writer's log an empty line ends no batch, for it may not be known yet to be a seal: the batch is voided.
     private static byte[] SealBehind(ReadOnlySpan<byte> rest, bool isSingleWriters)
     {
-        if (rest.IsEmpty || rest[^1] == '\n') return s_behindLine;
-        var last = rest[(rest.LastIndexOf((byte)'\n') + 1)..];
-        var counts = isSingleWriters && !JsonLines.HasChecksumTail(last) && OperationCodec.TryRead(last, UndoLog.NoOffset, false, out _, out _) == LineVerdict.Operation;
+        var open = rest.TrimStart(" \t\r\n"u8);
+        if (open.IsEmpty ? rest.IsEmpty || rest[^1] == '\n' : open[^1] == '\n' && !isSingleWriters) return s_behindLine;
+        var counts = isSingleWriters && !open.Contains((byte)'\n') && !JsonLines.HasChecksumTail(open) && OperationCodec.TryRead(open, UndoLog.NoOffset, false, out _, out _) == LineVerdict.Operation;
         return counts ? s_behindPackageLine : s_behindUnfinished;
     }
 }

@@ -152,7 +152,7 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
         throw new OpsLogException(OpsLogError.Conflict, $"The log '{entry.Name}' grew {MostTries} times while it was being ended. Try again.");
     }
 
-    // Finds the log's end; true: it is an agent's and lies sealed.
+    // Finds the log's end, and where its last whole line or batch does; true: it is an agent's and lies sealed.
     private async ValueTask<bool> ReadEndAsync(PeerLog log, CancellationToken ct)
     {
         if (_numbered)
@@ -165,15 +165,11 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
             return last == 1 && log.Entry.Agent.Length > 0;
         }
 
-        if (await storage.ReadAsync(log.Key, ByteRange.All, ct).ConfigureAwait(false) is not { } found) return false;
-        await using (found.ConfigureAwait(false))
-        {
-            var bytes = await found.ReadToEndAsync(ct).ConfigureAwait(false);
-            log.Exists = true;
-            log.Read = new LogExtent(bytes.Span.LastIndexOf((byte)'\n') + 1, 0);
-            log.Observed = bytes.Length;
-            return log.Entry.Agent.Length > 0 && (bytes.Span.EndsWith("\n\n"u8) || bytes.Span.SequenceEqual("\n"u8));
-        }
+        var scanner = new LogScanner(new LogSource(log.Entry.Name, log.Entry.Start, log.Entry.Agent), Recovery.SkipCorrupt) { WaitsForMore = true, EndsWithSeal = log.Entry.Agent.Length > 0 };
+        var read = await LogReader.ReadAsync(storage, log.Key, 0, null, part => scanner.Scan(part, NoOperations.Instance), ct).ConfigureAwait(false);
+        if (read is not { } end) return false;
+        (log.Exists, log.Read, log.Observed) = (true, new LogExtent(scanner.Position, 0), end.Length);
+        return scanner.IsSealed;
     }
 
     private static OpsLogException Locked(LogEntry log, string? holder) => new(
