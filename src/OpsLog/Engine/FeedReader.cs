@@ -21,6 +21,9 @@ internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClo
     /// <summary>Lines without a clock have clock 0.</summary>
     public bool IsTimeless { get; init; }
 
+    /// <summary>It was registered by us for an agent, living or folded: a clock of it may be too large to count (docs/format.md, Clocks).</summary>
+    public bool IsAgentsOfOurs => Source.Agent.Length > 0 && StoreKeys.IsOurs(Key);
+
     /// <summary>It ended for good.</summary>
     public bool IsClosed { get; init; }
 
@@ -61,7 +64,7 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             var offset = starts[i];
             if (offset >= logs[i].Length) continue;
             var log = logs[i];
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed, EndsWithSeal = log.Source.Agent.Length > 0 && log.EveryLineHasAClock, BeginsBehindALine = log.EveryLineHasAClock && offset > 0 };
+            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed, EndsWithSeal = log.IsAgentsOfOurs, BeginsBehindALine = log.EveryLineHasAClock && offset > 0 };
             var found = new Collector(log, incarnation, id, offset);
             // Where lines carry no clock it is derived from the lines before, from the first on.
             var position = log.EveryLineHasAClock ? offset : 0;

@@ -66,7 +66,7 @@ internal sealed class HistorySearch(IOpsStorage storage)
     {
         var source = new LogSource(retired.Name, retired.Agent.Length == 0 ? start : 0, retired.Agent);
         var scanner = new LogScanner(source, Recovery.SkipCorrupt) { IsClosed = true };
-        var range = new OperationRange(_numbered ? retired.Clock : Stamp.MaxClock);
+        var range = new OperationRange(_numbered || retired.Agent.Length > 0 ? retired.Clock : Stamp.MaxClock);
         var pieces = new SortedSet<long>();
         var read = await LogReader.ReadAsync(storage, new StorageKey(retired.Name), 0, _numbered ? null : retired.Length, part =>
         {
@@ -100,7 +100,7 @@ internal sealed class HistorySearch(IOpsStorage storage)
 
         public void Operation(in OperationLine line, long offset, long clock, long next)
         {
-            if (clock > lastClock) return; // it stands in the next log as well
+            if (clock > lastClock) return; // it stands in the next log as well, or never counted
             (Operations, End) = (Operations + 1, next);
             if (StartClock < 0) StartClock = Math.Max(0, clock - 1);
             if (line.Timestamp.Length != _last.Length) return;

@@ -275,8 +275,8 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     {
         Line = line;
         Standing = next;
-        var clock = operation.Clock >= 0 ? operation.Clock + (operation.HasChecksum ? 0 : log.ClockOffset) : log.IsTimeless ? 0 : _clock + 1;
-        if (EndsWithSeal && clock - _clock > LogSource.LongestStep)
+        var clock = operation.HasChecksum ? operation.Clock : Derived(operation.Clock);
+        if (EndsWithSeal && log.Agent.Length > 0 && clock - _clock > LogSource.LongestStep)
         {
             Implausible(operation, offset, clock, line);
             return;
@@ -286,6 +286,9 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         Operations++;
         sink.Operation(operation, offset, clock, next);
     }
+
+    // Of a line of the package. There is none above the largest: lines that come to it share it, in the order they stand in.
+    private long Derived(long clock) => Math.Min(Stamp.MaxClock, clock >= 0 ? clock + log.ClockOffset : log.IsTimeless ? 0 : _clock + 1);
 
     // One poisoned clock would leave no room above it. It is judged by its own log alone, so that every reader judges alike.
     private void Implausible(in OperationLine operation, long offset, long clock, long line)

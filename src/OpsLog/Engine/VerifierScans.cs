@@ -16,7 +16,7 @@ internal sealed partial class Verifier
         var key = new StorageKey(log.Name);
         var extent = state.Extents.Add(new Extent(log.Name, [source]));
         builder.EnterLog(extent, source, schema);
-        var scanner = new LogScanner(log, Recovery.SkipCorrupt) { RefuseDoubtful = _refusesDoubtful, IsClosed = (IsNumbered || limit is not null) && !hasSeal, EndsWithSeal = hasSeal };
+        var scanner = new LogScanner(log, Recovery.SkipCorrupt) { RefuseDoubtful = _refusesDoubtful, IsClosed = limit is not null || (IsNumbered && !hasSeal), EndsWithSeal = hasSeal };
         var lines = new VerifierLines(state, builder, scanner, checksPrevious) { IsPartial = _isPartial, Start = log.StartClock };
         long done = 0;
         var read = await LogReader.ReadAsync(_storage, key, 0, limit, part =>
@@ -63,7 +63,7 @@ internal sealed partial class Verifier
             var isAlone = log.Agent.Length == 0 && logs.All(l => l.Agent.Length == 0 && l.Schema == log.Schema);
             var source = new LogSource(log.Name, log.StartClock, log.Agent);
             var stamps = StampSource.Of(log.Agent, log.Name);
-            var read = await ScanAsync(source, stamps, log.Schema, log.Length, state, builder, isAlone, ct).ConfigureAwait(false);
+            var read = await ScanAsync(source, stamps, log.Schema, log.Length, state, builder, isAlone, ct, hasSeal: log.Agent.Length > 0 && StoreKeys.IsOurs(new StorageKey(log.Name))).ConfigureAwait(false);
             if (read is not { } found) Missing(log.Name, "the history index lists this log, but it is not there");
             else if (found.Length < log.Length) Object(log.Name, found.Length, $"the log has {found.Length} bytes, {log.Length} were written");
         }

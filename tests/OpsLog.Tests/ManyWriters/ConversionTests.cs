@@ -1,3 +1,4 @@
+using System.Text;
 using OpsLog.Storage;
 using OpsLog.Testing;
 using OpsLog.Tests.Faults;
@@ -7,8 +8,8 @@ using Xunit;
 namespace OpsLog.Tests.ManyWriters;
 
 /// <summary>
-/// Goal: a sound store of a single writer that agents come to is refused by nobody and loses nothing. Method: logs that end in what was never finished; then everybody
-/// opens, verifies and copies.
+/// Goal: a sound store of a single writer that agents come to is refused by nobody and loses nothing. Method: logs that end in what was never finished, or hold a large step of the
+/// clock; then everybody opens, verifies and copies.
 /// </summary>
 public sealed class ConversionTests
 {
@@ -53,6 +54,17 @@ public sealed class ConversionTests
         Assert.Equal("a = {\"n\":2}\nk = {\"n\":1}", Runs.Text(reader));
     }
 
+    [Fact]
+    public async Task F18_what_a_single_writer_acknowledged_behind_a_large_step_of_the_clock_counts_among_agents()
+    {
+        var disk = new MemoryStorage();
+        await using (var store = await Lab.OpenAsync(disk)) await store.SetAsync("k", Lab.Doc(1));
+        await Lab.ChangeAsync(disk, await Lab.LogAsync(disk), bytes => [.. bytes, .. Encoding.UTF8.GetBytes(
+            """{"ts":"2026-11-23T00:00:00.000Z","op":"set","id":"far","prev":null,"data":{"n":2},"clock":1790000000000}""" + "\n")]);
+        await using (var store = await Lab.OpenAsync(disk)) Assert.Equal(1790000000001, (await store.SetAsync("ours", Lab.Doc(3))).Clock);
+        await AssertSoundAsync(disk, "far = {\"n\":2}\nk = {\"n\":1}\nours = {\"n\":3}");
+    }
+
     private static OpsStoreOptions Agent(string id) => Lab.Options(o => o.AgentId = id);
 
     private static async Task<StorageKey> WriteUnfinishedBatchAsync(MemoryStorage disk)
@@ -88,6 +100,7 @@ public sealed class ConversionTests
         await using (var agent = await Lab.OpenAsync(disk, Agent("B")))
         {
             Assert.Equal(expected, Runs.Text(agent));
+            Assert.DoesNotContain(agent.RecoveryReport.Notes, n => n.Kind == DamageKind.ImplausibleClock);
             await agent.CompactAsync();
             Assert.Equal(expected, Runs.Text(agent));
         }
