@@ -16,12 +16,14 @@ internal sealed class DocumentCodec<T>
     private const int SerializersDepth = 64; // if its options say nothing
     private readonly JsonTypeInfo<T>? _typeInfo;
     private readonly int _maxDepth;
+    private readonly Lazy<bool> _checks; // found out at the first write: opening need not wait for it
 
     public DocumentCodec(OpsStoreOptions options)
     {
         _typeInfo = IsJsonElement ? null : TypeInfo(options);
         // As deep as the type can be read. The serializer looks after its own objects, but not after a JsonElement or JsonNode in one of them; the writer counts along for nothing.
         _maxDepth = Math.Min(DocumentLimits.MaxDepth, _typeInfo?.Options.MaxDepth is > 0 and var depth ? depth : SerializersDepth);
+        _checks = new Lazy<bool>(() => ForeignConverters.MayWrite(_typeInfo!));
     }
 
     /// <summary>Puts a document as the bytes to store behind what a buffer holds.</summary>
@@ -49,16 +51,38 @@ internal sealed class DocumentCodec<T>
             throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' cannot be written as JSON: {e.Message}", e);
         }
 
-        ReadOnlySpan<byte> bytes = buffer.From(start);
-        if (bytes is not [(byte)'{', ..]) throw NotAnObject(id, bytes.IsEmpty ? "nothing" : bytes[0] == 'n' ? "null" : "another JSON value");
-        DocumentLimits.CheckLength(id, bytes.Length);
-        if (bytes.IndexOfAny((byte)'\n', (byte)'\r') >= 0)
+        Span<byte> bytes = buffer.From(start);
+        if (_checks.Value || bytes.IndexOfAny((byte)'\n', (byte)'\r') >= 0)
         {
-            buffer.TakeBack(start);
-            Minify(bytes.ToArray(), id, buffer);
+            buffer.TakeBack(start + Checked(id, bytes));
+            bytes = buffer.From(start);
         }
 
+        if (bytes is not [(byte)'{', ..]) throw NotAnObject(id, bytes.IsEmpty ? "nothing" : bytes[0] == 'n' ? "null" : "another JSON value");
+        DocumentLimits.CheckLength(id, bytes.Length);
         return start;
+    }
+
+    // What a converter of the application's wrote is JSON if it says so: a value that is missing, or raw text, would be found when it is read, or break the log.
+    private int Checked(string id, Span<byte> json)
+    {
+        DocumentLimits.CheckLength(id, json.Length);
+        if (json.IsEmpty) return 0;
+        if (!Utf8.IsValid(json)) throw new OpsLogException(OpsLogError.InvalidDocument, $"The document '{id}' is not valid UTF-8.");
+        try
+        {
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = _maxDepth });
+            while (reader.Read())
+            {
+                // to the end: what is no JSON throws
+            }
+        }
+        catch (JsonException e)
+        {
+            throw new OpsLogException(OpsLogError.InvalidDocument, $"What the converters of {typeof(T).Name} wrote of the document '{id}' is not valid JSON: {e.Message}", e);
+        }
+
+        return JsonLines.Minify(json, json);
     }
 
     /// <summary>Turns stored bytes into a document.</summary>

@@ -137,7 +137,7 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
             while (moves.Count < Slice && at < _copied - _from)
             {
                 var line = _extent.LineFrom(at);
-                if (OperationCodec.TryRead(line, UndoLog.NoOffset, false, out var operation, out _) == LineVerdict.Operation && operation.Kind == OperationKind.Set)
+                if (IsOperation(line, at + _from, out var operation) && operation.Kind == OperationKind.Set)
                 {
                     var length = operation.CopyId(ids.GetSpan(operation.RawId.Length));
                     ids.Advance(length);
@@ -184,13 +184,19 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         while (_copied < to && (!isUnitEnd || _copied - start < settings.Limits.Group))
         {
             var line = _oldBuffer.Extent.LineFrom(_copied);
+            var isOperation = IsOperation(line, _copied, out var operation);
             _buffer.WriteSealed(line, _copied - _from - pieceStart);
             _copied += line.Length + 1;
-            isUnitEnd = _copied - start < settings.Limits.Group || IsUnitEnd(line);
+            // A batch lies in one piece of a numbered log.
+            isUnitEnd = !isOperation || !_new.IsNumbered || _copied - start < settings.Limits.Group || operation.BatchIndex >= operation.BatchSize - 1;
         }
     }
 
-    // A batch lies in one piece of a numbered log.
-    private bool IsUnitEnd(ReadOnlySpan<byte> line) =>
-        !_new.IsNumbered || OperationCodec.TryRead(line, UndoLog.NoOffset, false, out var operation, out _) != LineVerdict.Operation || operation.BatchIndex >= operation.BatchSize - 1;
+    // Of a line that cannot be read the record would stay behind in the old log's memory, which goes: no checkpoint is made over it.
+    private bool IsOperation(ReadOnlySpan<byte> line, long offset, out OperationLine operation)
+    {
+        var verdict = OperationCodec.TryRead(line, UndoLog.NoOffset, false, out operation, out var fault);
+        if (verdict is LineVerdict.Corrupt or LineVerdict.Doubtful) throw LogScanner.Refused(new Damage(DamageKind.CorruptLine, _old.Key.Value, 0, offset, line.Length, fault));
+        return verdict == LineVerdict.Operation;
+    }
 }

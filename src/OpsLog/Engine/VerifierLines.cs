@@ -62,9 +62,18 @@ internal sealed class VerifierLines(StoreState state, StateBuilder builder, LogS
         if (!line.HasPrev) return "it says that there was no value, but there was one";
         if (!line.PrevIsDelta) return line.Prev.SequenceEqual(record.Document) ? null : "the value it says it replaces is not the one that was there";
         _previous.ResetWrittenCount();
-        return ReversePatch.TryApply(line.Data, line.Prev, _previous) && _previous.WrittenSpan.SequenceEqual(record.Document)
+        return ReversePatch.TryApply(line.Data, line.Prev, _previous) && IsSame(_previous.WrittenSpan, record.Document)
             ? null
             : "its patch does not give back the value that was there";
+    }
+
+    // Former versions stored the whitespace that a converter of the application's wrote; what a patch gives back has none.
+    private static bool IsSame(ReadOnlySpan<byte> minified, ReadOnlySpan<byte> document)
+    {
+        if (minified.SequenceEqual(document)) return true;
+        if (JsonLines.IsMinified(document)) return false;
+        var bytes = document.ToArray();
+        return minified.SequenceEqual(bytes.AsSpan(0, JsonLines.Minify(bytes, bytes)));
     }
 
     private void Add(in OperationLine line, long offset, string detail) =>
