@@ -47,7 +47,8 @@ public sealed class OpsStoreOptions
     /// <summary>
     /// Turns a document of an older schema version (the second argument) into one of <see cref="SchemaVersion"/>. Called for snapshot records,
     /// log operations and archived records, each from the version it was written in. Must be a pure function, and return a JSON
-    /// object: anything else fails as an exception of it does (<see cref="OpsLogError.MigrationFailed"/>). Default <see langword="null"/>: documents are taken as they are.
+    /// object: anything else fails as an exception of it does (<see cref="OpsLogError.MigrationFailed"/>). Default <see langword="null"/>: documents are taken as they are;
+    /// where <see cref="SchemaVersion"/> is not set either, older ones that history and archives hold are shown, but not written again.
     /// </summary>
     public Func<JsonNode?, int, JsonNode?>? Migrate { get; set; }
 

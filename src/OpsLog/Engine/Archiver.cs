@@ -9,7 +9,7 @@ namespace OpsLog.Engine;
 /// Moves records into an archive period: writes the period's object, lists it in the manifest, then appends the deletes. A crash in between
 /// leaves a record in both places, never in none.
 /// </summary>
-internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Checkpointer? checkpointer, ManifestRegister register, int schemaVersion)
+internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Checkpointer? checkpointer, ManifestRegister register, Migration migration)
 {
     private const int MostTries = 20;
     private const int LongestPeriod = 200;
@@ -112,18 +112,18 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             if (!StorageKey.IsValid(part.Name)) throw Damaged(part.Name, "the manifest lists an archive that is no object name");
             var found = await ObjectReader.ReadAllAsync(storage, new StorageKey(part.Name), ct).ConfigureAwait(false);
             if (found is not { } stored) throw LogScanner.Refused(new Damage(DamageKind.Missing, part.Name, 0, 0, 0, "the manifest lists this archive, but it is not there"));
-            Read(part.Name, stored.Bytes, records, migration);
+            Read(part, stored.Bytes, records, migration);
         }
 
         return records;
     }
 
-    private static void Read(string name, byte[] bytes, SortedDictionary<string, ArchivedRecord> records, Migration migration)
+    private static void Read(ArchiveObject part, byte[] bytes, SortedDictionary<string, ArchivedRecord> records, Migration migration)
     {
-        if (!ArchiveReader.TryOpen(bytes, out var reader, out var fault)) throw Damaged(name, fault);
+        if (!ArchiveReader.TryOpen(bytes, out var reader, out var fault)) throw Damaged(part.Name, fault);
         if (reader.Header.Format > FormatVersion.Current)
-            throw new OpsLogException(OpsLogError.TooNew, $"The archive '{name}' has format {reader.Header.Format}. Update the program.");
-        var schema = Math.Max(1, reader.Header.Schema);
+            throw new OpsLogException(OpsLogError.TooNew, $"The archive '{part.Name}' has format {reader.Header.Format}. Update the program.");
+        var schema = reader.Header.Schema > 0 ? reader.Header.Schema : Math.Max(1, part.Schema); // a segment of the package does not say it
         while (reader.Read(out var record, out var stamp))
         {
             var kept = new ArchivedRecord(migration.Apply(record.Data, schema).ToArray(), stamp ?? new Stamp(0, "", ""), schema);
@@ -152,13 +152,13 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
 
     private byte[] Encode(string period, SortedDictionary<string, ArchivedRecord> records)
     {
-        var migration = new Migration(schemaVersion, settings.Migrate);
         var output = new ArrayBufferWriter<byte>();
-        var writer = new ArchiveWriter(output, period, IsoTime.ToText(settings.Time.GetUtcNow()), schemaVersion);
+        var writer = new ArchiveWriter(output, period, IsoTime.ToText(settings.Time.GetUtcNow()), migration.Target);
         foreach (var (id, record) in records)
         {
             var wtf8 = new byte[JsonText.MaxWtf8(id.Length)];
             var key = wtf8.AsSpan(0, JsonText.ToWtf8(id, wtf8));
+            if (record.Schema > 0) migration.RequireFor(record.Schema, "Writing the archive anew");
             var document = record.Schema == 0 ? record.Document : migration.Apply(record.Document, record.Schema, key);
             if (output.WrittenCount + document.Length + (6L * key.Length) > settings.Limits.Unit) // it is read whole
                 throw new OpsLogException(OpsLogError.InvalidDocument, $"The archive '{period}' would have more than {settings.Limits.Unit} bytes. Nothing was written; archive into another period.");

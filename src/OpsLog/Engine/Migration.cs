@@ -7,12 +7,15 @@ using OpsLog.Format;
 namespace OpsLog.Engine;
 
 /// <summary>Brings documents from the schema version they were written in to the store's.</summary>
-internal sealed class Migration(int target, Func<JsonNode?, int, JsonNode?>? migrate)
+/// <param name="target">The version documents are brought to.</param>
+/// <param name="migrate">The application's function; null: documents are taken as they are.</param>
+/// <param name="isNamed">The program named that version itself. One that did not knows nothing of older documents: without a function it may read them, but not write them again.</param>
+internal sealed class Migration(int target, Func<JsonNode?, int, JsonNode?>? migrate, bool isNamed)
 {
     private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = DocumentLimits.ReadDepth };
 
     /// <summary>For reading documents as they are.</summary>
-    public static Migration None { get; } = new(int.MaxValue, null);
+    public static Migration None { get; } = new(int.MaxValue, null, isNamed: false);
 
     /// <summary>The version documents are brought to.</summary>
     public int Target => target;
@@ -39,6 +42,18 @@ internal sealed class Migration(int target, Func<JsonNode?, int, JsonNode?>? mig
         {
             throw new OpsLogException(OpsLogError.MigrationFailed, $"Migrating {Which(id)} from schema version {schema} to {target} failed: {e.Message} Nothing was changed.", e);
         }
+    }
+
+    /// <summary>Checks that what was written in a version may be written again as a document of the store's version.</summary>
+    /// <param name="schema">The version that it was written in.</param>
+    /// <param name="what">What would be done, for the message.</param>
+    /// <exception cref="OpsLogException">It would pass for a newer document, which nothing migrates any more (<see cref="OpsLogError.MigrationFailed"/>).</exception>
+    public void RequireFor(int schema, string what)
+    {
+        if (isNamed || migrate is not null || schema >= target) return;
+        throw new OpsLogException(
+            OpsLogError.MigrationFailed,
+            $"{what} needs documents of schema version {schema}, the store is of {target}, and this program does not migrate them. Nothing was changed; do it with the program that has the migration.");
     }
 
     private static string Which(ReadOnlySpan<byte> id) => id.IsEmpty ? "a document (let Migrate log what it is given, to find it)" : $"the document '{JsonText.ToString(id)}'";

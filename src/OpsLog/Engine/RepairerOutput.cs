@@ -180,7 +180,7 @@ internal sealed class RepairerOutput(IOpsStorage source, IOpsStorage target, Eng
         await PutAsync(key, new MemoryStream(bytes), ct).ConfigureAwait(false);
         progress.Add(bytes.Length);
         _revision = Math.Max(_revision, StoreKeys.RevisionOf(key) + 1);
-        return new ArchiveObject(part.Name, RecordsOf(bytes));
+        return part with { Records = RecordsOf(bytes) };
     }
 
     private static long RecordsOf(byte[] archive)

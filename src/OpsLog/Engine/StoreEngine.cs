@@ -34,7 +34,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         Migration = opened.Migration;
         SchemaVersion = opened.SchemaVersion;
         _changes = new ChangeSignal(storage, settings.Time);
-        _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer, _register, SchemaVersion));
+        _archiver = new Lazy<Archiver>(() => new Archiver(storage, settings, _checkpointer, _register, Migration));
         _followedHistory = new Lazy<HistoryKeeper>(() => new HistoryKeeper(storage, settings));
         if (opened.Peers is not null)
         {

@@ -198,7 +198,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
                 OpsLogError.MigrationFailed, $"The store holds documents of the schema versions {schemas.Min()} to {StoredSchema}: a checkpoint would pass them all off as {StoredSchema}. Open it with the program that migrates them, or read-only.");
         }
 
-        Migration = new Migration(SchemaVersion, settings.Migrate);
+        Migration = new Migration(SchemaVersion, settings.Migrate, settings.SchemaVersion is not null);
     }
 
     // Notes when the first and the last operation were written, for the history index.

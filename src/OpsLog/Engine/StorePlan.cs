@@ -119,7 +119,7 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
         return logs;
     }
 
-    // The package names a segment archive/archive-<period>.json; the period is what it was given, unencoded.
+    // The package names a segment archive/archive-<period>.json; the period is what it was given, unencoded. What it archived it takes for documents of its version, whenever that was.
     private static List<ArchiveEntry> PackageArchives(PackageMembers package)
     {
         var archives = new List<ArchiveEntry>();
@@ -127,7 +127,7 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
         {
             var file = name[(name.LastIndexOf('/') + 1)..];
             if (file.StartsWith("archive-", StringComparison.Ordinal) && file.EndsWith(".json", StringComparison.Ordinal))
-                archives.Add(new ArchiveEntry(file["archive-".Length..^".json".Length], [new ArchiveObject(name, 0)]));
+                archives.Add(new ArchiveEntry(file["archive-".Length..^".json".Length], [new ArchiveObject(name, 0, package.Version)]));
         }
 
         return archives;

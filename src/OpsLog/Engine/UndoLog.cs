@@ -78,6 +78,7 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
             var line = cursor.Read(unit[i]);
             var of = mark == UndoMark.Undo ? StampOf(unit[i].Clock) : line.MarkOf();
             var previous = Previous(line);
+            if (previous is not null) migration.RequireFor(cursor.Schema, "This undo or redo");
             if (previous is not null && migration.Applies(cursor.Schema)) previous = migration.Apply(previous, cursor.Schema).ToArray();
             items.Add(new BatchItem(line.Id(), previous, new BatchOrigin(mark, of)));
         }

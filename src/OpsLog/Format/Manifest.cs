@@ -76,7 +76,10 @@ internal sealed record RetiredLog(string Name, string Agent, long Length, int Sc
 internal sealed record HistoryReference(string Name, long Bytes);
 
 /// <summary>An object of an archived period.</summary>
-internal sealed record ArchiveObject(string Name, long Records);
+/// <param name="Name">Its object key.</param>
+/// <param name="Records">How many records it holds; 0 where the package wrote it and nobody counted.</param>
+/// <param name="Schema">The schema version of its documents where it does not say it itself, as the package's do not; 0: not known.</param>
+internal sealed record ArchiveObject(string Name, long Records, int Schema = 0);
 
 /// <summary>An archived period and the objects that hold it, oldest first.</summary>
 internal sealed record ArchiveEntry(string Period, IReadOnlyList<ArchiveObject> Objects);

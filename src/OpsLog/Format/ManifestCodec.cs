@@ -152,6 +152,7 @@ internal static class ManifestCodec
         {
             json.Member("name", part.Name);
             json.Member("records", part.Records);
+            if (part.Schema > 0) json.Member("schema", part.Schema);
         });
     }
 

@@ -155,8 +155,17 @@ internal static class ManifestMembers
     private static HistoryReference? ReadHistory(ref Utf8JsonReader reader, scoped in JsonMembers outer)
     {
         if (reader.TokenType == JsonTokenType.Null) return null;
-        var (name, bytes) = ReadSized(ref reader, outer, "opslog.history", "bytes"u8);
-        return new HistoryReference(name, bytes);
+        string? name = null;
+        long? bytes = null;
+        var members = outer.Enter(ref reader, "opslog.history");
+        while (members.Next(ref reader))
+        {
+            if (members.Is("name"u8)) name = Key(ref reader, "opslog.history.name");
+            else if (members.Is("bytes"u8)) bytes = JsonMembers.Integer(ref reader, "opslog.history");
+            else reader.Skip();
+        }
+
+        return name is null || bytes is null ? throw new FormatFault("opslog.history: a member is missing") : new HistoryReference(name, bytes.Value);
     }
 
     private static List<ArchiveEntry> ReadArchives(ref Utf8JsonReader reader, scoped in JsonMembers outer)
@@ -176,8 +185,7 @@ internal static class ManifestMembers
                     JsonMembers.Expect(ref reader, JsonTokenType.StartArray, "opslog.archives.objects");
                     while (JsonMembers.NextElement(ref reader))
                     {
-                        var (name, records) = ReadSized(ref reader, members, "opslog.archives.objects", "records"u8);
-                        objects.Add(new ArchiveObject(name, records));
+                        objects.Add(ReadArchiveObject(ref reader, members));
                     }
                 }
                 else reader.Skip();
@@ -187,6 +195,23 @@ internal static class ManifestMembers
         }
 
         return archives;
+    }
+
+    private static ArchiveObject ReadArchiveObject(ref Utf8JsonReader reader, scoped in JsonMembers outer)
+    {
+        string? name = null;
+        long? records = null;
+        var schema = 0;
+        var members = outer.Enter(ref reader, "opslog.archives.objects");
+        while (members.Next(ref reader))
+        {
+            if (members.Is("name"u8)) name = Key(ref reader, "opslog.archives.objects.name");
+            else if (members.Is("records"u8)) records = JsonMembers.Integer(ref reader, "opslog.archives.objects");
+            else if (members.Is("schema"u8)) schema = JsonMembers.Int(ref reader, "opslog.archives.objects.schema", least: 1);
+            else reader.Skip();
+        }
+
+        return name is null || records is null ? throw new FormatFault("opslog.archives.objects: a member is missing") : new ArchiveObject(name, records.Value, schema);
     }
 
     private static List<GarbageEntry> ReadGarbage(ref Utf8JsonReader reader, scoped in JsonMembers outer)
@@ -212,22 +237,6 @@ internal static class ManifestMembers
         }
 
         return garbage;
-    }
-
-    /// <summary>Reads an object of a name and one number.</summary>
-    private static (string Name, long Number) ReadSized(ref Utf8JsonReader reader, scoped in JsonMembers outer, string where, ReadOnlySpan<byte> number)
-    {
-        string? name = null;
-        long? value = null;
-        var members = outer.Enter(ref reader, where);
-        while (members.Next(ref reader))
-        {
-            if (members.Is("name"u8)) name = Key(ref reader, $"{where}.name");
-            else if (members.Is(number)) value = JsonMembers.Integer(ref reader, where);
-            else reader.Skip();
-        }
-
-        return name is null || value is null ? throw new FormatFault($"{where}: a member is missing") : (name, value.Value);
     }
 
     private static List<string> ReadKeys(ref Utf8JsonReader reader)

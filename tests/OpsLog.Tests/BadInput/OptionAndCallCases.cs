@@ -106,12 +106,31 @@ internal static class OptionAndCallCases
             await store.DisposeAsync();
             await store.SetAsync("a", Json("{}"));
         })),
+        ("an undo of a document of an older schema version, by a program that does not migrate it", OnStore(s => s.UndoAsync().AsTask()) with
+        {
+            Prepare = MakeMigratedAsync,
+            Arguments = s => ["undo", s],
+        }),
+        ("more records into an archive of documents of an older schema version, by such a program", Archive("Q4") with { Prepare = MakeMigratedAsync }),
         ("a migration function that throws", OnOpening(o =>
         {
             o.SchemaVersion = 2;
             o.Migrate = (_, _) => throw new InvalidOperationException("no");
         }) with { Prepare = MakeStoreAsync }),
     ];
+
+    // What the archive and the history hold is of version 1, the store of 2.
+    private static async Task MakeMigratedAsync(string folder)
+    {
+        await MakeStoreAsync(folder);
+        await using (var store = await OpenAsync(folder))
+        {
+            await store.ArchiveAsync(["before-1"], "Q4");
+            await store.SetAsync("after-1", Json("{}"));
+        }
+
+        await using var migrating = await OpenAsync(folder, o => (o.SchemaVersion, o.Migrate) = (2, (document, _) => document));
+    }
 
     private static FeedPosition OtherStore() => FeedPosition.Parse("00000000000000000000000000000000/ops/ops-r000000000000-00000000.jsonl@0");
 

@@ -64,6 +64,7 @@ internal sealed class AgentUndo(IOpsStorage storage, EngineSettings settings, Me
             var (value, stamp) = Shown(id);
             var isMark = !settled.Add(id) || IsSame(value, wanted?.Data) || (stamp is { } by && !known.Knows(id, by));
             if (!isMark) value = wanted?.Data;
+            if (!isMark && value is not null) migration.RequireFor(wanted!.Schema, "This undo or redo");
             items.Add(new BatchItem(id, value, new BatchOrigin(mark, of) { MarkTo = wanted is null || wanted.Stamp == default ? null : wanted.Stamp, Noop = isMark, Seen = stamp }));
         }
 

@@ -11,7 +11,8 @@ namespace OpsLog.Engine.Agents;
 /// <param name="Previous">The value that showed before it.</param>
 /// <param name="Mark">Whether it takes another back.</param>
 /// <param name="Of">Which.</param>
-internal sealed record KnownOperation(Stamp Rank, bool Archives, Stamp Stamp, byte[]? Data, byte[]? Previous, UndoMark Mark, Stamp Of)
+/// <param name="Schema">The version that its documents were written in.</param>
+internal sealed record KnownOperation(Stamp Rank, bool Archives, Stamp Stamp, byte[]? Data, byte[]? Previous, UndoMark Mark, Stamp Of, int Schema)
 {
     public int CompareTo(KnownOperation other)
     {
@@ -64,7 +65,7 @@ internal sealed class KnownOperations
         }
 
         if (winner is not null || oldest?.Previous is not { } before) return winner;
-        return new KnownOperation(default, false, default, before, null, UndoMark.None, default);
+        return new KnownOperation(default, false, default, before, null, UndoMark.None, default, oldest.Schema);
     }
 
     private sealed class Sink(KnownOperations known, FeedLog log, Migration migration) : IOperationSink
@@ -78,7 +79,7 @@ internal sealed class KnownOperations
             var data = line.Kind == OperationKind.Set ? migration.Apply(line.Data, log.Schema).ToArray() : null;
             var previous = UndoLog.Previous(line);
             if (previous is not null) previous = migration.Apply(previous, log.Schema).ToArray();
-            operations.Add(new KnownOperation(moved ?? stamp, moved is not null, stamp, data, previous, line.Mark, line.Mark == UndoMark.None ? default : line.MarkOf()));
+            operations.Add(new KnownOperation(moved ?? stamp, moved is not null, stamp, data, previous, line.Mark, line.Mark == UndoMark.None ? default : line.MarkOf(), log.Schema));
         }
     }
 }
