@@ -62,7 +62,7 @@ internal static class OperationLines
     private static void WriteMark(OutputBuffer bytes, Operation<JsonElement> operation)
     {
         WriteStamp(bytes, operation.Mark == OperationMark.Undo ? ",\"undo\":{\"of\":"u8 : ",\"redo\":{\"of\":"u8, operation.Marked);
-        bytes.Write("}"u8);
+        bytes.Write(operation.IsMarkOnly ? "},\"noop\":true"u8 : "}"u8);
     }
 
     private static void WriteStamp(OutputBuffer bytes, ReadOnlySpan<byte> member, Revision stamp)
@@ -81,7 +81,7 @@ internal static class OperationLines
     {
         var operation = change.Operation;
         var about = new List<string>();
-        if (operation.Mark != OperationMark.None) about.Add($"{(operation.Mark == OperationMark.Undo ? "undo" : "redo")} of {Stamp(operation.Marked)}");
+        if (operation.Mark != OperationMark.None) about.Add($"{(operation.Mark == OperationMark.Undo ? "undo" : "redo")} of {Stamp(operation.Marked)}{(operation.IsMarkOnly ? " (a mark, no change)" : "")}");
         if (operation.ArchivedTo is { } segment) about.Add($"archived to {JsonText.Printable(segment)}");
         if (change.Overwrote != Revision.None) about.Add($"overwrote {Stamp(change.Overwrote)}");
         if (change.OverwrittenBy != Revision.None) about.Add($"overwritten by {Stamp(change.OverwrittenBy)}");

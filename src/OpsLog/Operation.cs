@@ -54,6 +54,11 @@ public sealed class Operation<T>
     /// <summary>The stamp of the operation that <see cref="Mark"/> is about.</summary>
     public Revision Marked { get; init; }
 
+    /// <summary>
+    /// It only marks: what it takes or brings back does not show, and the record keeps its value and its revision. A consumer that keeps a copy of the records passes it over.
+    /// </summary>
+    public bool IsMarkOnly { get; init; }
+
     /// <summary>Its index in its batch, from 0; 0 for an operation of its own.</summary>
     public int BatchIndex { get; init; }
 

@@ -21,6 +21,7 @@ internal static class OperationDecoder
             Revision = Revision(raw, line),
             Mark = (OperationMark)line.Mark,
             Marked = line.Mark == UndoMark.None ? OpsLog.Revision.None : Revision(line.MarkOf()),
+            IsMarkOnly = line.Noop,
             BatchIndex = line.BatchIndex,
             BatchSize = line.BatchSize,
             ArchivedTo = line.Segment(),

@@ -93,7 +93,7 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
         return TryWritePrevious(line, restored) ? restored.WrittenSpan.ToArray() : null;
     }
 
-    /// <summary>Writes the value before an operation, delta resolved; false if there was none.</summary>
+    /// <summary>Writes the value before an operation, delta resolved; false if there was none, as for a delete that only marks.</summary>
     public static bool TryWritePrevious(in OperationLine line, IBufferWriter<byte> value)
     {
         var previous = line.Line[line.PrevStart..line.PrevEnd];
@@ -104,7 +104,7 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
             return true;
         }
 
-        if (line.Kind == OperationKind.Set && previous.SequenceEqual("null"u8)) return false;
+        if (line.Kind == OperationKind.Delete ? line.Noop : previous.SequenceEqual("null"u8)) return false;
         value.Write(previous);
         return true;
     }
