@@ -59,6 +59,9 @@ public sealed class OpsLogException : Exception
     /// <summary>Where the damage is, for <see cref="OpsLogError.Damaged"/>.</summary>
     public Damage? Damage { get; init; }
 
+    /// <summary>A record had another revision than the caller expected: of <see cref="OpsLogError.Conflict"/>, the one that reading the record again settles.</summary>
+    internal bool IsOfRevision { get; init; }
+
     /// <summary>Whether the same call may work later without anything being done.</summary>
     public bool IsTransient => InnerException is Storage.StorageException { IsTransient: true };
 }

@@ -123,7 +123,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
 
     /// <summary>
     /// Reads a record, changes it and writes it back, atomically: if somebody else writes the record meanwhile, the function is called again
-    /// with the new value.
+    /// with the new value. For nothing else: what fails otherwise is the caller's to try again.
     /// </summary>
     /// <param name="id">The id.</param>
     /// <param name="update">Makes the new value of the current one, a fresh copy of which it gets. May run more than once; runs outside all locks.</param>
@@ -144,7 +144,7 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
                 await _engine.SetAsync(Request(id, changed, revision), cancellationToken).ConfigureAwait(false);
                 return changed;
             }
-            catch (OpsLogException e) when (e.Error == OpsLogError.Conflict)
+            catch (OpsLogException e) when (e.IsOfRevision)
             {
                 cancellationToken.ThrowIfCancellationRequested();
             }

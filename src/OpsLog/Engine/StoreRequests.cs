@@ -129,6 +129,6 @@ internal static class Expectation
         if (expected is not { } wanted) return;
         var actual = group.RevisionOf(id);
         if (actual == wanted || (wanted == Revision.None && actual == Revision.None)) return;
-        throw new OpsLogException(OpsLogError.Conflict, $"The record '{id}' is at revision {actual}, not at {wanted} as expected. Read it again and decide.");
+        throw new OpsLogException(OpsLogError.Conflict, $"The record '{id}' is at revision {actual}, not at {wanted} as expected. Read it again and decide.") { IsOfRevision = true };
     }
 }
