@@ -163,7 +163,7 @@ public sealed class HistoryRetention
     public static HistoryRetention Forever { get; } = new(null, null);
 
     /// <summary>Kept for a time.</summary>
-    /// <param name="age">Above zero.</param>
+    /// <param name="age">Above zero; one that reaches back beyond the year 1 is for ever.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="age"/> is not above zero.</exception>
     public static HistoryRetention ForAge(TimeSpan age)
     {

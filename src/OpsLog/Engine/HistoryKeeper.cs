@@ -69,7 +69,8 @@ internal sealed class HistoryKeeper(IOpsStorage storage, EngineSettings settings
     /// <summary>Divides logs into those that stay and those that go.</summary>
     public (List<HistoryLog> Kept, List<HistoryLog> Dropped) Divide(IReadOnlyList<HistoryLog> logs)
     {
-        var oldest = settings.Retention.Age is { } age ? settings.Time.GetUtcNow() - age : (DateTimeOffset?)null;
+        var now = settings.Time.GetUtcNow();
+        DateTimeOffset? oldest = settings.Retention.Age is { } age && age <= now - DateTimeOffset.MinValue ? now - age : null; // longer than time is for ever
         var room = settings.Retention.Bytes ?? long.MaxValue;
         var kept = new List<HistoryLog>();
         var dropped = new List<HistoryLog>();
