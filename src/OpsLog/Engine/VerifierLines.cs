@@ -59,7 +59,7 @@ internal sealed class VerifierLines(StoreState state, StateBuilder builder, LogS
         if (!isThere) return IsPartial || !line.HasPrev ? null : "it says that it replaces a value, but there was none";
         var record = StoreState.Read(state.Extents.Current, location);
         if (record.Clock <= _unsureUpTo) return null;
-        if (!line.HasPrev) return "it says that there was no value, but there was one";
+        if (!line.HasPrev) return record.Document.SequenceEqual("null"u8) ? null : "it says that there was no value, but there was one"; // the package's stores hold such values
         if (!line.PrevIsDelta) return line.Prev.SequenceEqual(record.Document) ? null : "the value it says it replaces is not the one that was there";
         _previous.ResetWrittenCount();
         return ReversePatch.TryApply(line.Data, line.Prev, _previous) && IsSame(_previous.WrittenSpan, record.Document)

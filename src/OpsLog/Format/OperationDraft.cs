@@ -14,7 +14,10 @@ internal ref struct OperationDraft
 
     public ReadOnlySpan<byte> IdWtf8;
 
-    /// <summary><c>null</c>, the whole old document, or the patch that turns the new one back. A delete has a document, <c>{}</c> if it is only a mark.</summary>
+    /// <summary>
+    /// <c>null</c>, the whole old document, or the patch that turns the new one back. A delete has a document, <c>{}</c> if it is only a mark. Of a record of the package
+    /// whose value is no object: that value.
+    /// </summary>
     public ReadOnlySpan<byte> Prev;
 
     public bool PrevIsDelta;
