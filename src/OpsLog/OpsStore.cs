@@ -41,7 +41,9 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     {
         ArgumentException.ThrowIfNullOrEmpty(location);
         options ??= new OpsStoreOptions();
-        return await OpenAsync(StorageSchemes.Open(location, options.TimeProvider, options.Random, mapReads: options.Documents == DocumentPlacement.InMemory), ownsStorage: true, options, cancellationToken).ConfigureAwait(false);
+        var (settings, documents) = Checked(options);
+        var storage = StorageSchemes.Open(location, options.TimeProvider, options.Random, mapReads: options.Documents == DocumentPlacement.InMemory);
+        return await OpenAsync(storage, ownsStorage: true, options, settings, documents, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Opens the store in a folder or another place with source-generated serialisation (NativeAOT, trimming).</summary>
@@ -63,24 +65,27 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <param name="options">How to open it; <see langword="null"/> for the defaults.</param>
     /// <param name="cancellationToken">Cancels opening; the store is left as it was.</param>
     /// <inheritdoc cref="OpenAsync(string, OpsStoreOptions?, CancellationToken)"/>
-    public static ValueTask<OpsStore<T>> OpenAsync(IOpsStorage storage, OpsStoreOptions? options = null, CancellationToken cancellationToken = default)
+    public static async ValueTask<OpsStore<T>> OpenAsync(IOpsStorage storage, OpsStoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(storage);
-        return OpenAsync(storage, ownsStorage: false, options ?? new OpsStoreOptions(), cancellationToken);
+        options ??= new OpsStoreOptions();
+        var (settings, documents) = Checked(options);
+        return await OpenAsync(storage, ownsStorage: false, options, settings, documents, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async ValueTask<OpsStore<T>> OpenAsync(IOpsStorage storage, bool ownsStorage, OpsStoreOptions options, CancellationToken ct)
-    {
-        if (options.CacheFolder is { } folder)
-        {
-            var cache = new FileStorage(folder, new FileStorageOptions { TimeProvider = options.TimeProvider, Random = options.Random });
-            (storage, ownsStorage) = (new CachedStorage(storage, cache, options.CacheBytes, leaveOpen: !ownsStorage), true);
-        }
+    // Before there is a storage that would have to be disposed.
+    private static (EngineSettings Settings, DocumentCodec<T> Documents) Checked(OpsStoreOptions options) => (new EngineSettings(options), new DocumentCodec<T>(options));
 
+    private static async ValueTask<OpsStore<T>> OpenAsync(IOpsStorage storage, bool ownsStorage, OpsStoreOptions options, EngineSettings settings, DocumentCodec<T> documents, CancellationToken ct)
+    {
         try
         {
-            var settings = new EngineSettings(options);
-            var documents = new DocumentCodec<T>(options);
+            if (options.CacheFolder is { } folder)
+            {
+                var cache = new FileStorage(folder, new FileStorageOptions { TimeProvider = options.TimeProvider, Random = options.Random });
+                (storage, ownsStorage) = (new CachedStorage(storage, cache, options.CacheBytes, leaveOpen: !ownsStorage), true);
+            }
+
             var engine = await settings.Telemetry.MeasureAsync(StoreCall.Open, () => StoreEngine.OpenAsync(storage, ownsStorage, settings, ct)).ConfigureAwait(false);
             return new OpsStore<T>(engine, documents);
         }

@@ -76,7 +76,7 @@ public sealed class OpsStoreOptions
 
     /// <summary>
     /// A folder on this machine where copies of the store's large, unchanging objects are kept, so that opening a remote store again fetches only what is new (<see cref="Storage.CachedStorage"/>).
-    /// It may be deleted at any time. One folder for each store. Default <see langword="null"/>: nothing is kept.
+    /// It may be deleted at any time. One folder for each store; not the empty text. Default <see langword="null"/>: nothing is kept.
     /// </summary>
     public string? CacheFolder { get; set; }
 
@@ -94,7 +94,7 @@ public sealed class OpsStoreOptions
 
     internal Engine.WriteLimits Limits { get; set; } = Engine.WriteLimits.Default;
 
-    /// <summary>Checks every option, as <c>OpenAsync</c> does first of all.</summary>
+    /// <summary>Checks every option, as <c>OpenAsync</c> does first of all; that <see cref="JsonTypeInfo"/> is of the store's document type is checked there alone.</summary>
     /// <exception cref="ArgumentException">An option is missing or out of range; the message says what is allowed.</exception>
     public void Validate() => _ = new Engine.EngineSettings(this);
 }

@@ -25,6 +25,8 @@ internal sealed class EngineSettings
         Within(options.Checkpoint.GracePeriod >= TimeSpan.Zero, "Checkpoint.GracePeriod", options.Checkpoint.GracePeriod, "zero or more");
 
         Within(options.Checkpoint.SilentAfter >= TimeSpan.Zero, "Checkpoint.SilentAfter", options.Checkpoint.SilentAfter, "zero or more");
+        Within(options.CacheBytes > 0, nameof(options.CacheBytes), options.CacheBytes, "above 0");
+        if (options.CacheFolder is { } folder) ArgumentException.ThrowIfNullOrEmpty(folder, "options.CacheFolder");
         if (options.AgentId is { } agent) AgentIds.Check(agent, "options.AgentId");
 
         AgentId = options.ReadOnly ? null : options.AgentId;
