@@ -180,7 +180,7 @@ internal sealed class Checkpointer
             // The store goes on with the snapshot it has; the next try waits until the log has grown by a quarter.
             Failure = e.Message;
             _nextTry = _writer.Acknowledged + (_writer.Acknowledged / 4);
-            EngineLog.CheckpointFailed(_settings.Logger, e);
+            EngineLog.CheckpointFailed(_settings.Logger, _settings.Telemetry.Name, e);
             Volatile.Write(ref _running, 0);
         }
     }
@@ -243,7 +243,7 @@ internal sealed class Checkpointer
         }
         catch (Exception e) when (e is StorageException or OpsLogException { Error: OpsLogError.StorageFailed or OpsLogError.Damaged })
         {
-            EngineLog.CollectFailed(_settings.Logger, e);
+            EngineLog.CollectFailed(_settings.Logger, _settings.Telemetry.Name, e);
         }
     }
 
@@ -256,7 +256,7 @@ internal sealed class Checkpointer
         }
         catch (StorageException e)
         {
-            EngineLog.CollectFailed(_settings.Logger, e); // what cannot be deleted now (a file that is mapped, on Windows) is tried again behind the swap
+            EngineLog.CollectFailed(_settings.Logger, _settings.Telemetry.Name, e); // what cannot be deleted now (a file that is mapped, on Windows) is tried again behind the swap
         }
     }
 

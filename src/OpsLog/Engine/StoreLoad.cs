@@ -81,7 +81,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         {
             Clock = plan.Base.Logs.Select(l => Math.Max(l.Start, l.Clock)).Append(plan.Base.Snapshot.Clock).Max(), // a log may start above all that it and the snapshot hold
             KeepsTombstones = plan.IsMany && (settings.ReadOnly || settings.AgentId is not null),
-            Disk = settings.DocumentCacheBytes is { } cache ? new DiskDocuments(storage, cache, new DamageNotes(settings.Logger)) : null,
+            Disk = settings.DocumentCacheBytes is { } cache ? new DiskDocuments(storage, cache, new DamageNotes(settings)) : null,
         };
         var loader = new SnapshotLoader(storage, State, settings.Recovery) { ReusesMemory = true };
         var snapshot = await loader.LoadAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, header =>

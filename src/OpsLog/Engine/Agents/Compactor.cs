@@ -124,7 +124,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             Failure = e.Message;
             Volatile.Write(ref _nextTry, Pending().Bytes * 5 / 4);
-            EngineLog.CheckpointFailed(settings.Logger, e);
+            EngineLog.CheckpointFailed(settings.Logger, settings.Telemetry.Name, e);
         }
         finally
         {
@@ -143,7 +143,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         catch (Exception e) when (e is StorageException or OpsLogException)
         {
             Failure = e.Message;
-            EngineLog.CheckpointFailed(settings.Logger, e);
+            EngineLog.CheckpointFailed(settings.Logger, settings.Telemetry.Name, e);
         }
     }
 
@@ -320,7 +320,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         }
         catch (Exception e) when (e is StorageException or OpsLogException { Error: OpsLogError.StorageFailed or OpsLogError.Damaged })
         {
-            EngineLog.CollectFailed(settings.Logger, e);
+            EngineLog.CollectFailed(settings.Logger, settings.Telemetry.Name, e);
         }
     }
 

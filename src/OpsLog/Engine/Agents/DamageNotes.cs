@@ -1,9 +1,7 @@
-using Microsoft.Extensions.Logging;
-
 namespace OpsLog.Engine.Agents;
 
 /// <summary>What was met while a store was open: the newest thousand, and each in the log of the application. Thread-safe.</summary>
-internal sealed class DamageNotes(ILogger logger)
+internal sealed class DamageNotes(EngineSettings settings)
 {
     private const int Most = 1000;
     private readonly Queue<Damage> _notes = new();
@@ -22,7 +20,7 @@ internal sealed class DamageNotes(ILogger logger)
         {
             foreach (var damage in damages)
             {
-                EngineLog.Noted(logger, damage);
+                EngineLog.Noted(settings.Logger, settings.Telemetry.Name, damage);
                 _notes.Enqueue(damage);
                 if (_notes.Count > Most) _notes.Dequeue();
             }

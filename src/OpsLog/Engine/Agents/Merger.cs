@@ -28,7 +28,7 @@ internal sealed partial class Merger
 
     public Merger(IOpsStorage storage, EngineSettings settings, OpenedStore opened)
     {
-        (_storage, _settings, _migration, _notes) = (storage, settings, opened.Migration, new DamageNotes(settings.Logger));
+        (_storage, _settings, _migration, _notes) = (storage, settings, opened.Migration, new DamageNotes(settings));
         (Register, State) = (opened.Register, opened.State);
         _builder = new StateBuilder(State, _migration, merges: true);
         _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
