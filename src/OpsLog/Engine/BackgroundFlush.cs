@@ -3,24 +3,35 @@ using OpsLog.Storage;
 
 namespace OpsLog.Engine;
 
-/// <summary>Brings buffered writes into the log soon after they were made, on a thread of its own choosing.</summary>
+/// <summary>Brings buffered writes into the log soon after they were made, on a thread of its own choosing: after the interval, or once a MiB waits.</summary>
 internal sealed class BackgroundFlush(Writer writer, EngineSettings settings)
 {
     private const long Plenty = 1 << 20;
+    private volatile TaskCompletionSource _plenty = new();
     private int _scheduled;
 
     /// <summary>There is something to flush.</summary>
     public void Wake()
     {
-        if (Volatile.Read(ref _scheduled) != 0 || Interlocked.CompareExchange(ref _scheduled, 1, 0) != 0) return;
-        Current = Task.Run(RunAsync);
+        if (Volatile.Read(ref _scheduled) == 0 && Interlocked.CompareExchange(ref _scheduled, 1, 0) == 0)
+        {
+            _plenty = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Current = Task.Run(RunAsync);
+        }
+        else if (HasPlenty)
+        {
+            _plenty.TrySetResult();
+        }
     }
 
     public Task Current { get; private set; } = Task.CompletedTask;
 
+    private bool HasPlenty => writer.Acknowledged - writer.Flushed >= Plenty;
+
     private async Task RunAsync()
     {
-        if (writer.Acknowledged - writer.Flushed < Plenty) await Task.Delay(settings.FlushInterval, settings.Time).ConfigureAwait(false);
+        // Whoever writes behind this look finds the signal and gives it.
+        if (!HasPlenty) await _plenty.Task.WaitAsync(settings.FlushInterval, settings.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Volatile.Write(ref _scheduled, 0);
         try
         {
