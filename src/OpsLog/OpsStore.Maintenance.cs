@@ -57,6 +57,7 @@ public sealed partial class OpsStore<T>
     {
         ArgumentNullException.ThrowIfNull(ids);
         var distinct = ids.Distinct(StringComparer.Ordinal).ToList();
+        if (distinct.Contains(null!)) throw new ArgumentException("An id is null.", nameof(ids));
         return _engine.Telemetry.MeasureAsync(StoreCall.Archive, () => _engine.ArchiveAsync(_engine.View(), distinct, period, cancellationToken));
     }
 

@@ -39,14 +39,14 @@ internal readonly struct RecordKey(ulong id0, ulong id1, ulong hash)
     public bool IsLong => IsLongWord(Id1);
 
     /// <summary>The key of an id given as bytes.</summary>
-    /// <exception cref="ArgumentException">The id is longer than <see cref="MaxIdLength"/>.</exception>
+    /// <exception cref="OpsLogException">The id is longer than <see cref="MaxIdLength"/>: what is written here is shorter, another program's store may hold it.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static RecordKey Of(ReadOnlySpan<byte> id, in RecordHash hash)
     {
         if (TryPack(id, out ulong id0, out ulong id1))
             return new RecordKey(id0, id1, hash.OfWords(id0, id1));
         if (id.Length > MaxIdLength)
-            throw new ArgumentException($"An id has {id.Length} bytes; the limit is {MaxIdLength}.", nameof(id));
+            throw new OpsLogException(OpsLogError.InvalidDocument, $"A record's id has {id.Length} bytes; {MaxIdLength} is the most. Give it a shorter one with the program that wrote it.");
         return OfLong(hash.OfBytes(id), id.Length);
     }
 

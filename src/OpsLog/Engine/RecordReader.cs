@@ -78,8 +78,12 @@ internal readonly struct RecordReader(RecordSegment[] directory, in RecordHash h
 
     private bool TryGetLongText(string id, out RecordLocation location, out object? value, out RecordHandle handle)
     {
+        (location, value, handle) = (default, null, default);
+        if (id.Length > RecordKey.MaxIdLength)
+            return false;
         byte[] rented = ArrayPool<byte>.Shared.Rent(JsonText.MaxWtf8(id.Length));
-        bool found = TryGet(rented.AsSpan(0, JsonText.ToWtf8(id, rented)), out location, out value, out handle);
+        int length = JsonText.ToWtf8(id, rented);
+        bool found = length <= RecordKey.MaxIdLength && TryGet(rented.AsSpan(0, length), out location, out value, out handle);
         ArrayPool<byte>.Shared.Return(rented);
         return found;
     }

@@ -114,7 +114,8 @@ internal sealed partial class RecordTable
     /// <summary>Inserts a record or gives it another version; forgets its document.</summary>
     /// <param name="idWtf8">The id; copied.</param>
     /// <param name="location">Where the version lies, or the tombstone of a delete.</param>
-    /// <exception cref="ArgumentException">The location is none, or the id is too long.</exception>
+    /// <exception cref="ArgumentException">The location is none.</exception>
+    /// <exception cref="OpsLogException">The id is too long.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Set(ReadOnlySpan<byte> idWtf8, RecordLocation location) => Set(RecordKey.Of(idWtf8, _hash), idWtf8, location);
 

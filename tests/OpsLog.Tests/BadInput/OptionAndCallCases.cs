@@ -82,6 +82,7 @@ internal static class OptionAndCallCases
                 await store.ArchiveAsync(["before-1"], "Q4");
             },
         }),
+        ("a null among the ids to archive", OnStore(s => s.ArchiveAsync(["before-1", null!], "Q4").AsTask()) with { Prepare = MakeStoreAsync }),
         ("an archive that is not there", OnStore(s => s.LoadArchiveAsync("nothing").AsTask()) with
         {
             Prepare = MakeStoreAsync,

@@ -48,6 +48,23 @@ internal static class StoreCases
             {"version":1,"currentSnapshot":"../outside.jsonl","activeOps":"ops/ops-1.jsonl","archiveSegments":[],
              "stats":{"activeRecords":0,"archivedRecords":0,"opsCount":0,"created":"","lastCheckpoint":""}}
             """)),
+        ("a store of the package with an id of more than 16,777,215 bytes", Reading(folder =>
+        {
+            Write("manifest.json", """
+                {"version":1,"currentSnapshot":"snapshots/snap-1.jsonl","activeOps":"ops/ops-1.jsonl","archiveSegments":[],
+                 "stats":{"activeRecords":1,"archivedRecords":0,"opsCount":0,"created":"2026-01-01T00:00:00.000Z","lastCheckpoint":"2026-01-01T00:00:00.000Z"}}
+                """);
+            Write("snapshots/snap-1.jsonl", $"{{\"version\":1,\"timestamp\":\"2026-01-01T00:00:00.000Z\"}}\n{{\"id\":\"{new string('x', 1 << 24)}\",\"data\":{{}}}}\n");
+            Write("ops/ops-1.jsonl", "");
+            return Task.CompletedTask;
+
+            void Write(string name, string text)
+            {
+                var file = Path.Combine(folder, name);
+                Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+                File.WriteAllText(file, text);
+            }
+        })),
         ("a snapshot that is gone", Broken(store => File.Delete(Snapshot(store)))),
         ("a snapshot that was cut", Broken(store => Rewrite(Snapshot(store), bytes => bytes[..^40]))),
         ("a snapshot with a changed byte", Broken(store => Rewrite(Snapshot(store), Changed("in the snapshot")))),

@@ -65,7 +65,7 @@ public sealed class RecordTableIdTests
     {
         RecordTable table = new(3);
         byte[] id = new byte[RecordKey.MaxIdLength + 1];
-        Assert.Throws<ArgumentException>(() => table.Set(id, RecordTableTests.At(1)));
+        Assert.Throws<OpsLogException>(() => table.Set(id, RecordTableTests.At(1)));
         Assert.Equal(0, table.Count);
         table.Set(id.AsSpan(1), RecordTableTests.At(1));
         Assert.True(table.TryGet(id.AsSpan(1), out _, out _, out _));
