@@ -10,7 +10,6 @@ internal sealed partial class StoreEngine
 {
     private readonly Lazy<Archiver> _archiver;
     private readonly Lazy<HistoryKeeper> _followedHistory;
-    private LogBuffer? _undoneIn;
 
     public StoreStatistics Statistics
     {
@@ -49,10 +48,10 @@ internal sealed partial class StoreEngine
     }
 
     public ValueTask<bool> UndoAsync(CancellationToken ct) =>
-        _agents is null ? TakeBackAsync(() => _undo!.NextUndoAsync(), _undo is null ? null : _undo.Confirm, ct) : TakeBackAmongManyAsync(UndoMark.Undo, ct);
+        _agents is null ? TakeBackAsync(() => _undo!.NextUndoAsync(), ct) : TakeBackAmongManyAsync(UndoMark.Undo, ct);
 
     public ValueTask<bool> RedoAsync(CancellationToken ct) =>
-        _agents is null ? TakeBackAsync(() => _undo!.NextRedoAsync(), null, ct) : TakeBackAmongManyAsync(UndoMark.Redo, ct);
+        _agents is null ? TakeBackAsync(() => _undo!.NextRedoAsync(), ct) : TakeBackAmongManyAsync(UndoMark.Redo, ct);
 
     public async ValueTask CompactAsync(CancellationToken ct)
     {
@@ -264,21 +263,19 @@ internal sealed partial class StoreEngine
             RefuseDoubtful = planned.RefuseDoubtful,
         });
 
-    private async ValueTask<bool> TakeBackAsync(Func<ValueTask<List<BatchItem>?>> next, Action? confirm, CancellationToken ct)
+    private async ValueTask<bool> TakeBackAsync(Func<ValueTask<TakenBack?>> next, CancellationToken ct)
     {
         var done = false;
         var request = new ExclusiveRequest(async () =>
         {
-            if (!ReferenceEquals(_undoneIn, _writer!.Buffer)) _undo!.Forget(); // a checkpoint went on in another log
-            _undoneIn = _writer.Buffer;
-            while (!done && await next().ConfigureAwait(false) is { } items)
+            while (!done && await next().ConfigureAwait(false) is { } taken)
             {
-                var batch = new BatchRequest(items);
+                var batch = new BatchRequest(taken.Items);
                 await _writer!.CommitAsync([batch]).ConfigureAwait(false);
                 batch.ThrowIfFailed();
-                confirm?.Invoke();
+                taken.Confirm?.Invoke();
                 done = batch.Written > 0;
-                if (confirm is null) break; // a redo starts anew each time: one that writes nothing would be offered for ever
+                if (taken.Confirm is null) break; // a redo starts anew each time: one that writes nothing would be offered for ever
             }
         });
         await Submit(request, ct).ConfigureAwait(false);

@@ -53,6 +53,7 @@ internal sealed partial class StoreEngine : IAsyncDisposable
         _writer = new Writer(opened.State, opened.Target, opened.Buffer!, settings, OnCommitted) { LogOperations = opened.LogOperations };
         _checkpointer = new Checkpointer(storage, settings, opened, _writer);
         _undo = new UndoLog(OpenUndoLogAsync, Migration);
+        _writer.Switched = _undo.Forget;
         if (settings.Durability == Durability.Buffered) _flush = new BackgroundFlush(_writer, settings);
     }
 

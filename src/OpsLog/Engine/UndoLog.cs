@@ -13,16 +13,12 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
     public const long NoOffset = -1;
 
     private Cursor? _cursor;
-    private Cursor? _offered;
 
-    /// <summary>A write that is no undo came in: the next undo starts at the end of the log again.</summary>
+    /// <summary>A write that is no undo came in, or the writer went on in another log: the next undo starts at the end of the log again.</summary>
     public void Forget() => _cursor = null;
 
-    /// <summary>The undo that was offered last is written: the next one goes on behind it.</summary>
-    public void Confirm() => _cursor = _offered;
-
     /// <summary>The inverse of the newest unit that stands; null if there is none as far as history is retained.</summary>
-    public async ValueTask<List<BatchItem>?> NextUndoAsync()
+    public async ValueTask<TakenBack?> NextUndoAsync()
     {
         var cursor = _cursor ?? new Cursor(openLog);
         _cursor = null;
@@ -31,15 +27,14 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
             var first = cursor.Read(unit[0]);
             if (first.Mark != UndoMark.None) Note(cursor, unit);
             if (first.Mark != UndoMark.None || cursor.Marks.IsUndone(StampOf(unit[0].Clock))) continue;
-            _offered = cursor;
-            return Inverse(cursor, unit, UndoMark.Undo);
+            return new TakenBack(Inverse(cursor, unit, UndoMark.Undo)) { Confirm = () => _cursor = cursor };
         }
 
         return null;
     }
 
     /// <summary>The inverse of the newest undo that still stands, if nothing else was written since; else null.</summary>
-    public async ValueTask<List<BatchItem>?> NextRedoAsync()
+    public async ValueTask<TakenBack?> NextRedoAsync()
     {
         _cursor = null;
         var cursor = new Cursor(openLog);
@@ -47,7 +42,7 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
         {
             var first = cursor.Read(unit[0]);
             if (first.Mark == UndoMark.None) return null;
-            if (Note(cursor, unit) && first.Mark == UndoMark.Undo) return Inverse(cursor, unit, UndoMark.Redo);
+            if (Note(cursor, unit) && first.Mark == UndoMark.Undo) return new TakenBack(Inverse(cursor, unit, UndoMark.Redo));
         }
 
         return null;
@@ -137,4 +132,11 @@ internal sealed class UndoLog(Func<int, ValueTask<UndoUnits?>> openLog, Migratio
             }
         }
     }
+}
+
+/// <summary>What takes a unit back, or brings it back: to be written.</summary>
+internal sealed record TakenBack(List<BatchItem> Items)
+{
+    /// <summary>It is written: the next undo goes on behind it. Null: a redo starts anew each time.</summary>
+    public Action? Confirm { get; init; }
 }

@@ -65,6 +65,9 @@ internal sealed partial class Writer : IGroupCommitter
 
     public OpsLogException? Failure => _failure;
 
+    /// <summary>Told when it goes on in another log: nobody should hold on to the one before.</summary>
+    public Action? Switched { get; set; }
+
     public void ThrowIfFailed()
     {
         if (_failure is { } failure)
@@ -92,6 +95,7 @@ internal sealed partial class Writer : IGroupCommitter
         }
 
         Volatile.Write(ref _flushedTo, buffer.Position);
+        Switched?.Invoke();
     }
 
     public ValueTask CommitAsync(List<CommitRequest> requests)
