@@ -16,13 +16,16 @@ public enum Durability
 /// <summary>What opening does about damage. A torn tail was never acknowledged and is no damage.</summary>
 public enum Recovery
 {
-    /// <summary>Drops an unfinished tail and reports it; refuses any other damage with file, line and offset. The default.</summary>
+    /// <summary>
+    /// Drops an unfinished tail and reports it; so it does with a damaged or missing history index, on which only history depends. Refuses any other damage with file, line
+    /// and offset. The default.
+    /// </summary>
     TolerateTornTail,
 
     /// <summary>Skips every damaged line, lists each in <see cref="OpsStore{T}.RecoveryReport"/>, and goes on.</summary>
     SkipCorrupt,
 
-    /// <summary>Refuses a torn tail too.</summary>
+    /// <summary>Refuses a torn tail too, and a damaged or missing history index.</summary>
     Strict,
 }
 

@@ -6,16 +6,22 @@ public enum OpsLogError
     /// <summary>The store, record or archive is not there.</summary>
     NotFound,
 
-    /// <summary>The document or id cannot be stored. Nothing was written; correct it.</summary>
+    /// <summary>
+    /// The document or id cannot be stored: nothing was written; correct it. Of a read: what is stored is no document of the store's type; read it with the type it was
+    /// written with, or as raw JSON.
+    /// </summary>
     InvalidDocument,
 
-    /// <summary>The expected revision is not the record's. Read again and decide.</summary>
+    /// <summary>
+    /// Somebody else was there: the expected revision is not the record's (read again and decide), a target is not empty (choose another), or others kept changing the
+    /// manifest or a log for longer than was tried (try again). Nothing was written.
+    /// </summary>
     Conflict,
 
     /// <summary>Another living writer has the store open, or has been stopped in the middle of changing the manifest. Close it, or open read-only.</summary>
     Locked,
 
-    /// <summary>Another writer took over this store's log. Reopen.</summary>
+    /// <summary>Another writer took over this store's log, or its manifest. Reopen.</summary>
     Fenced,
 
     /// <summary>Stored bytes are damaged: <see cref="OpsLogException.Damage"/> says where. Verify, repair, or open with <see cref="Recovery.SkipCorrupt"/>.</summary>
@@ -24,10 +30,10 @@ public enum OpsLogError
     /// <summary>The store needs a newer program: its format or schema version is newer than the code.</summary>
     TooNew,
 
-    /// <summary>The store was opened read-only, or turned read-only after a failure. Reopen it.</summary>
+    /// <summary>The store was opened read-only, or turned read-only after a failure; or its clock has come to its end, and nothing more can be written. Reopen it.</summary>
     ReadOnly,
 
-    /// <summary>The storage failed before anything was written.</summary>
+    /// <summary>The storage failed. Of a write: before anything was written. Of a flush: what was acknowledged is in the log, but perhaps not on stable storage; flush again.</summary>
     StorageFailed,
 
     /// <summary>The storage failed and the write may have happened. Reopen and look.</summary>
@@ -36,7 +42,10 @@ public enum OpsLogError
     /// <summary>The feed position is of another incarnation, or what lies behind it is no longer retained. Start over.</summary>
     PositionLost,
 
-    /// <summary>The application's migration function failed. Nothing was changed.</summary>
+    /// <summary>
+    /// The application's migration function failed, or documents of an older schema version would have been written by a program that does not migrate them. Nothing was
+    /// changed. Correct the function, or do it with the program that has one.
+    /// </summary>
     MigrationFailed,
 }
 

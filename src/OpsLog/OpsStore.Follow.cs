@@ -13,7 +13,12 @@ public sealed partial class OpsStore<T>
     /// new. A store that writes alone has nothing to take in.
     /// </summary>
     /// <returns>How many operations were taken in.</returns>
-    /// <exception cref="OpsLogException">The storage failed, or stored bytes are damaged; the state stays as it was.</exception>
+    /// <exception cref="OpsLogException">
+    /// The storage failed (<see cref="OpsLogError.StorageFailed"/>), stored bytes are damaged (<see cref="OpsLogError.Damaged"/>), the manifest kept changing
+    /// (<see cref="OpsLogError.Conflict"/>), was removed or replaced (<see cref="OpsLogError.Fenced"/>), or the store is now one that needs a newer program
+    /// (<see cref="OpsLogError.TooNew"/>); the state stays as it was.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public async ValueTask<int> RefreshAsync(CancellationToken cancellationToken = default)
     {
         // Not through a function: who asks often and finds nothing new allocates nothing.
@@ -34,8 +39,9 @@ public sealed partial class OpsStore<T>
     /// <param name="cancellationToken">Ends the watch: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="OpsLogException">
     /// A checkpoint superseded operations that were still to come, and <see cref="OpsStoreOptions.HistoryRetention"/> did not keep them (<see cref="OpsLogError.PositionLost"/>):
-    /// read the state and watch on. Or the storage failed, or stored bytes are damaged.
+    /// read the state and watch on. Or as for <see cref="RefreshAsync"/> and <see cref="OperationsAsync"/>.
     /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public IAsyncEnumerable<Change<T>> WatchAsync(CancellationToken cancellationToken = default) =>
         WatchAsync(_engine.FeedEnd, cancellationToken);
 
@@ -44,8 +50,9 @@ public sealed partial class OpsStore<T>
     /// <param name="cancellationToken">Ends the watch: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="OpsLogException">
     /// The position is of another incarnation, or what lies behind it is no longer retained, perhaps since a checkpoint beside the watch (<see cref="OpsLogError.PositionLost"/>);
-    /// the storage failed, or stored bytes are damaged.
+    /// or as for <see cref="RefreshAsync"/> and <see cref="OperationsAsync"/>.
     /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public async IAsyncEnumerable<Change<T>> WatchAsync(FeedPosition since, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var position = since;

@@ -13,7 +13,13 @@ public sealed partial class OpsStore<T>
     /// nothing refers to any more.
     /// </summary>
     /// <param name="cancellationToken">Cancels the checkpoint; the store stays as it was.</param>
-    /// <exception cref="OpsLogException">The storage failed; the store goes on with the snapshot it had.</exception>
+    /// <exception cref="OpsLogException">
+    /// The storage failed (<see cref="OpsLogError.StorageFailed"/>), or others made checkpoints or changed the manifest again and again (<see cref="OpsLogError.Conflict"/>,
+    /// <see cref="OpsLogError.Locked"/>); the store goes on with the snapshot it had. So it does if the snapshot would be larger than its layout can be
+    /// (<see cref="OpsLogError.InvalidDocument"/>). The store is read-only (<see cref="OpsLogError.ReadOnly"/>), or is so from then on: another writer has taken over
+    /// (<see cref="OpsLogError.Fenced"/>), or it is not known whether the manifest was changed (<see cref="OpsLogError.OutcomeUnknown"/>).
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public ValueTask CompactAsync(CancellationToken cancellationToken = default) => _engine.CompactAsync(cancellationToken);
 
     /// <summary>Moves the records that a predicate holds for into an archive period; they are no longer in the store then.</summary>
@@ -21,8 +27,13 @@ public sealed partial class OpsStore<T>
     /// <param name="period">The archive's name, such as <c>2026-Q4</c>; the current quarter (UTC) if <see langword="null"/>. An existing one is added to: a record archived twice keeps its later value.</param>
     /// <param name="cancellationToken">Cancels the archive run; a record is then in the store or in both, never in neither.</param>
     /// <returns>How many records were moved. A record that was written meanwhile stays in the store.</returns>
-    /// <exception cref="ArgumentException">The period is empty or too long.</exception>
-    /// <exception cref="OpsLogException">The storage failed.</exception>
+    /// <exception cref="ArgumentException">The period is empty or too long, or differs from another only in case; an id is null.</exception>
+    /// <exception cref="OpsLogException">
+    /// The records are too many to be moved at once, or the stored bytes are no <typeparamref name="T"/> (<see cref="OpsLogError.InvalidDocument"/>); the period's archive is
+    /// damaged (<see cref="OpsLogError.Damaged"/>) or too new (<see cref="OpsLogError.TooNew"/>); its documents cannot be migrated, or are of an older schema version and this
+    /// program does not migrate them (<see cref="OpsLogError.MigrationFailed"/>); or as for <see cref="SetAsync"/>. Every record is in the store, the archive, or both.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public ValueTask<int> ArchiveAsync(Func<T, bool> predicate, string? period = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(predicate);
@@ -64,7 +75,11 @@ public sealed partial class OpsStore<T>
     /// <summary>Reads an archive period, migrated to the store's schema version. The records do not come back into the store.</summary>
     /// <param name="period">The archive's name, exactly.</param>
     /// <param name="cancellationToken">Cancels reading.</param>
-    /// <exception cref="OpsLogException">There is no such archive, or it is damaged.</exception>
+    /// <exception cref="OpsLogException">
+    /// There is no such archive (<see cref="OpsLogError.NotFound"/>), it is damaged (<see cref="OpsLogError.Damaged"/>) or too new (<see cref="OpsLogError.TooNew"/>), a document
+    /// cannot be migrated (<see cref="OpsLogError.MigrationFailed"/>) or is no <typeparamref name="T"/> (<see cref="OpsLogError.InvalidDocument"/>), or the storage failed
+    /// (<see cref="OpsLogError.StorageFailed"/>).
+    /// </exception>
     public async ValueTask<IReadOnlyDictionary<string, T>> LoadArchiveAsync(string period, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(period);

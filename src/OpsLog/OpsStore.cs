@@ -12,6 +12,7 @@ namespace OpsLog;
 /// <remarks>
 /// <para>All members are safe for concurrent use. Reads are synchronous, take no lock and never wait for writes. Writes that are running at
 /// the same time share appends and syncs.</para>
+/// <para>Whatever writes, or reads logs, throws an <see cref="ObjectDisposedException"/> once the store is disposed.</para>
 /// <para>The stored bytes are the truth: a document handed out is made from them once and then shared, so treat it as read-only; changing it
 /// changes nothing stored, and disposing it (a <see cref="System.Text.Json.JsonDocument"/>) takes it from everybody else. A write is visible once the log holds it at the chosen <see cref="Durability"/>, never before.</para>
 /// </remarks>
@@ -35,7 +36,12 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <param name="location">The folder's path, or a URI whose scheme is registered (<see cref="StorageSchemes"/>): <c>file://</c> always is.</param>
     /// <param name="options">How to open it; <see langword="null"/> for the defaults.</param>
     /// <param name="cancellationToken">Cancels opening; the store is left as it was.</param>
-    /// <exception cref="OpsLogException">The store is locked, damaged, too new, or (read-only) not there.</exception>
+    /// <exception cref="OpsLogException">
+    /// The store is not there, and none was to be made (<see cref="OpsLogError.NotFound"/>); open elsewhere (<see cref="OpsLogError.Locked"/>), damaged
+    /// (<see cref="OpsLogError.Damaged"/>) or too new (<see cref="OpsLogError.TooNew"/>); its documents could not be migrated (<see cref="OpsLogError.MigrationFailed"/>); others
+    /// kept changing it (<see cref="OpsLogError.Conflict"/>, <see cref="OpsLogError.Fenced"/>); an id of the npm package's is too long (<see cref="OpsLogError.InvalidDocument"/>);
+    /// or the storage failed (<see cref="OpsLogError.StorageFailed"/>, <see cref="OpsLogError.OutcomeUnknown"/>).
+    /// </exception>
     /// <exception cref="ArgumentException">An option is out of range, or the location is of a kind that is not known.</exception>
     public static async ValueTask<OpsStore<T>> OpenAsync(string location, OpsStoreOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -105,8 +111,13 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <param name="cancellationToken">Cancels waiting for the turn. Once the write has begun it completes.</param>
     /// <returns>The record's new revision.</returns>
     /// <exception cref="ArgumentException">The id is not valid.</exception>
-    /// <exception cref="OpsLogException">The document cannot be stored, the revision is another, or the write failed. Nothing was
-    /// written unless the error is <see cref="OpsLogError.OutcomeUnknown"/>.</exception>
+    /// <exception cref="OpsLogException">
+    /// The document cannot be stored (<see cref="OpsLogError.InvalidDocument"/>); the revision is another, or the manifest that an agent's log has to be registered in was
+    /// changed by others again and again (<see cref="OpsLogError.Conflict"/>) or is held by one (<see cref="OpsLogError.Locked"/>); another writer has taken over
+    /// (<see cref="OpsLogError.Fenced"/>); the store is read-only (<see cref="OpsLogError.ReadOnly"/>); or the storage failed (<see cref="OpsLogError.StorageFailed"/>). Nothing was
+    /// written unless the error is <see cref="OpsLogError.OutcomeUnknown"/>.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public ValueTask<Revision> SetAsync(string id, T value, Revision? expected = null, CancellationToken cancellationToken = default)
     {
         Ids.Check(id);
@@ -119,7 +130,8 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <param name="cancellationToken">Cancels waiting for the turn. Once the write has begun it completes.</param>
     /// <returns>False if there was no such record; nothing was written then.</returns>
     /// <exception cref="ArgumentException">The id is not valid.</exception>
-    /// <exception cref="OpsLogException">The revision is another, or the write failed.</exception>
+    /// <exception cref="OpsLogException">As for <see cref="SetAsync"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public ValueTask<bool> DeleteAsync(string id, Revision? expected = null, CancellationToken cancellationToken = default)
     {
         Ids.Check(id);
@@ -134,7 +146,12 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <param name="update">Makes the new value of the current one, a fresh copy of which it gets. May run more than once; runs outside all locks.</param>
     /// <param name="cancellationToken">Cancels waiting for the turn.</param>
     /// <returns>The value that was written.</returns>
-    /// <exception cref="OpsLogException">There is no such record (<see cref="OpsLogError.NotFound"/>), or as for <see cref="SetAsync"/>.</exception>
+    /// <exception cref="ArgumentException">The id is not valid.</exception>
+    /// <exception cref="OpsLogException">
+    /// There is no such record (<see cref="OpsLogError.NotFound"/>), the stored bytes are no <typeparamref name="T"/> (<see cref="OpsLogError.InvalidDocument"/>), or as for
+    /// <see cref="SetAsync"/>, but never because of the revision.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public async ValueTask<T> UpdateAsync(string id, Func<T, T> update, CancellationToken cancellationToken = default)
     {
         Ids.Check(id);
@@ -159,7 +176,11 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <summary>Writes several changes as one unit: all of them or none, whatever happens, in one append; undone as one.</summary>
     /// <param name="build">Adds the operations. Nothing is written if it throws.</param>
     /// <param name="cancellationToken">Cancels waiting for the turn.</param>
-    /// <exception cref="OpsLogException">As for <see cref="SetAsync"/>; nothing of the batch was written then.</exception>
+    /// <exception cref="OpsLogException">
+    /// As for <see cref="SetAsync"/>, or the batch is too large for one append (<see cref="OpsLogError.InvalidDocument"/>). Nothing of the batch was written, unless the error is
+    /// <see cref="OpsLogError.OutcomeUnknown"/>: then all of it or nothing.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public async ValueTask BatchAsync(Action<OpsBatch<T>> build, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(build);
@@ -180,7 +201,11 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     /// <summary>Writes several changes as one unit, collected by an asynchronous function.</summary>
     /// <param name="build">Adds the operations. It is awaited before anything is written; nothing is written if it throws.</param>
     /// <param name="cancellationToken">Cancels waiting for the turn.</param>
-    /// <exception cref="OpsLogException">As for <see cref="SetAsync"/>; nothing of the batch was written then.</exception>
+    /// <exception cref="OpsLogException">
+    /// As for <see cref="SetAsync"/>, or the batch is too large for one append (<see cref="OpsLogError.InvalidDocument"/>). Nothing of the batch was written, unless the error is
+    /// <see cref="OpsLogError.OutcomeUnknown"/>: then all of it or nothing.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public async ValueTask BatchAsync(Func<OpsBatch<T>, Task> build, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(build);
@@ -199,7 +224,12 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     }
 
     /// <summary>Makes everything acknowledged so far survive a power loss, whatever the store's <see cref="Durability"/>.</summary>
-    /// <exception cref="OpsLogException">The flush failed; the store is read-only from then on.</exception>
+    /// <exception cref="OpsLogException">
+    /// The flush failed. Where only the sync could not be asked for, or an agent's log that was given up not be sealed, the store goes on, and the flush can be tried again
+    /// (<see cref="OpsLogError.StorageFailed"/>, <see cref="OpsLogError.Conflict"/>). Else it is not known what will be there after a power loss, and the store is read-only
+    /// from then on (<see cref="OpsLogError.OutcomeUnknown"/>, <see cref="OpsLogError.Fenced"/>, <see cref="OpsLogError.ReadOnly"/>).
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.Telemetry.MeasureAsync(StoreCall.Flush, () => _engine.FlushAsync(cancellationToken));
 
     /// <summary>

@@ -6,7 +6,7 @@ namespace OpsLog;
 /// </summary>
 /// <param name="Clock">The operation's Lamport clock.</param>
 /// <param name="Agent">The agent that wrote it; empty with a single writer.</param>
-/// <param name="Log">The name of the log that holds it.</param>
+/// <param name="Log">The name of the agent's log that it was written to; empty with a single writer, whose operations move from log to log.</param>
 public readonly record struct Revision(long Clock, string Agent, string Log)
 {
     /// <summary>No record: expecting it makes a write succeed only if the id is absent.</summary>

@@ -6,10 +6,10 @@ public sealed class StoreStatistics
     /// <summary>Live records.</summary>
     public long Records { get; init; }
 
-    /// <summary>Operations in the current log that the current snapshot does not cover.</summary>
+    /// <summary>Operations that the current snapshot does not cover, in all logs that are read: one with a single writer.</summary>
     public long OperationsSinceCheckpoint { get; init; }
 
-    /// <summary>Bytes of the current log.</summary>
+    /// <summary>Bytes of the current log; with many writers of all registered logs together.</summary>
     public long LogBytes { get; init; }
 
     /// <summary>Bytes of the current snapshot.</summary>
