@@ -117,6 +117,48 @@ public sealed class FileFaultTests : IDisposable
     }
 
     [Theory]
+    [InlineData(30, "Broken True", "Denied False")]  // EROFS: the file system was made read-only for its errors
+    [InlineData(5, "Broken True", "Broken False")]   // EIO
+    [InlineData(22, "Stored", "Stored")]             // EINVAL: there is nothing to sync
+    public async Task F11_A_sync_that_was_refused_is_never_taken_for_one(int error, string append, string put)
+    {
+        if (!RefusedSyncs.CanBe) return;
+        await using (var storage = Open()) await storage.Put("ops/x.jsonl", "");
+        await using var helper = HelperProcess.Start(_folder.Path);
+        Assert.Equal("Stored", await helper.AskAsync("append-synced ops/x.jsonl 0 a"));
+        Assert.Equal("Refused", await helper.AskAsync($"refuse-syncs {error}"));
+        Assert.Equal(append, await helper.AskAsync("append-synced ops/x.jsonl 1 b"));
+        Assert.Equal(put, await helper.AskAsync("put ops/y 10"));
+    }
+
+    [Fact]
+    public async Task F9_Without_room_objects_can_be_deleted_and_locked_all_the_same()
+    {
+        if (OperatingSystem.IsWindows()) return; // no such limit
+        await using var storage = Open();
+        foreach (var name in (string[])["archive/old", "archive/held", "archive/log"]) await storage.Put(name, "x");
+        await storage.Append("archive/held", 1);
+        await File.WriteAllTextAsync(_folder.File("archive/old.lock"), "1 left-behind-by-who-is-dead");
+        await using (var helper = HelperProcess.Start(_folder.Path, "trap '' XFSZ; ulimit -f 0"))
+        {
+            Assert.Equal("Deleted", await helper.AskAsync("delete archive/old"));
+            Assert.Equal("Unavailable False", await helper.AskAsync("delete archive/held")); // ours to append to
+            Assert.Equal("Stored", await helper.AskAsync("append archive/log 1"));
+            Assert.Equal(PutOutcome.Held, (await storage.Append("archive/log", 1, "y")).Outcome);
+            Assert.Equal("Full False", await helper.AskAsync("append archive/log 1 z"));
+            Assert.Equal(["held", "held.lock", "log", "log.lock"], Files());
+            Assert.Equal("Released", await helper.AskAsync("release archive/log"));
+            Assert.Equal(["held", "held.lock", "log"], Files());
+            Assert.Equal("Stored", await helper.AskAsync("append archive/log 1"));
+        }
+
+        Assert.True((await storage.Append("archive/log", 1, "y")).IsStored); // the lock went with the process
+        Assert.Equal(["archive/held", "archive/log"], await storage.Names());
+
+        IEnumerable<string?> Files() => Directory.GetFiles(_folder.File("archive")).Select(Path.GetFileName).Order(StringComparer.Ordinal);
+    }
+
+    [Theory]
     [InlineData("archive")] // the folder
     [InlineData("archive/x")] // the object itself
     public async Task Nothing_is_written_through_a_link_that_leads_outside(string link)

@@ -79,6 +79,9 @@ internal sealed class HelperProcess : IAsyncDisposable
         {
             return words switch
             {
+                ["refuse-syncs", var error] => RefuseSyncs(error),
+                ["append-synced", var key, var length, var text] => Append(storage, key, length, Encoding.UTF8.GetBytes(text), Flush.Synced),
+                ["delete", var key] => Delete(storage, key),
                 ["append", var key, var length, var text] => Append(storage, key, length, Encoding.UTF8.GetBytes(text)),
                 ["append", var key, var length] => Append(storage, key, length, []),
                 ["fill", var key, var length, var bytes] => Append(storage, key, length, new byte[int.Parse(bytes, CultureInfo.InvariantCulture)]),
@@ -109,8 +112,8 @@ internal sealed class HelperProcess : IAsyncDisposable
         }
     }
 
-    private static string Append(FileStorage storage, string key, string length, byte[] bytes) => storage
-        .AppendAsync(new StorageKey(key), bytes, long.Parse(length, CultureInfo.InvariantCulture), Flush.Written, default)
+    private static string Append(FileStorage storage, string key, string length, byte[] bytes, Flush flush = Flush.Written) => storage
+        .AppendAsync(new StorageKey(key), bytes, long.Parse(length, CultureInfo.InvariantCulture), flush, default)
         .AsTask().GetAwaiter().GetResult().Outcome.ToString();
 
     private static string Put(FileStorage storage, string key, string text, PutCondition condition) => storage
@@ -121,6 +124,18 @@ internal sealed class HelperProcess : IAsyncDisposable
     {
         storage.ReleaseAsync(new StorageKey(key), default).AsTask().GetAwaiter().GetResult();
         return "Released";
+    }
+
+    private static string Delete(FileStorage storage, string key)
+    {
+        storage.DeleteAsync(new StorageKey(key), default).AsTask().GetAwaiter().GetResult();
+        return "Deleted";
+    }
+
+    private static string RefuseSyncs(string error)
+    {
+        RefusedSyncs.From(int.Parse(error, CultureInfo.InvariantCulture));
+        return "Refused";
     }
 
     private static string ExhaustThenRead(FileStorage storage, string key)

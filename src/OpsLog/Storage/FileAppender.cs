@@ -6,9 +6,11 @@ namespace OpsLog.Storage;
 /// An object that this storage has claimed to append to: the lock beside it, and the open file with the length it is known to have. While
 /// the lock is held nobody else appends, so an append is one write. After any failure the file is closed and its length no longer known.
 /// </summary>
-internal sealed class FileAppender(StorageKey key, string path, FileLock claim, bool usesStoreLock) : IDisposable
+internal sealed class FileAppender(StorageKey key, string path, FileLock claim, bool usesStoreLock, Action<SafeFileHandle, string> sync) : IDisposable
 {
     private readonly Lock _lock = new();
+    private readonly Lock _syncing = new(); // taken last
+    private SafeFileHandle? _failed; // the file of which a sync failed
     private SafeFileHandle? _file;
     private long _length;
     private bool _released;
@@ -78,7 +80,18 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
                 throw FileFaults.Translate(e, "append to", path, outcomeUnknown: !untouched);
             }
 
-            if (flush == Flush.Synced && synced is null) Sync(_file);
+            if (flush == Flush.Synced && synced is null)
+            {
+                try
+                {
+                    Sync(_file);
+                }
+                catch (StorageException)
+                {
+                    Close();
+                    throw;
+                }
+            }
         }
 
         // A sync alone holds up no append beside it.
@@ -114,31 +127,36 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
     {
         try
         {
-            RandomAccess.FlushToDisk(file);
+            Sync(file);
             return default;
         }
         catch (ObjectDisposedException)
         {
             return new PutResult(PutOutcome.Conflict, Detail: "An append beside the sync has failed.");
         }
-        catch (Exception e) when (FileFaults.IsFault(e))
+        catch (StorageException)
         {
             lock (_lock)
                 if (ReferenceEquals(_file, file)) Close();
-            throw FileFaults.SyncFailed(e, path);
+            throw;
         }
     }
 
+    // One at a time: the system tells of a failure once for each open file, and a sync beside the one that is told would count as done.
     private void Sync(SafeFileHandle file)
     {
-        try
+        lock (_syncing)
         {
-            RandomAccess.FlushToDisk(file);
-        }
-        catch (Exception e) when (FileFaults.IsFault(e))
-        {
-            Close();
-            throw FileFaults.SyncFailed(e, path);
+            if (ReferenceEquals(_failed, file)) throw FileFaults.SyncFailed(new IOException("A sync of it has just failed."), path);
+            try
+            {
+                sync(file, path);
+            }
+            catch (Exception e) when (FileFaults.IsFault(e))
+            {
+                _failed = file;
+                throw FileFaults.SyncFailed(e, path);
+            }
         }
     }
 

@@ -8,6 +8,8 @@ internal static class FileFaults
 {
     public const int NotPermitted = 1;   // EPERM
     public const int NoEntry = 2;        // ENOENT
+    public const int Interrupted = 4;    // EINTR
+    public const int Refused = 13;       // EACCES
     public const int Exists = 17;        // EEXIST
     public const int TooManyLinks = 31;  // EMLINK
 
@@ -22,6 +24,9 @@ internal static class FileFaults
         or ArgumentOutOfRangeException;
 
     /// <summary>Whether there is no such file. A file where a folder should be (ENOTDIR) means the same for what would lie below it.</summary>
+    /// <summary>Whether there is no room: on the disk, in a quota, or below a limit of the process.</summary>
+    public static bool IsFull(Exception exception) => IsFault(exception) && FaultOf(exception, "") == StorageFault.Full;
+
     public static bool IsAbsent(Exception exception) =>
         exception is FileNotFoundException or DirectoryNotFoundException
         || (!OperatingSystem.IsWindows() && exception is IOException { HResult: NoEntry or 20 });

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
@@ -10,7 +11,8 @@ namespace OpsLog.Storage;
 /// </summary>
 /// <remarks>
 /// Two holders are impossible: whoever has locked the file writes its mark into it and reads the path again. If the path shows another
-/// mark, the locked file is one that its last holder has deleted meanwhile, and the attempt starts over. Only a holder deletes.
+/// mark, the locked file is one that its last holder has deleted meanwhile, and the attempt starts over. Only a holder deletes. On a full
+/// disk, where a mark has no room, a random time of the file is the mark: what frees room needs locks too.
 /// </remarks>
 internal sealed class FileLock : IDisposable
 {
@@ -19,26 +21,28 @@ internal sealed class FileLock : IDisposable
 
     private const int MaxAttempts = 1000;
     private const int MaxContent = 256;
+    private static readonly DateTime s_firstTime = new(2000, 1, 1, 0, 0, 0, DateTimeKind.Utc);
     private static long s_marks;
 
     private readonly string _path;
     private readonly string _mark;
+    private readonly DateTime? _time; // the mark, where there was no room for one
     private readonly SafeFileHandle _handle;
 
-    private FileLock(string path, string mark, SafeFileHandle handle) => (_path, _mark, _handle) = (path, mark, handle);
+    private FileLock(string path, string mark, SafeFileHandle handle, DateTime? time = null) => (_path, _mark, _handle, _time) = (path, mark, handle, time);
 
     /// <summary>A text for a lock file of this process; no two are equal.</summary>
     public static string NewMark(FileNonces nonces) =>
         string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId} {nonces.Next()}-{Interlocked.Increment(ref s_marks)}");
 
-    /// <summary>Takes the lock whatever its file says, making the file if need be; null if someone holds it.</summary>
+    /// <summary>Takes the lock whatever its file says, making the file if need be; null if someone holds it. Where there is no room for it, the file says nothing.</summary>
     public static FileLock? TryTake(string path, FileNonces nonces)
     {
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var handle = TryOpen(path, FileMode.OpenOrCreate);
             if (handle is null) return null;
-            if (TryMark(path, nonces, handle) is { } taken) return taken;
+            if (TryMark(path, nonces, handle, mayBeEmpty: true) is { } taken) return taken;
         }
 
         return null;
@@ -112,15 +116,17 @@ internal sealed class FileLock : IDisposable
     }
 
     /// <summary>Makes a locked file ours; null (and the handle closed) if it is no longer the file at its path.</summary>
-    public static FileLock? TryMark(string path, FileNonces nonces, SafeFileHandle handle)
+    /// <param name="path">Its path.</param>
+    /// <param name="nonces">For the mark.</param>
+    /// <param name="handle">The locked file.</param>
+    /// <param name="mayBeEmpty">Whether it may say nothing if there is no room. Not where the npm package looks: it takes an empty one for stale.</param>
+    public static FileLock? TryMark(string path, FileNonces nonces, SafeFileHandle handle, bool mayBeEmpty = false)
     {
         try
         {
             var mark = NewMark(nonces);
-            var bytes = Encoding.ASCII.GetBytes(mark);
-            RandomAccess.Write(handle, bytes, 0);
-            RandomAccess.SetLength(handle, bytes.Length);
-            if (Read(path) == mark) return new FileLock(path, mark, handle);
+            DateTime? time = TryWrite(handle, mark, mayBeEmpty) ? null : DrawTime(handle);
+            if (IsAt(path, mark, time)) return new FileLock(path, mark, handle, time);
         }
         catch
         {
@@ -131,6 +137,32 @@ internal sealed class FileLock : IDisposable
         handle.Dispose();
         return null;
     }
+
+    // False: there is no room.
+    private static bool TryWrite(SafeFileHandle handle, string mark, bool mayBeEmpty)
+    {
+        try
+        {
+            var bytes = Encoding.ASCII.GetBytes(mark);
+            RandomAccess.Write(handle, bytes, 0);
+            RandomAccess.SetLength(handle, bytes.Length);
+            return true;
+        }
+        catch (Exception e) when (mayBeEmpty && FileFaults.IsFull(e))
+        {
+            RandomAccess.SetLength(handle, 0); // it is not its last holder's any more
+            return false;
+        }
+    }
+
+    // A time takes no room. Of every other second, for all file systems keep those: five hundred million, and two would have to draw the same at one moment, whatever their seeds are.
+    private static DateTime DrawTime(SafeFileHandle handle)
+    {
+        File.SetLastWriteTimeUtc(handle, s_firstTime.AddSeconds(2 * RandomNumberGenerator.GetInt32(1 << 29)));
+        return File.GetLastWriteTimeUtc(handle);
+    }
+
+    private static bool IsAt(string path, string mark, DateTime? time) => time is { } own ? File.GetLastWriteTimeUtc(path) == own : Read(path) == mark;
 
     /// <summary>What a lock file says; null if there is none.</summary>
     public static string? Read(string path)
@@ -171,7 +203,7 @@ internal sealed class FileLock : IDisposable
         if (OperatingSystem.IsWindows()) _handle.Dispose(); // deleting fails there while anyone, a next holder too, has it open
         try
         {
-            if (Read(_path) == _mark) File.Delete(_path);
+            if (IsAt(_path, _mark, _time)) File.Delete(_path);
         }
         catch (Exception e) when (FileFaults.IsFault(e))
         {

@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace OpsLog.Storage;
 
 public sealed partial class FileStorage
@@ -7,12 +9,19 @@ public sealed partial class FileStorage
     private const int LockYields = 50;
     private const int LockLooks = 32;   // before the pause between two is doubled
     private const int LockDoublings = 4;
+    private const long LongestStep = TimeSpan.TicksPerSecond * 100;
 
     private readonly Lock _stamping = new();
     private DateTime _lastStamp;
 
     /// <summary>Called behind each rename. For tests: a file system that has renamed, and says that it failed.</summary>
     internal Action<string>? Renamed { get; set; }
+
+    /// <summary>Gives a file its time. For tests: a file system that keeps coarser ones.</summary>
+    internal Action<SafeFileHandle, DateTime> SetTime { get; set; } = File.SetLastWriteTimeUtc;
+
+    /// <summary>Brings a file onto stable storage. For tests: a medium that fails.</summary>
+    internal Action<SafeFileHandle, string> Sync { get; set; } = FileBytes.Sync;
 
     /// <inheritdoc/>
     /// <remarks>
@@ -31,8 +40,8 @@ public sealed partial class FileStorage
             _folders.Prepare(path);
             using var file = TemporaryFile.Create(path, _nonces, FileShare.ReadWrite | FileShare.Delete);
             await file.WriteAsync(content, cancellationToken).ConfigureAwait(false);
-            File.SetLastWriteTimeUtc(file.Handle, NextStamp(DateTime.MinValue));
-            RandomAccess.FlushToDisk(file.Handle);
+            SetTime(file.Handle, NextStamp(DateTime.MinValue));
+            Sync(file.Handle, file.Path);
             cancellationToken.ThrowIfCancellationRequested();
             if (condition.Kind == PutConditionKind.IfAbsent)
             {
@@ -164,7 +173,7 @@ public sealed partial class FileStorage
             throw;
         }
 
-        var appender = new FileAppender(key, path, claim, usesStoreLock);
+        var appender = new FileAppender(key, path, claim, usesStoreLock, Sync);
         _appenders[key] = appender;
         return (appender, null);
     }
@@ -255,7 +264,9 @@ public sealed partial class FileStorage
     {
         if (Refusal(path, condition) is { } refusal) return refusal;
         var replaced = File.GetLastWriteTimeUtc(path);
-        if (File.GetLastWriteTimeUtc(file.Handle) <= replaced) File.SetLastWriteTimeUtc(file.Handle, NextStamp(replaced));
+        // Where the file system keeps times in coarse steps (whole seconds, or two), the next one is some way off.
+        for (var step = 1L; step <= LongestStep && File.GetLastWriteTimeUtc(file.Handle) <= replaced; step *= 10)
+            SetTime(file.Handle, step == 1 ? NextStamp(replaced) : replaced.AddTicks(step));
         return null;
     }
 

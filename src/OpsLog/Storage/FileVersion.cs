@@ -28,9 +28,16 @@ internal static class FileVersion
     }
 }
 
-/// <summary>Reading and opening files whole, with the exceptions of a storage.</summary>
+/// <summary>Reading and opening files whole, with the exceptions of a storage, and syncing them.</summary>
 internal static class FileBytes
 {
+    /// <summary>Brings what was written to a file onto stable storage.</summary>
+    public static void Sync(SafeFileHandle handle, string path)
+    {
+        if (OperatingSystem.IsWindows()) RandomAccess.FlushToDisk(handle);
+        else UnixFiles.Sync(handle, path);
+    }
+
     /// <summary>Reads exactly these bytes, however often the system gives fewer.</summary>
     public static byte[] Read(SafeFileHandle handle, string path, long offset, int count)
     {

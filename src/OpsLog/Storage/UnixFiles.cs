@@ -15,6 +15,8 @@ internal enum LinkResult
 internal static partial class UnixFiles
 {
     private const int LockExclusiveAtOnce = 2 | 4; // LOCK_EX | LOCK_NB: the same everywhere
+    private const int FullSync = 51; // F_FULLFSYNC of macOS, whose fsync leaves the drive's cache as it is
+    private const int NotForThisFile = 25; // ENOTTY: what some network shares say to it
     private const int HugePage = 14; // MADV_HUGEPAGE
     private const int PopulateWrite = 23; // MADV_POPULATE_WRITE
     private static readonly int ReadOnlyCloseOnExec = OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
@@ -23,26 +25,59 @@ internal static partial class UnixFiles
     public static void SyncFolder(string path)
     {
         using var folder = OpenToRead(path);
-        // A folder on a file system that has nothing to sync (some network shares) says EINVAL or ENOTSUP: as durable as it gets.
-        if (FSync(folder) != 0 && Marshal.GetLastPInvokeError() is var error && !FileFaults.IsUnsupported(error)) throw Failure(error, path);
+        Sync(folder, path);
+    }
+
+    /// <summary>
+    /// Brings a file or folder onto stable storage. What .NET's own passes over is told here: a file system that was made read-only for its errors (EROFS) has not kept what it was given.
+    /// </summary>
+    public static void Sync(SafeFileHandle handle, string path)
+    {
+        var error = OperatingSystem.IsMacOS() ? SyncWithDrive(handle) : SyncOnce(handle);
+        // What has nothing to sync (special files, folders on some network shares) says EINVAL or ENOTSUP: as durable as it gets.
+        if (error != 0 && !FileFaults.IsUnsupported(error)) throw Failure(error, path);
+    }
+
+    private static int SyncWithDrive(SafeFileHandle handle)
+    {
+        int error;
+        do error = Control(handle, FullSync) != -1 ? 0 : Marshal.GetLastPInvokeError();
+        while (error == FileFaults.Interrupted);
+        return error == NotForThisFile || FileFaults.IsUnsupported(error) ? SyncOnce(handle) : error;
+    }
+
+    private static int SyncOnce(SafeFileHandle handle)
+    {
+        int error;
+        do error = FSync(handle) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        while (error == FileFaults.Interrupted);
+        return error;
     }
 
     /// <summary>Opens a file or folder without the advisory lock that .NET takes, so that a locked file can be read.</summary>
     public static SafeFileHandle OpenToRead(string path)
     {
-        var handle = Open(path, ReadOnlyCloseOnExec);
-        if (!handle.IsInvalid) return handle;
-        var error = Marshal.GetLastPInvokeError();
-        handle.Dispose();
-        throw error == FileFaults.NoEntry ? new FileNotFoundException(null, path) : Failure(error, path);
+        while (true)
+        {
+            var handle = Open(path, ReadOnlyCloseOnExec);
+            if (!handle.IsInvalid) return handle;
+            var error = Marshal.GetLastPInvokeError();
+            handle.Dispose();
+            if (error != FileFaults.Interrupted) throw error == FileFaults.NoEntry ? new FileNotFoundException(null, path) : Failure(error, path);
+        }
     }
 
     /// <summary>Takes the exclusive lock of an open file; false if someone else has it.</summary>
     public static bool TryLock(SafeFileHandle handle, string path)
     {
-        if (FLock(handle, LockExclusiveAtOnce) == 0) return true;
-        var error = Marshal.GetLastPInvokeError();
-        return FileFaults.IsLockedElsewhere(error) ? false : throw Failure(error, path);
+        while (FLock(handle, LockExclusiveAtOnce) != 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            if (FileFaults.IsLockedElsewhere(error)) return false;
+            if (error != FileFaults.Interrupted) throw Failure(error, path);
+        }
+
+        return true;
     }
 
     /// <summary>Gives a file a second name, atomically and only if that name is free.</summary>
@@ -84,6 +119,10 @@ internal static partial class UnixFiles
     private static partial int FSync(SafeFileHandle handle);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    // Without the third argument, which this command does not take: so that it does not matter that it is one of a variable number.
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Control(SafeFileHandle handle, int command);
+
     private static partial int FLock(SafeFileHandle handle, int operation);
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
