@@ -127,6 +127,36 @@ public sealed class FilePutTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_waits_for_a_lock_needs_nothing_of_the_callers_thread()
+    {
+        await using var holder = new FileStorage(_folder.Path);
+        await holder.Put("ops/x.jsonl", "");
+        await holder.Append("ops/x.jsonl", 0);
+        await using var storage = new FileStorage(_folder.Path);
+        var (context, result) = (new DeadContext(), new TaskCompletionSource<PutResult>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var caller = new Thread(() =>
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+            var put = storage.PutAsync(new StorageKey("ops/x.jsonl"), new MemoryStream(new byte[1]), PutCondition.Always, default).AsTask();
+            put.ContinueWith(done => result.SetResult(done.Result), TaskScheduler.Default);
+        });
+        caller.Start();
+        caller.Join();
+        await Task.Delay(100);
+        await holder.ReleaseAsync(new StorageKey("ops/x.jsonl"), default);
+        Assert.True((await result.Task.WaitAsync(TimeSpan.FromSeconds(20))).IsStored);
+        Assert.Equal(0, context.Posts);
+    }
+
+    /// <summary>One whose thread does nothing more.</summary>
+    private sealed class DeadContext : SynchronizationContext
+    {
+        public int Posts;
+
+        public override void Post(SendOrPostCallback d, object? state) => Interlocked.Increment(ref Posts);
+    }
+
+    [Fact]
     public async Task Names_that_windows_could_not_keep_are_stored_under_marks()
     {
         await using var storage = new FileStorage(_folder.Path);

@@ -11,6 +11,7 @@ internal static class FileFaults
     public const int Interrupted = 4;    // EINTR
     public const int Refused = 13;       // EACCES
     public const int Exists = 17;        // EEXIST
+    public const int OtherDevice = 18;   // EXDEV
     public const int TooManyLinks = 31;  // EMLINK
 
     private const int WindowsSharingViolation = unchecked((int)0x80070020);
@@ -23,10 +24,10 @@ internal static class FileFaults
         // .NET turns EFBIG (file size limit) into this one.
         or ArgumentOutOfRangeException;
 
-    /// <summary>Whether there is no such file. A file where a folder should be (ENOTDIR) means the same for what would lie below it.</summary>
     /// <summary>Whether there is no room: on the disk, in a quota, or below a limit of the process.</summary>
     public static bool IsFull(Exception exception) => IsFault(exception) && FaultOf(exception, "") == StorageFault.Full;
 
+    /// <summary>Whether there is no such file. A file where a folder should be (ENOTDIR) means the same for what would lie below it.</summary>
     public static bool IsAbsent(Exception exception) =>
         exception is FileNotFoundException or DirectoryNotFoundException
         || (!OperatingSystem.IsWindows() && exception is IOException { HResult: NoEntry or 20 });

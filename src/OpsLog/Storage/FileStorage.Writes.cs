@@ -312,7 +312,7 @@ public sealed partial class FileStorage
         for (var attempt = 0; ; attempt++)
         {
             if (FileLock.TryTake(path + FileNames.LockSuffix, _nonces) is { } taken) return taken;
-            if (attempt < LockYields) await Task.Yield();
+            if (attempt < LockYields) await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // to no context of the caller's
             else if (_options.TimeProvider.GetElapsedTime(started) >= LockPatience) return null;
             else await Task.Delay(LockPause * (1 << Math.Min((attempt - LockYields) / LockLooks, LockDoublings)), _options.TimeProvider, cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();

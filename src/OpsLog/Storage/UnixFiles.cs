@@ -87,7 +87,8 @@ internal static partial class UnixFiles
         return Marshal.GetLastPInvokeError() switch
         {
             FileFaults.Exists => LinkResult.Exists,
-            FileFaults.NotPermitted or FileFaults.TooManyLinks => LinkResult.Unsupported,
+            // Refused by a rule of the system (Android), across projects with quotas of their own, or for the number of names. Where writing is refused too, that will say so.
+            FileFaults.NotPermitted or FileFaults.Refused or FileFaults.OtherDevice or FileFaults.TooManyLinks => LinkResult.Unsupported,
             var error when FileFaults.IsUnsupported(error) => LinkResult.Unsupported,
             var error => throw Failure(error, added),
         };
@@ -118,11 +119,11 @@ internal static partial class UnixFiles
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(SafeFileHandle handle);
 
-    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     // Without the third argument, which this command does not take: so that it does not matter that it is one of a variable number.
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Control(SafeFileHandle handle, int command);
 
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int FLock(SafeFileHandle handle, int operation);
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
