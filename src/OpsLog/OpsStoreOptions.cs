@@ -76,11 +76,12 @@ public sealed class OpsStoreOptions
 
     /// <summary>
     /// A folder on this machine where copies of the store's large, unchanging objects are kept, so that opening a remote store again fetches only what is new (<see cref="Storage.CachedStorage"/>).
-    /// It may be deleted at any time. One folder for each store; not the empty text. Default <see langword="null"/>: nothing is kept.
+    /// It may be deleted at any time. One folder for each store; other files in it are left alone (copies are named by 32 hexadecimal digits). Not the empty text. Default
+    /// <see langword="null"/>: nothing is kept.
     /// </summary>
     public string? CacheFolder { get; set; }
 
-    /// <summary>How many bytes <see cref="CacheFolder"/> may hold. Default 16 GiB; above zero.</summary>
+    /// <summary>How many bytes of copies <see cref="CacheFolder"/> may hold: beyond that the oldest copies go. Default 16 GiB; above zero.</summary>
     public long CacheBytes { get; set; } = 16L << 30;
 
     /// <summary>Where time comes from. Default <see cref="TimeProvider.System"/>.</summary>

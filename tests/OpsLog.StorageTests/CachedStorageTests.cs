@@ -138,6 +138,24 @@ public sealed class CachedStorageTests
     }
 
     [Fact]
+    public async Task What_others_keep_in_the_folder_is_neither_counted_nor_deleted()
+    {
+        string[] theirs = ["photos/2019.jpg", "notes.txt", "0123456789abcdef", "0123456789ABCDEF0123456789ABCDEF", "a/0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef0"];
+        foreach (var name in theirs) await _cache.PutAsync(new StorageKey(name), new MemoryStream(Bytes(9)), PutCondition.Always, CancellationToken.None);
+        var storage = new CachedStorage(_stored, _cache, maxBytes: Large + 1000);
+        for (var i = 0; i < 3; i++)
+        {
+            var key = new StorageKey($"snapshots/{i}");
+            await PutAsync(key, Bytes(i));
+            await AssertReadsAsync(storage, i, key);
+        }
+
+        var there = await _cache.ListAsync(StorageKey.Root, null, CancellationToken.None).Select(e => e.Key.Value).ToListAsync();
+        Assert.Equal(theirs.Length + 1, there.Count); // the newest copy
+        Assert.Empty(theirs.Except(there));
+    }
+
+    [Fact]
     public async Task A_store_is_opened_again_without_fetching_its_snapshot()
     {
         using var folder = new TemporaryFolder();

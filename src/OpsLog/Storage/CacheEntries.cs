@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
@@ -6,13 +7,15 @@ namespace OpsLog.Storage;
 
 /// <summary>
 /// The copies that a <see cref="CachedStorage"/> keeps: one object per name, the content followed by a seal that says of which version it is, how long, and its checksum. A failure of
-/// the cache is never the caller's: it is as if there were no copy.
+/// the cache is never the caller's: it is as if there were no copy. Names are 32 hexadecimal digits; nothing else is counted or deleted.
 /// </summary>
 internal sealed class CacheEntries(IOpsStorage cache, long maxBytes) : IAsyncDisposable
 {
     private const int SealLength = 56; // magic 8, length 8, checksum of the content 4, of the seal 4, SHA-256 of name and version 32
     private const int ChecksumAt = 20;
     private const int CopyBytes = 256 << 10;
+    private const int NameLength = 32;
+    private static readonly SearchValues<char> s_hex = SearchValues.Create("0123456789abcdef");
 
     private static ReadOnlySpan<byte> Magic => "opslogc1"u8;
 
@@ -96,7 +99,10 @@ internal sealed class CacheEntries(IOpsStorage cache, long maxBytes) : IAsyncDis
 
     public ValueTask DisposeAsync() => cache.DisposeAsync();
 
-    private static StorageKey NameOf(StorageKey key) => new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key.Value)).AsSpan(0, 16)));
+    private static StorageKey NameOf(StorageKey key) => new(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key.Value)).AsSpan(0, NameLength / 2)));
+
+    // Whatever else lies there is somebody's.
+    private static bool IsOwn(StorageKey name) => name.Value.Length == NameLength && !name.Value.AsSpan().ContainsAnyExcept(s_hex);
 
     private static byte[] Seal(StorageKey key, long length, StorageVersion version, uint checksum)
     {
@@ -127,7 +133,7 @@ internal sealed class CacheEntries(IOpsStorage cache, long maxBytes) : IAsyncDis
     {
         var there = new List<StorageEntry>();
         await foreach (var entry in cache.ListAsync(StorageKey.Root, null, ct).ConfigureAwait(false))
-            if (entry.Key != wanted) there.Add(entry);
+            if (entry.Key != wanted && IsOwn(entry.Key)) there.Add(entry);
         var sum = bytes + there.Sum(e => e.Length);
         foreach (var old in there.OrderBy(e => e.LastModified))
         {

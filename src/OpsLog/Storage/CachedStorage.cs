@@ -26,7 +26,7 @@ public sealed class CachedStorage : IOpsStorage
 
     /// <summary>Puts a cache in front of a storage.</summary>
     /// <param name="inner">The storage; disposed with this.</param>
-    /// <param name="cache">Where copies are kept, a <see cref="FileStorage"/> as a rule; disposed with this. Nothing else may lie there.</param>
+    /// <param name="cache">Where copies are kept, a <see cref="FileStorage"/> as a rule; disposed with this. What else lies there is neither counted nor deleted, but looked through with each copy: better nothing.</param>
     /// <param name="maxBytes">How many bytes of copies are kept: beyond that the oldest go. An object larger than that is not kept. Default: 16 GiB; above zero.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is not above zero.</exception>
     public CachedStorage(IOpsStorage inner, IOpsStorage cache, long maxBytes = 16L << 30)
