@@ -54,8 +54,10 @@ public sealed class MemoryStorage : IOpsStorage
             var current = _objects.GetValueOrDefault(key);
             if (condition.Kind == PutConditionKind.IfAbsent && current is not null)
                 return new PutResult(PutOutcome.Conflict, Detail: "The object exists.");
-            if (condition.Kind == PutConditionKind.IfVersion && current?.Version != condition.Version)
-                return new PutResult(PutOutcome.Conflict, Detail: current is null ? "There is no such object." : "The object has another version.");
+            if (condition.Kind == PutConditionKind.IfVersion && current is null)
+                return new PutResult(PutOutcome.Conflict, Detail: "There is no such object.");
+            if (current?.TryEnd(condition) == false)
+                return new PutResult(PutOutcome.Conflict, Detail: "The object has another version.");
             var stored = new MemoryObject(this, bytes);
             _objects[key] = stored;
             return new PutResult(PutOutcome.Stored, stored.Version);
@@ -69,9 +71,9 @@ public sealed class MemoryStorage : IOpsStorage
         if (!_append) throw new NotSupportedException("This storage was made without append.");
         StorageGuard.RequireName(key);
         if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<PutResult>(cancellationToken);
-        return new(_objects.TryGetValue(key, out var found)
-            ? found.Append(bytes.Span, expectedLength)
-            : new PutResult(PutOutcome.Conflict, Detail: "There is no such object."));
+        while (_objects.TryGetValue(key, out var found))
+            if (found.TryAppend(bytes.Span, expectedLength) is { } result) return new(result);
+        return new(new PutResult(PutOutcome.Conflict, Detail: "There is no such object."));
     }
 
     /// <inheritdoc/>
@@ -113,6 +115,7 @@ public sealed class MemoryStorage : IOpsStorage
         private long _length;
         private long _version;
         private DateTimeOffset _modified;
+        private bool _isReplaced;
 
         public MemoryObject(MemoryStorage owner, byte[] bytes)
         {
@@ -129,10 +132,22 @@ public sealed class MemoryStorage : IOpsStorage
             lock (_lock) return new StorageEntry(key, _length, _modified);
         }
 
-        public PutResult Append(ReadOnlySpan<byte> bytes, long expectedLength)
+        /// <summary>Nothing is appended to it any more, for another takes its place; false if it does not meet the condition.</summary>
+        public bool TryEnd(PutCondition condition)
         {
             lock (_lock)
             {
+                if (condition.Kind == PutConditionKind.IfVersion && Version != condition.Version) return false;
+                return _isReplaced = true;
+            }
+        }
+
+        /// <summary>Null: another takes its place at this moment.</summary>
+        public PutResult? TryAppend(ReadOnlySpan<byte> bytes, long expectedLength)
+        {
+            lock (_lock)
+            {
+                if (_isReplaced) return null;
                 if (_length != expectedLength)
                     return new PutResult(PutOutcome.Conflict, Detail: $"The object is {_length} bytes long, not {expectedLength}.");
                 while (!bytes.IsEmpty)
@@ -153,7 +168,7 @@ public sealed class MemoryStorage : IOpsStorage
                 }
 
                 if (_length != expectedLength) Touch();
-                return default;
+                return default(PutResult);
             }
         }
 
