@@ -201,12 +201,14 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
         $"Another process has been changing the store's manifest for {s_heldPatience.TotalSeconds:0} seconds; it may have been stopped. {holder} Let it go on, or end it, and try again: nothing was written.",
         new StorageException(StorageFault.Unavailable, $"The manifest is held. {holder}"));
 
+    // Once it is sent it is brought to its end: cancelled in the middle it might have happened, and its own writer would take it for another's.
     // An answer that was lost is read back: by what was written, for a manifest is never written twice, or by the caller's test of what it was to change.
     private async ValueTask<PutResult> PutAsync(byte[] bytes, PutCondition condition, bool readBackByCaller, CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
         try
         {
-            var result = await storage.PutAsync(StoreKeys.Manifest, new ReadOnlyMemoryStream(bytes), condition, ct).ConfigureAwait(false);
+            var result = await storage.PutAsync(StoreKeys.Manifest, new ReadOnlyMemoryStream(bytes), condition, CancellationToken.None).ConfigureAwait(false);
             if (result.Outcome != PutOutcome.Conflict || await ReadBackAsync(bytes).ConfigureAwait(false) is not { } version) return result;
             return new PutResult(PutOutcome.Stored, version); // the conflict was with a try of its own whose answer was lost
         }

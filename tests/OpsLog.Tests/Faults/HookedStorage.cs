@@ -46,7 +46,9 @@ internal sealed class HookedStorage(IOpsStorage inner) : IOpsStorage
         }
 
         var result = await inner.PutAsync(key, content, condition, cancellationToken);
-        if (After is not null) await After(StorageCalls.Put, key);
+        if (After is null) return result;
+        await After(StorageCalls.Put, key);
+        cancellationToken.ThrowIfCancellationRequested(); // it has happened all the same
         return result;
     }
 

@@ -156,6 +156,33 @@ public sealed class SwapFaultTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task F33_a_swap_cancelled_once_it_is_sent_is_no_other_writers(bool archives)
+    {
+        var disk = new MemoryStorage();
+        var hooked = new HookedStorage(disk);
+        await using var store = await CheckpointFaultTests.PreparedAsync(hooked);
+        using var source = new CancellationTokenSource();
+        hooked.After = (_, key) => key == Lab.Manifest ? source.CancelAsync() : Task.CompletedTask;
+        try
+        {
+            if (archives) await store.ArchiveAsync(["a"], "2026", source.Token);
+            else await store.CompactAsync(source.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // cancelled behind the swap
+        }
+
+        Assert.True(source.IsCancellationRequested);
+        hooked.After = null;
+        await store.SetAsync("d", Lab.Doc(4));
+        await store.CompactAsync();
+        Assert.Null(store.Statistics.Failure);
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task F31_an_agent_that_the_package_registered_over_our_manifest_adds_to_our_log(bool clean)
