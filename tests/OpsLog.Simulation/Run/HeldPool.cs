@@ -9,6 +9,7 @@ internal static class HeldPool
 {
     private static readonly SemaphoreSlim s_run = new(0);
     private static readonly SemaphoreSlim s_hasRun = new(0);
+    private static readonly SemaphoreSlim s_never = new(0);
     private static readonly WaitCallback s_last = static _ => Last();
 
     /// <summary>Whether <see cref="Hold"/> was called.</summary>
@@ -31,7 +32,7 @@ internal static class HeldPool
                 _ =>
                 {
                     held.Signal();
-                    Thread.Sleep(Timeout.Infinite);
+                    s_never.Wait();
                 },
                 null);
         }

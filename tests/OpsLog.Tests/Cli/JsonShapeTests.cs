@@ -108,6 +108,11 @@ public sealed partial class JsonShapeTests
             """{"id":"a","data":{"v":2}}""",
         ];
         Assert.Equal(0, (await runner.ApplyAsync(lines, "--agent", "A")).Code);
+
+        // What A's undo takes back is not what shows: B's delete is.
+        Assert.Equal(0, (await runner.ApplyAsync(["""{"id":"m","data":{}}"""], "--agent", "A")).Code);
+        Assert.Equal(0, (await runner.ApplyAsync(["""{"op":"delete","id":"m"}"""], "--agent", "B")).Code);
+        Assert.Equal(0, (await CliRunner.RunAsync("undo", runner.Store, "--agent", "A")).Code);
         return runner;
     }
 
