@@ -25,7 +25,7 @@ rebuild() { build "$copy/tree/src/OpsLog" --no-restore && cp "$copy/tree/src/Ops
 
 # The first failing seed, over the kinds of programs one after the other: "mix seed invariant". Nothing: none.
 search() {
-  for mix in many core; do
+  for mix in many core beside; do
     if "$project/bin/Release/net10.0/OpsLog.Simulation" seeds 1 "$1" --mix "$mix" --no-shrink > "$copy/run.log" 2>&1; then continue; fi
     sed -n "s/^seed \([0-9]*\) violates \([^:]*\):.*/$mix \1 \2/p" "$copy/run.log" | head -n 1
     return

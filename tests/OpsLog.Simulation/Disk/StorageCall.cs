@@ -32,6 +32,9 @@ internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKe
 
     public bool Changes => Kind is CallKind.Put or CallKind.Append or CallKind.Delete;
 
+    /// <summary>It has happened, and its answer is still to come.</summary>
+    public bool HasHappened { get; set; }
+
     /// <summary>Whether it asks for length and version alone.</summary>
     public bool IsLook { get; init; }
 

@@ -55,6 +55,9 @@ internal enum DecisionKind : byte
 
     /// <summary>Of several storage calls of a process, another one is the next.</summary>
     Turn,
+
+    /// <summary>The call happens; its answer is still to come.</summary>
+    Reach,
 }
 
 /// <param name="Kind">What happens.</param>
@@ -62,7 +65,7 @@ internal enum DecisionKind : byte
 /// <param name="Argument">How: see the kinds.</param>
 internal readonly record struct Decision(DecisionKind Kind, int Process = 0, int Argument = 0)
 {
-    public bool IsFault => Kind is not (DecisionKind.Go or DecisionKind.Fire or DecisionKind.Wait or DecisionKind.Land or DecisionKind.Turn);
+    public bool IsFault => Kind is not (DecisionKind.Go or DecisionKind.Fire or DecisionKind.Wait or DecisionKind.Land or DecisionKind.Turn or DecisionKind.Reach);
 
     public StorageFault Fault => (Argument % 4) switch { 0 => StorageFault.Unavailable, 1 => StorageFault.Throttled, 2 => StorageFault.Full, _ => StorageFault.Denied };
 

@@ -67,6 +67,7 @@ internal sealed class RandomDecider : IDecider
     private Decision? Beside(SimProcess process)
     {
         if (process.Storage!.Pending.Count > 1 && _random.Chance(400)) return new Decision(DecisionKind.Turn, process.Index, 1 + _random.Next(process.Storage.Pending.Count - 1));
+        if (process.Storage.Pending[0] is { Changes: true, HasHappened: false } && _random.Chance(150)) return new Decision(DecisionKind.Reach, process.Index);
         if (process.CanBegin && _random.Chance(500)) return new Decision(DecisionKind.Go, process.Index, 1);
         return process.Clock!.Next is not null && _random.Chance(200) ? new Decision(DecisionKind.Fire, process.Index) : null;
     }

@@ -182,6 +182,14 @@ internal sealed class Simulator
     {
         var call = storage.Pending[0];
         if (!Fits(decision, call)) return false;
+        if (decision.Kind == DecisionKind.Reach)
+        {
+            call.Apply();
+            call.HasHappened = true;
+            if (IsTracing) Trace($"{process.Name}   {call}: {call.Result}; its answer is to come");
+            return true;
+        }
+
         storage.Pending.RemoveAt(0);
         Calls++;
         RequireProgress(process);
@@ -237,11 +245,15 @@ internal sealed class Simulator
 
     private bool Fits(Decision decision, StorageCall call) => decision.Kind switch
     {
+        DecisionKind.Reach => call.Changes && !call.HasHappened,
+        DecisionKind.Go or DecisionKind.Crash => true,
+        DecisionKind.LoseAnswer => call.Changes,
+        _ when call.HasHappened => false,
         DecisionKind.Tear or DecisionKind.CrashTorn => call.Kind == CallKind.Append && call.Size > 0,
-        DecisionKind.LoseAnswer or DecisionKind.CrashAfter => call.Changes,
+        DecisionKind.CrashAfter => call.Changes,
         DecisionKind.Delay or DecisionKind.CrashDelayed => call.Changes && !Program.Settings.HoldsWriters,
         DecisionKind.Hold => call.Kind == CallKind.Put && call.Key.Value == ObjectNames.Manifest && Program.Settings.HoldsWriters,
-        DecisionKind.Go or DecisionKind.Fail or DecisionKind.Break or DecisionKind.Crash => true,
+        DecisionKind.Fail or DecisionKind.Break => true,
         _ => false,
     };
 
@@ -251,7 +263,7 @@ internal sealed class Simulator
         switch (decision.Kind)
         {
             case DecisionKind.Go or DecisionKind.LoseAnswer or DecisionKind.CrashAfter:
-                call.Apply();
+                if (!call.HasHappened) call.Apply();
                 break;
             case DecisionKind.Tear or DecisionKind.CrashTorn:
                 call.Apply(decision.Argument % call.Size);
@@ -307,7 +319,7 @@ internal sealed class Simulator
         var random = new SimRandom((ulong)decision.Argument);
         foreach (var process in Processes)
         {
-            if (process.Storage is { Pending: [var call, ..] } && random.Chance(400)) call.Apply(call.Kind == CallKind.Append && call.Size > 0 && random.Chance(500) ? random.Next(call.Size) : int.MaxValue);
+            if (process.Storage is { Pending: [{ HasHappened: false } call, ..] } && random.Chance(400)) call.Apply(call.Kind == CallKind.Append && call.Size > 0 && random.Chance(500) ? random.Next(call.Size) : int.MaxValue);
             process.Die();
         }
 

@@ -56,6 +56,9 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
     /// <summary>The operations that decided when it began.</summary>
     public Dictionary<string, LoggedOperation> Before { get; set; } = [];
 
+    /// <summary>What other calls of its process had written when it began, without an answer yet: nothing has to show it.</summary>
+    public IReadOnlyList<LoggedOperation> Unanswered { get; set; } = [];
+
     /// <summary>How many operations there were when it began.</summary>
     public int OperationsBefore { get; set; }
 
