@@ -8,11 +8,21 @@ namespace OpsLog.PostgreSql;
 /// <summary>One call of the storage, over all its tries.</summary>
 internal sealed class Attempt
 {
-    /// <summary>Set before a write is sent that commits by itself: from there on a lost answer leaves its outcome open.</summary>
+    /// <summary>Whether a write was sent that commits by itself: from there on a lost answer leaves its outcome open.</summary>
     public bool IsSent { get; set; }
 
     /// <summary>Whether an earlier try may have happened, or may yet: it is told by what it wrote.</summary>
     public bool InDoubt { get; set; }
+
+    /// <summary>Whether what was written is known to be committed on this server alone: it has been found there, or the server did not wait for its standby to have it.</summary>
+    public bool IsLocal { get; set; }
+
+    /// <summary>Called before a write is sent that commits by itself.</summary>
+    public void Send(NpgsqlConnection connection)
+    {
+        IsSent = true;
+        connection.Notice += (_, told) => IsLocal |= PostgreSqlFaults.IsLocal(told.Notice);
+    }
 
     /// <summary>Whether the work hands the connection on, and whoever gets it closes it.</summary>
     public bool KeepsConnection { get; set; }
@@ -55,10 +65,12 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
             NpgsqlConnection? connection = null;
             try
             {
-                attempt.IsSent = false;
+                (attempt.IsSent, attempt.IsLocal) = (false, false);
                 connection = await source.OpenConnectionAsync(ct).ConfigureAwait(false);
                 if (writes && !_hasTables) await PrepareAsync(connection, ct).ConfigureAwait(false);
-                return await work(connection, attempt, ct).ConfigureAwait(false);
+                var result = await work(connection, attempt, ct).ConfigureAwait(false);
+                if (attempt.IsLocal) await ConfirmAsync(connection, attempt, what, options.RetryFor - options.TimeProvider.GetElapsedTime(began)).ConfigureAwait(false);
+                return result;
             }
             catch (Exception e) when (PostgreSqlFaults.IsOurs(e, connection is null))
             {
@@ -125,6 +137,28 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
     }
 
     public ValueTask DisposeAsync() => source.DisposeAsync();
+
+    // A commit comes to a standby behind those before it: one that the standby has says that it has them too. Where there is no standby to wait for, it says so at once.
+    private static async ValueTask ConfirmAsync(NpgsqlConnection connection, Attempt attempt, string what, TimeSpan rest)
+    {
+        (attempt.InDoubt, attempt.IsLocal) = (true, false);
+        attempt.Send(connection);
+        var command = new NpgsqlCommand(Statements.Confirm, connection) { CommandTimeout = (int)Math.Max(1, Math.Ceiling(rest.TotalSeconds)) };
+        await using (command.ConfigureAwait(false))
+        {
+            try
+            {
+                await command.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (PostgresException e) when (PostgreSqlFaults.IsUnknown(e))
+            {
+                return; // another server that speaks the protocol, with replication of its own kind
+            }
+        }
+
+        if (attempt.IsLocal)
+            throw new StorageException(StorageFault.Unavailable, $"PostgreSQL could not {what} everywhere: the server has it, but its synchronous standby may not. Look at the standby.") { OutcomeUnknown = true };
+    }
 
     private void Forget()
     {

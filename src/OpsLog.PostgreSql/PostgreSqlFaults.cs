@@ -23,6 +23,15 @@ internal static class PostgreSqlFaults
     public static bool IsOurs(Exception exception, bool connecting) =>
         exception is NpgsqlException || (connecting && exception is TimeoutException or SocketException or AuthenticationException);
 
+    /// <summary>
+    /// Whether a notice says that a commit stands on this server while its synchronous standby may not have it: the wait was cancelled by a timeout or somebody, or the server is
+    /// being shut down. The words are the server's language; the place that it comes from is not.
+    /// </summary>
+    public static bool IsLocal(PostgresNotice notice) => notice is { Routine: "SyncRepWaitForLSN" } or { SqlState: "57P01" };
+
+    /// <summary>Whether the server does not have a function or feature.</summary>
+    public static bool IsUnknown(PostgresException exception) => exception.SqlState is "42883" or "0A000";
+
     /// <param name="exception">What the client library threw.</param>
     /// <param name="connecting">Whether there was no connection yet.</param>
     /// <param name="several">Whether it has several servers to choose from.</param>

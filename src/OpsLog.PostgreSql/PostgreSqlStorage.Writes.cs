@@ -76,21 +76,23 @@ public sealed partial class PostgreSqlStorage
             commands.Add(Database.Command(_statements.AppendMore, [.. Name(key), Database.Number(expectedLength + at), Database.Token(version), Database.Bytes(piece)]));
         }
 
-        attempt.IsSent = true;
+        attempt.Send(connection);
         if (await Database.CountAsync(connection, 0, CancellationToken.None, [.. commands]).ConfigureAwait(false) == 1) return Stored(version);
         attempt.IsSent = false;
 
         // An object never gets shorter, so what was in doubt and did not happen by now never will; if it did, its piece lies where it belongs.
         var isThere = attempt.InDoubt && await Database.CountAsync(connection, 0, CancellationToken.None,
             Database.Command(_statements.WasAppended, [.. Name(key), Database.Number(expectedLength), Database.Token(version)])).ConfigureAwait(false) == 1;
-        return isThere ? Stored(version) : OtherLength(expectedLength);
+        if (!isThere) return OtherLength(expectedLength);
+        attempt.IsLocal = true;
+        return Stored(version);
     }
 
     private async ValueTask<PutResult> PutSmallAsync(NpgsqlConnection connection, Attempt attempt, Put put, ReadOnlyMemory<byte> bytes, CancellationToken ct)
     {
         if (attempt.InDoubt && put.Kind == PutConditionKind.Always) return await RefusedAsync(connection, attempt, put).ConfigureAwait(false); // again, it could undo another's
         ct.ThrowIfCancellationRequested(); // from here on it is brought to its end
-        attempt.IsSent = true;
+        attempt.Send(connection);
         if (await SwapAsync(connection, put, bytes.Length, bytes.IsEmpty ? default(ReadOnlyMemory<byte>?) : bytes).ConfigureAwait(false)) return Stored(put.Token);
         attempt.IsSent = false;
         return await RefusedAsync(connection, attempt, put).ConfigureAwait(false);
@@ -115,7 +117,7 @@ public sealed partial class PostgreSqlStorage
             if (await SwapAsync(connection, put, whole, null).ConfigureAwait(false))
             {
                 ct.ThrowIfCancellationRequested();
-                attempt.IsSent = true;
+                attempt.Send(connection);
                 await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
                 return Stored(put.Token);
             }
@@ -172,7 +174,12 @@ public sealed partial class PostgreSqlStorage
     private async ValueTask<PutResult> RefusedAsync(NpgsqlConnection connection, Attempt attempt, Put put)
     {
         if (!attempt.InDoubt) return put.Kind == PutConditionKind.IfAbsent ? s_exists : s_otherVersion;
-        if (await IsThereAsync(connection, put).ConfigureAwait(false)) return Stored(put.Token);
+        if (await IsThereAsync(connection, put).ConfigureAwait(false))
+        {
+            attempt.IsLocal = true;
+            return Stored(put.Token);
+        }
+
         throw new StorageException(StorageFault.Unavailable, $"The answer to putting '{put.Key}' was lost, and something else is there by now: it may have been there in between.") { OutcomeUnknown = true };
     }
 

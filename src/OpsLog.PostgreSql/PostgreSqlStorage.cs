@@ -111,7 +111,7 @@ public sealed partial class PostgreSqlStorage : IOpsStorage
         cancellationToken.ThrowIfCancellationRequested();
         await _database.RunAsync($"delete '{key}'", writes: false, async (connection, attempt, ct) =>
         {
-            attempt.IsSent = true;
+            attempt.Send(connection);
             try
             {
                 return await Database.CountAsync(connection, 1, ct, Database.Command(_statements.Lock, Name(key)), Database.Command(_statements.Delete, Name(key))).ConfigureAwait(false);
@@ -168,8 +168,9 @@ public sealed partial class PostgreSqlStorage : IOpsStorage
             LogParameters = false,
             TcpKeepAlive = true,
         };
-        // Npgsql refuses them for one host, where there is no other to choose.
+        // Npgsql refuses them for one host, where there is no other to choose. Of several it would take any: a standby's reads are behind, and nobody would see it.
         if (settings.Host?.Contains(',', StringComparison.Ordinal) != true) settings.TargetSessionAttributes = null;
+        else if (Environment.GetEnvironmentVariable("PGTARGETSESSIONATTRS") is null or "") settings.TargetSessionAttributes ??= "primary";
         var builder = new NpgsqlSlimDataSourceBuilder(settings.ConnectionString);
         builder.EnableTransportSecurity();
         builder.EnableIntegratedSecurity();

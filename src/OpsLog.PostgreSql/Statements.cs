@@ -10,9 +10,11 @@ namespace OpsLog.PostgreSql;
 /// </remarks>
 internal sealed class Statements
 {
-    // Where a server or role has it off, a commit would be acknowledged before it is on disk, and readers could see what a restart takes back.
+    // Where a server or role has it off, a commit would be acknowledged before it is on disk, and readers could see what a restart takes back. And the server
+    // is to say if it did not wait for its standby, whatever the role wants to hear.
     private const string Synchronous =
-        "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)";
+        "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true), "
+        + "set_config('client_min_messages', 'warning', true)";
 
     public Statements(string schema)
     {
@@ -89,6 +91,9 @@ internal sealed class Statements
 
     /// <summary>Held while tables are made: two that make them at once would trip over each other.</summary>
     public const string LockTables = "SELECT pg_advisory_xact_lock(7165064744911531380)"; // "opslog t"
+
+    /// <summary>A commit that writes nothing but its own record in the server's log: what the synchronous standby has once it has all before it.</summary>
+    public const string Confirm = $"SELECT pg_logical_emit_message(true, 'opslog'::text, ''::text), {Synchronous}";
 
     /// <summary>channel</summary>
     public const string Notify = "SELECT pg_notify($1, '')";
