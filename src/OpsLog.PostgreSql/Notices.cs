@@ -14,8 +14,10 @@ internal sealed class Notices(NpgsqlDataSource sending, NpgsqlDataSource listeni
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_pollInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_lastPatience = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _giveUp = new();
     private readonly Lock _lock = new();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _listener;
@@ -50,11 +52,13 @@ internal sealed class Notices(NpgsqlDataSource sending, NpgsqlDataSource listeni
         Task sender, listener;
         lock (_lock) (sender, listener) = (_sender, _listener ?? Task.CompletedTask);
         await _stop.CancelAsync().ConfigureAwait(false);
-        await sender.ConfigureAwait(false); // the last change is told of too
+        _giveUp.CancelAfter(s_lastPatience);
+        await sender.ConfigureAwait(false); // the last change is told of too, if the server is there
         await listener.ConfigureAwait(false);
         Raise();
         await listening.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
+        _giveUp.Dispose();
     }
 
     private async Task SendAsync()
@@ -74,7 +78,11 @@ internal sealed class Notices(NpgsqlDataSource sending, NpgsqlDataSource listeni
 
             try
             {
-                await NotifyAsync().ConfigureAwait(false);
+                await NotifyAsync(_giveUp.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
             }
             catch (Exception e) when (PostgreSqlFaults.IsOurs(e, connecting: true))
             {
@@ -85,13 +93,13 @@ internal sealed class Notices(NpgsqlDataSource sending, NpgsqlDataSource listeni
         }
     }
 
-    private async ValueTask NotifyAsync()
+    private async ValueTask NotifyAsync(CancellationToken ct)
     {
         var command = sending.CreateCommand(Statements.Notify);
         await using (command.ConfigureAwait(false))
         {
             command.Parameters.Add(Database.Text(channel));
-            await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+            await command.ExecuteNonQueryAsync(ct).ConfigureAwait(false);
         }
     }
 
@@ -124,7 +132,7 @@ internal sealed class Notices(NpgsqlDataSource sending, NpgsqlDataSource listeni
     {
         var command = new NpgsqlCommand($"LISTEN {channel}", connection);
         await using (command.ConfigureAwait(false)) await command.ExecuteNonQueryAsync(stop).ConfigureAwait(false);
-        await NotifyAsync().ConfigureAwait(false);
+        await NotifyAsync(stop).ConfigureAwait(false);
         // Until one has arrived, whoever waits looks unasked.
         for (var waited = s_pollInterval; !await connection.WaitAsync(s_pollInterval, stop).ConfigureAwait(false); waited += s_pollInterval)
         {

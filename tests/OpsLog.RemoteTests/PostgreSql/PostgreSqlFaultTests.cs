@@ -184,6 +184,19 @@ public sealed class PostgreSqlFaultTests : IAsyncLifetime
         Assert.Equal("00000111112222233333", string.Concat((await TextAsync(clients[0], "ops/x.jsonl"))!.Order()));
     }
 
+    [Fact]
+    public async Task A_storage_whose_server_has_stopped_answering_is_closed_within_seconds()
+    {
+        var (way, storage) = await _rig.OpenFaultyAsync(options => options.Notices = true);
+        way.Behind = () => Task.Delay(Timeout.Infinite, Token);
+        way.LoseAnswerTo("pg_notify");
+        await PutAsync(storage, "x", "1");
+        while (way.Broken == 0) await Task.Delay(10, Token);
+        var began = System.Diagnostics.Stopwatch.GetTimestamp();
+        await storage.DisposeAsync();
+        Assert.InRange(System.Diagnostics.Stopwatch.GetElapsedTime(began).TotalSeconds, 0, 10);
+    }
+
     private static void Break(FaultyWay way, bool isSent, string text)
     {
         if (isSent) way.LoseAnswerTo(text);
