@@ -24,11 +24,12 @@ internal sealed class AzureAppend(AzureRequests requests, RetrySettings settings
             return found?.Length == expectedLength ? new PutResult(PutOutcome.Stored) : Conflict;
         }
 
+        ct.ThrowIfCancellationRequested(); // from here on it is brought to its end
         var result = default(PutResult);
         for (var done = 0; done < bytes.Length;)
         {
             var block = bytes.Slice(done, Math.Min(LargestBlock, bytes.Length - done));
-            result = await AppendBlockAsync(key, name, block, expectedLength + done, done == 0 ? ct : CancellationToken.None).ConfigureAwait(false);
+            result = await AppendBlockAsync(key, name, block, expectedLength + done).ConfigureAwait(false);
             if (!result.IsStored)
             {
                 if (done == 0) return result;
@@ -43,7 +44,7 @@ internal sealed class AzureAppend(AzureRequests requests, RetrySettings settings
 
     private static PutResult Conflict => new(PutOutcome.Conflict, Detail: "The blob has another length, or is gone.");
 
-    private async ValueTask<PutResult> AppendBlockAsync(StorageKey key, string name, ReadOnlyMemory<byte> block, long position, CancellationToken ct)
+    private async ValueTask<PutResult> AppendBlockAsync(StorageKey key, string name, ReadOnlyMemory<byte> block, long position)
     {
         var budget = new CallBudget(settings);
         var (isUnknown, isWhole) = (false, false);
@@ -52,7 +53,7 @@ internal sealed class AzureAppend(AzureRequests requests, RetrySettings settings
             CallFailure failure;
             try
             {
-                var blocks = await settings.OnceAsync(token => isWhole ? ExtendAsync(name, block, position, token) : SendAsync(name, block, position, token), ct, isWhole ? position + block.Length : block.Length).ConfigureAwait(false);
+                var blocks = await settings.OnceAsync(token => isWhole ? ExtendAsync(name, block, position, token) : SendAsync(name, block, position, token), CancellationToken.None, isWhole ? position + block.Length : block.Length).ConfigureAwait(false);
                 if (blocks is { } count) return new PutResult(PutOutcome.Stored) { IsNearlyFull = count >= (isWhole ? MostCommitted : appendsPerBlob) };
                 if (!isUnknown) return Conflict;
                 failure = Doubtful;
@@ -67,14 +68,14 @@ internal sealed class AzureAppend(AzureRequests requests, RetrySettings settings
                 isWhole = true;
                 continue;
             }
-            catch (Exception e) when (!ct.IsCancellationRequested && AzureFaults.Of(e) is { } known)
+            catch (Exception e) when (AzureFaults.Of(e) is { } known)
             {
                 failure = known;
                 isUnknown |= known.IsOutcomeUnknown;
             }
 
-            if (isUnknown && await ReadBackAsync(key, name, block, position, ct).ConfigureAwait(false) is { } result) return result;
-            if (!failure.IsTransient || !await budget.PauseAsync(ct).ConfigureAwait(false)) throw failure.ToException($"append to '{key}'", isUnknown);
+            if (isUnknown && await ReadBackAsync(key, name, block, position).ConfigureAwait(false) is { } result) return result;
+            if (!failure.IsTransient || !await budget.PauseAsync(CancellationToken.None).ConfigureAwait(false)) throw failure.ToException($"append to '{key}'", isUnknown);
         }
     }
 
@@ -120,12 +121,12 @@ internal sealed class AzureAppend(AzureRequests requests, RetrySettings settings
     }
 
     // Null: it has not happened (yet). A block is appended whole or not at all.
-    private async ValueTask<PutResult?> ReadBackAsync(StorageKey key, string name, ReadOnlyMemory<byte> block, long position, CancellationToken ct)
+    private async ValueTask<PutResult?> ReadBackAsync(StorageKey key, string name, ReadOnlyMemory<byte> block, long position)
     {
         ObjectBytes? found;
         try
         {
-            found = await settings.RunAsync($"append to '{key}'", token => requests.GetAsync(name, position, block.Length, token), AzureFaults.Of, ct).ConfigureAwait(false);
+            found = await settings.RunAsync($"append to '{key}'", token => requests.GetAsync(name, position, block.Length, token), AzureFaults.Of, CancellationToken.None).ConfigureAwait(false);
         }
         catch (StorageException e)
         {

@@ -184,6 +184,34 @@ public abstract partial class StorageContract
         Assert.Equal(["kept"], await NamesAsync(Storage));
     }
 
+    /// <summary>K12: an append cancelled on the way ends as it would have, or has not begun.</summary>
+    [Fact]
+    public async Task K12_An_append_cancelled_on_the_way_is_done_or_not_begun()
+    {
+        if (!CanAppend) return;
+        var expected = new List<byte>();
+        await StoreAsync(Storage, "ops/x.jsonl", []);
+        for (var round = 0; round < 10; round++)
+        {
+            var bytes = Bytes(100_000, round);
+            using var source = new CancellationTokenSource();
+            var appending = Storage.AppendAsync(Key("ops/x.jsonl"), bytes, expected.Count, Flush.Synced, source.Token).AsTask();
+            if (round % 2 == 1) await Task.Delay(round, Token);
+            await source.CancelAsync();
+            try
+            {
+                Assert.True((await appending).IsStored);
+                expected.AddRange(bytes);
+            }
+            catch (OperationCanceledException)
+            {
+                // nothing was written
+            }
+
+            await HoldsAsync(Storage, "ops/x.jsonl", expected);
+        }
+    }
+
     private static Task<OperationCanceledException> CancelledAsync(Func<Task> call) => Assert.ThrowsAnyAsync<OperationCanceledException>(call);
 
     /// <summary>A stream that cancels a token when half of it is read.</summary>

@@ -94,6 +94,23 @@ public sealed class AzureFaultTests : IAsyncLifetime
         Assert.Equal([9, 9, 9], await ReadAsync(s_log));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // where its outcome was in doubt
+    public async Task An_append_cancelled_once_it_is_sent_is_brought_to_its_end(bool fails)
+    {
+        await _other.PutAsync(s_log, Stream.Null, PutCondition.Always, Token);
+        using var source = new CancellationTokenSource();
+        _http.Fault = (request, _) =>
+        {
+            var isFirst = request.Method == HttpMethod.Put && !source.IsCancellationRequested;
+            source.Cancel();
+            return isFirst && fails ? HttpFault.ServerError : HttpFault.None;
+        };
+        Assert.True((await _storage.AppendAsync(s_log, new byte[] { 1, 2 }, 0, Flush.Synced, source.Token)).IsStored);
+        Assert.Equal([1, 2], await ReadAsync(s_log));
+    }
+
     [Fact]
     public async Task A_blob_that_a_lease_or_a_policy_keeps_is_denied_and_no_lost_race()
     {
