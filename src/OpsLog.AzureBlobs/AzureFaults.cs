@@ -38,8 +38,16 @@ internal static class AzureFaults
         TimeoutException or HttpRequestException or IOException => Unanswered(e),
         AggregateException all => Unanswered(all.InnerExceptions[0] is HttpRequestException or IOException ? all.InnerExceptions[0] : null),
         _ when e.GetType().Namespace?.StartsWith("Azure", StringComparison.Ordinal) == true =>
-            new CallFailure(StorageFault.Denied, $"the credential gave no token ({e.GetType().Name})."),
+            new CallFailure(e.InnerException is { } cause && MayPass(cause) ? StorageFault.Unavailable : StorageFault.Denied, $"the credential gave no token ({e.GetType().Name})."),
         _ => null,
+    };
+
+    // What gives out tokens did not answer, or not now. What refuses them, or has none, stays as it is.
+    private static bool MayPass(Exception e) => e switch
+    {
+        HttpRequestException or IOException or TimeoutException or OperationCanceledException => true,
+        RequestFailedException failure => failure.Status is 0 or 408 or 429 or >= 500,
+        _ => e.InnerException is { } cause && MayPass(cause),
     };
 
     private static CallFailure Unanswered(Exception? cause) =>

@@ -16,7 +16,7 @@ internal static class S3Faults
     public static bool IsUploadGone(AmazonS3Exception e) => Is(e, "NoSuchUpload");
 
     /// <summary>The condition was checked and did not hold.</summary>
-    public static bool IsRefused(Exception e) => e is AmazonS3Exception { StatusCode: HttpStatusCode.PreconditionFailed };
+    public static bool IsRefused(Exception e) => e is AmazonS3Exception s3 && (s3.StatusCode == HttpStatusCode.PreconditionFailed || Is(s3, "PreconditionFailed"));
 
     /// <summary>The condition of a put of that kind was checked and did not hold.</summary>
     public static bool IsRefused(Exception e, PutConditionKind kind) =>
@@ -31,13 +31,23 @@ internal static class S3Faults
         StorageException => null, // our own, already said
         AmazonS3Exception s3 when (int)s3.StatusCode != 0 => OfAnswer(s3),
         AmazonServiceException { StatusCode: var status } service when (int)status is >= 400 =>
-            new CallFailure(StorageFault.Denied, $"the credentials' own service answered {(int)status} {service.ErrorCode}"),
+            new CallFailure(MayPass(service) ? StorageFault.Unavailable : StorageFault.Denied, $"the credentials' own service answered {(int)status} {service.ErrorCode}."),
         TimeoutException or HttpRequestException or IOException => Unanswered(e),
         AmazonServiceException service => Unanswered(service.InnerException is HttpRequestException or IOException or TimeoutException ? service.InnerException : null),
+        AmazonClientException { InnerException: { } cause } when MayPass(cause) =>
+            new CallFailure(StorageFault.Unavailable, $"the credentials could not be had ({cause.Message}).") { Cause = cause },
         AmazonClientException => new CallFailure(
             StorageFault.Denied,
             "the client found no way to ask: no credentials, or no region. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or a profile, or a role) and AWS_REGION."),
         _ => null,
+    };
+
+    // What gives out credentials did not answer, or not now. What refuses them, or has none, stays as it is.
+    private static bool MayPass(Exception e) => e switch
+    {
+        HttpRequestException or IOException or TimeoutException or OperationCanceledException => true,
+        AmazonServiceException service when (int)service.StatusCode is >= 500 or 429 or 408 => true,
+        _ => e.InnerException is { } cause && MayPass(cause),
     };
 
     private static CallFailure Unanswered(Exception? cause) =>
@@ -47,6 +57,8 @@ internal static class S3Faults
     {
         var status = (int)e.StatusCode;
         var answer = $"the server answered {status} {e.ErrorCode}{(string.IsNullOrEmpty(e.RequestId) ? "" : $" (request {e.RequestId})")}";
+        // What begins as a success and is none (the end of an upload): it may have been done, and is to be asked for again.
+        if (status < 300) return new CallFailure(Is(e, "SlowDown") ? StorageFault.Throttled : StorageFault.Unavailable, $"{answer} behind its beginning.") { IsOutcomeUnknown = true };
         if (Is(e, "NoSuchBucket")) return new CallFailure(StorageFault.BadName, $"{answer}. Make the bucket first, or correct its name.");
         if (Is(e, "QuotaExceeded") || status == 507) return new CallFailure(StorageFault.Full, $"{answer}. Make room, or have the quota raised.");
         if (status == 429 || Is(e, "SlowDown") || Is(e, "RequestLimitExceeded") || Is(e, "Throttling"))

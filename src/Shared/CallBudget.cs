@@ -65,7 +65,7 @@ internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpa
             {
                 return await OnceAsync(attempt, ct, sent).ConfigureAwait(false);
             }
-            catch (Exception e) when (!ct.IsCancellationRequested && failureOf(e) is { } known)
+            catch (Exception e) when (failureOf(e) is { } known)
             {
                 failure = known;
                 isUnknown |= writes && failure.IsOutcomeUnknown;

@@ -71,7 +71,7 @@ internal sealed class GuardedPut
                 if (!isUnknown) return new PutResult(PutOutcome.Conflict, Detail: IfAbsent ? "The object exists." : "The object has another version, or is gone.");
                 failure = new CallFailure(StorageFault.Unavailable, "it is not known which of several attempts was carried out.");
             }
-            catch (Exception e) when (!ct.IsCancellationRequested && _calls.FailureOf(e) is { } known)
+            catch (Exception e) when (_calls.FailureOf(e) is { } known)
             {
                 failure = known;
                 isUnknown |= known.IsOutcomeUnknown;

@@ -96,8 +96,9 @@ internal sealed class PartReader(Func<StorageKey, long, long, CancellationToken,
             {
                 for (; _coming.Count < _reader.Parallel && _next < _end; _next += _reader.PartSize)
                     _coming.Enqueue(_reader.PartAsync(_key, _next, (int)Math.Min(_reader.PartSize, _end - _next), _identity, _stopped.Token).AsTask());
-                if (!_coming.TryDequeue(out var part)) return 0;
+                if (!_coming.TryPeek(out var part)) return 0;
                 _current = await part.WaitAsync(cancellationToken).ConfigureAwait(false) ?? throw Replaced(_key);
+                _ = _coming.Dequeue(); // not before: a read that was cancelled has taken nothing
             }
 
             var count = Math.Min(buffer.Length, _current.Length);

@@ -1,0 +1,81 @@
+// Goal: a token service that is away for a moment costs a moment, and one that refuses is told at once. Method: credentials that fail as those of Azure.Identity do, and a server in memory.
+using System.Net;
+using Azure.Core;
+using Azure.Core.Pipeline;
+using Azure.Identity;
+using OpsLog.AzureBlobs;
+using OpsLog.RemoteTests.Servers;
+using OpsLog.Storage;
+using Xunit;
+
+namespace OpsLog.RemoteTests.Azure;
+
+public sealed class AzureTokenTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static readonly Exception[] s_passing =
+    [
+        new AuthenticationFailedException("ManagedIdentityCredential authentication failed.", new HttpRequestException("Connection refused.")),
+        new AuthenticationFailedException("Service request failed.", new global::Azure.RequestFailedException(503, "busy")),
+        new AuthenticationFailedException("No response.", new AggregateException(new global::Azure.RequestFailedException("Retry failed."))),
+    ];
+
+    private static readonly Exception[] s_lasting =
+    [
+        new AuthenticationFailedException("The secret is wrong.", new global::Azure.RequestFailedException(401, "invalid_client")),
+        new AuthenticationFailedException("No credential is there."),
+    ];
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_token_that_cannot_be_had_just_now_is_asked_for_again(int failure)
+    {
+        var credential = new Failing(s_passing[failure], 2);
+        Assert.Null(await Open(credential).ReadAsync(new StorageKey("x"), new ByteRange(0, 0), Token));
+        Assert.Equal(3, credential.Asked);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task A_token_that_is_refused_is_denied_at_once(int failure)
+    {
+        var credential = new Failing(s_lasting[failure], 2);
+        var told = await Assert.ThrowsAsync<StorageException>(async () => await Open(credential).ReadAsync(new StorageKey("x"), new ByteRange(0, 0), Token));
+        Assert.Equal((StorageFault.Denied, 1), (told.Fault, credential.Asked));
+    }
+
+    private static AzureBlobStorage Open(TokenCredential credential) => new("container", new AzureBlobStorageOptions
+    {
+        Endpoint = "https://account.example",
+        Credential = credential,
+        ConfigureClient = client => client.Transport = new HttpClientTransport(new HttpClient(new Empty())),
+    });
+
+    private sealed class Failing(Exception failure, int times) : TokenCredential
+    {
+        public int Asked { get; private set; }
+
+        public override AccessToken GetToken(TokenRequestContext requestContext, CancellationToken cancellationToken) =>
+            ++Asked <= times ? throw failure : new AccessToken("t", DateTimeOffset.MaxValue);
+
+        public override ValueTask<AccessToken> GetTokenAsync(TokenRequestContext requestContext, CancellationToken cancellationToken) => new(GetToken(requestContext, cancellationToken));
+    }
+
+    private sealed class Empty : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            // A look finds nothing; a listing is empty.
+            var answer = request.Method == HttpMethod.Head ? new HttpResponseMessage(HttpStatusCode.NotFound) : new HttpResponseMessage(HttpStatusCode.OK)
+            {
+                Content = new StringContent("<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>", System.Text.Encoding.UTF8, "application/xml"),
+            };
+            answer.RequestMessage = request;
+            return Task.FromResult(answer);
+        }
+    }
+}
