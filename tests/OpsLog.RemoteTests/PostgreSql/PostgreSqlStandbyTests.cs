@@ -10,25 +10,25 @@ using static OpsLog.RemoteTests.PostgreSql.PostgreSqlRig;
 
 namespace OpsLog.RemoteTests.PostgreSql;
 
-public sealed class PostgreSqlStandbyTests : IAsyncLifetime
+public sealed class PostgreSqlStandbyTests(PostgreSqlStandbyTests.OwnServer server) : IClassFixture<PostgreSqlStandbyTests.OwnServer>, IAsyncLifetime
 {
     private static readonly string[] s_writes = ["append", "create", "swap", "large put", "delete"];
 
-    private Process _server = null!;
+    private readonly string _store = Guid.NewGuid().ToString("N");
     private string _connection = null!;
     private NpgsqlDataSource _source = null!;
 
     public async ValueTask InitializeAsync()
     {
         await TestServer.PostgreSql.RequireAsync(); // it can be had
-        (_server, _connection, _) = await StartAsync();
+        _connection = await server.Connection.Value;
         _source = NpgsqlDataSource.Create(_connection + ";Application Name=test");
     }
 
     public async ValueTask DisposeAsync()
     {
+        await StandbysAsync("");
         await _source.DisposeAsync();
-        await StopAsync(_server);
     }
 
     public static TheoryData<string> Writes => [.. s_writes];
@@ -131,7 +131,7 @@ public sealed class PostgreSqlStandbyTests : IAsyncLifetime
     private PostgreSqlStorage Open(string more, int retryFor = 2)
     {
         var parts = new NpgsqlConnectionStringBuilder("Command Timeout=2;Application Name=writer;" + _connection + more);
-        return new PostgreSqlStorage(parts.ConnectionString, "s", new PostgreSqlStorageOptions { RetryFor = TimeSpan.FromSeconds(retryFor), Notices = false });
+        return new PostgreSqlStorage(parts.ConnectionString, _store, new PostgreSqlStorageOptions { RetryFor = TimeSpan.FromSeconds(retryFor), Notices = false });
     }
 
     // A change, and whether it is there.
@@ -185,5 +185,24 @@ public sealed class PostgreSqlStandbyTests : IAsyncLifetime
         await WaitingAsync();
         Assert.Equal(1, await SqlAsync($"SELECT count({how}(pid)) FROM pg_stat_activity WHERE application_name = 'writer' AND wait_event = 'SyncRep'"));
         while (await SqlAsync("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'writer' AND wait_event = 'SyncRep' AND query LIKE '%opslog_objects%'") > 0) await Task.Delay(10, Token);
+    }
+
+    /// <summary>The server of all tests here, started by the first.</summary>
+    public sealed class OwnServer : IAsyncDisposable
+    {
+        private Process? _process;
+
+        public OwnServer() => Connection = new(async () =>
+        {
+            (_process, var connection, _) = await StartAsync();
+            return connection;
+        });
+
+        public Lazy<Task<string>> Connection { get; }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (_process is not null) await StopAsync(_process);
+        }
     }
 }
