@@ -137,6 +137,26 @@ public sealed class CachedStorageTests
         Assert.Empty(await tight.ListAsync(StorageKey.Root, null, CancellationToken.None).ToListAsync());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_copy_that_breaks_off_while_it_is_read_is_gone_on_with_from_the_storage(bool isReplaced)
+    {
+        using var folder = new TemporaryFolder();
+        await PutAsync(s_snapshot, Bytes(1));
+        await using var storage = new CachedStorage(_stored, new FileStorage(folder.Path));
+        await AssertReadsAsync(storage, 1);
+        await using var found = (await storage.ReadAsync(s_snapshot, new ByteRange(1000, null), CancellationToken.None))!;
+        var read = new byte[Large - 1000];
+        await found.Content.ReadExactlyAsync(read.AsMemory(0, 500_000));
+        using (var copy = File.OpenHandle(Assert.Single(Directory.GetFiles(folder.Path)), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite)) RandomAccess.SetLength(copy, 700_000);
+        if (isReplaced) await PutAsync(s_snapshot, Bytes(2));
+        var reading = found.Content.ReadExactlyAsync(read.AsMemory(500_000)).AsTask();
+        if (isReplaced) Assert.Equal(StorageFault.Unavailable, (await Assert.ThrowsAsync<StorageException>(() => reading)).Fault);
+        else await reading;
+        Assert.Equal(!isReplaced, read.AsSpan().SequenceEqual(Bytes(1).AsSpan(1000)));
+    }
+
     [Fact]
     public async Task What_others_keep_in_the_folder_is_neither_counted_nor_deleted()
     {

@@ -56,7 +56,13 @@ public sealed class CachedStorage : IOpsStorage
         var (length, version) = (found.Length, found.Version);
         if (StorageGuard.Cut(range, length).Count <= SmallestCached) return found;
         await found.DisposeAsync().ConfigureAwait(false);
-        if (length <= _entries.MaxBytes && await FromCacheAsync(key, range, length, version, cancellationToken).ConfigureAwait(false) is { } cached) return cached;
+        if (length <= _entries.MaxBytes && await FromCacheAsync(key, range, length, version, cancellationToken).ConfigureAwait(false) is { } cached)
+        {
+            // What breaks off in the middle is the cache's failure, and not the caller's.
+            if (cached.Memory is null && cached.Content is FileRangeStream file) file.GoOn = (at, ct) => RestAsync(key, range, at, length, version, ct);
+            return cached;
+        }
+
         return await _inner.ReadAsync(key, range, cancellationToken).ConfigureAwait(false);
     }
 
@@ -115,6 +121,15 @@ public sealed class CachedStorage : IOpsStorage
         var cached = await _entries.ReadAsync(key, range, length, version, ct).ConfigureAwait(false);
         if (cached is null) _checked.TryRemove(key, out _); // it was deleted meanwhile
         return cached;
+    }
+
+    private async ValueTask<Stream> RestAsync(StorageKey key, ByteRange range, long at, long length, StorageVersion version, CancellationToken ct)
+    {
+        var (offset, count) = StorageGuard.Cut(range, length);
+        var rest = await _inner.ReadAsync(key, new ByteRange(offset + at, count - at), ct).ConfigureAwait(false);
+        if (rest?.Version == version) return rest.Content;
+        if (rest is not null) await rest.DisposeAsync().ConfigureAwait(false);
+        throw new StorageException(StorageFault.Unavailable, $"'{key}' was replaced while it was being read from the cache, which failed. Read it again.");
     }
 
     private async ValueTask<bool> FetchAsync(StorageKey key, long length, StorageVersion version, CancellationToken ct)

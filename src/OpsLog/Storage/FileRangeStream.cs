@@ -6,6 +6,10 @@ namespace OpsLog.Storage;
 internal sealed class FileRangeStream(SafeFileHandle handle, string path, long start, long length) : Stream
 {
     private long _position;
+    private Stream? _rest; // in the file's place, from its failure on
+
+    /// <summary>Where the bytes from a position on can be had if the file fails one that reads without blocking; null: nowhere.</summary>
+    public Func<long, CancellationToken, ValueTask<Stream>>? GoOn { get; set; }
 
     public override bool CanRead => true;
     public override bool CanSeek => true;
@@ -15,7 +19,12 @@ internal sealed class FileRangeStream(SafeFileHandle handle, string path, long s
     public override long Position
     {
         get => _position;
-        set => _position = Math.Max(0, value);
+        set
+        {
+            _position = Math.Max(0, value);
+            _rest?.Dispose();
+            _rest = null;
+        }
     }
 
     public override int Read(Span<byte> buffer)
@@ -57,12 +66,18 @@ internal sealed class FileRangeStream(SafeFileHandle handle, string path, long s
         if (wanted == 0) return 0;
         try
         {
-            return Advance(await RandomAccess.ReadAsync(handle, buffer[..wanted], start + _position, cancellationToken).ConfigureAwait(false));
+            if (_rest is null) return Advance(await RandomAccess.ReadAsync(handle, buffer[..wanted], start + _position, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception e) when (GoOn is { } goOn && (e is StorageException || FileFaults.IsFault(e)))
+        {
+            _rest = await goOn(_position, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (FileFaults.IsFault(e))
         {
             throw FileFaults.Translate(e, "read", path);
         }
+
+        return Advance(await _rest.ReadAsync(buffer[..wanted], cancellationToken).ConfigureAwait(false));
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -87,6 +102,7 @@ internal sealed class FileRangeStream(SafeFileHandle handle, string path, long s
     protected override void Dispose(bool disposing)
     {
         if (disposing) handle.Dispose();
+        if (disposing) _rest?.Dispose();
         base.Dispose(disposing);
     }
 
