@@ -36,6 +36,7 @@ internal static class AzureFaults
         RequestFailedException { Status: not 0 } failure => OfAnswer(failure),
         RequestFailedException failure => Unanswered(failure.InnerException is HttpRequestException or IOException ? failure.InnerException : null),
         TimeoutException or HttpRequestException or IOException => Unanswered(e),
+        System.Xml.XmlException => Unanswered(null), // an error that the client library could not read: a gateway's
         AggregateException all => Unanswered(all.InnerExceptions[0] is HttpRequestException or IOException ? all.InnerExceptions[0] : null),
         _ when e.GetType().Namespace?.StartsWith("Azure", StringComparison.Ordinal) == true =>
             new CallFailure(e.InnerException is { } cause && MayPass(cause) ? StorageFault.Unavailable : StorageFault.Denied, $"the credential gave no token ({e.GetType().Name})."),

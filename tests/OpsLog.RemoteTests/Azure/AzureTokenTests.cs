@@ -1,4 +1,4 @@
-// Goal: a token service that is away for a moment costs a moment, and one that refuses is told at once. Method: credentials that fail as those of Azure.Identity do, and a server in memory.
+// Goal: a token service or gateway that is away for a moment costs a moment, and one that refuses is told at once. Method: credentials that fail as those of Azure.Identity do, and a server in memory.
 using System.Net;
 using Azure.Core;
 using Azure.Core.Pipeline;
@@ -48,11 +48,21 @@ public sealed class AzureTokenTests
         Assert.Equal((StorageFault.Denied, 1), (told.Fault, credential.Asked));
     }
 
-    private static AzureBlobStorage Open(TokenCredential credential) => new("container", new AzureBlobStorageOptions
+    [Fact]
+    public async Task An_error_that_cannot_be_read_is_no_answer()
+    {
+        Assert.Null(await Open(new Failing(s_lasting[0], 0), unreadable: 2).ReadAsync(new StorageKey("x"), new ByteRange(0, 0), Token));
+        await using var storage = Open(new Failing(s_lasting[0], 0), unreadable: int.MaxValue, budget: TimeSpan.Zero);
+        var told = await Assert.ThrowsAsync<StorageException>(async () => await storage.PutAsync(new StorageKey("x"), new MemoryStream(new byte[1]), PutCondition.IfAbsent, Token));
+        Assert.Equal((StorageFault.Unavailable, true), (told.Fault, told.OutcomeUnknown));
+    }
+
+    private static AzureBlobStorage Open(TokenCredential credential, int unreadable = 0, TimeSpan? budget = null) => new("container", new AzureBlobStorageOptions
     {
         Endpoint = "https://account.example",
         Credential = credential,
-        ConfigureClient = client => client.Transport = new HttpClientTransport(new HttpClient(new Empty())),
+        ConfigureClient = client => client.Transport = new HttpClientTransport(new HttpClient(new Empty { Unreadable = unreadable })),
+        RetryBudget = budget ?? TimeSpan.FromSeconds(30),
     });
 
     private sealed class Failing(Exception failure, int times) : TokenCredential
@@ -67,8 +77,12 @@ public sealed class AzureTokenTests
 
     private sealed class Empty : HttpMessageHandler
     {
+        /// <summary>How many requests a gateway answers that has nothing to say.</summary>
+        public int Unreadable { get; set; }
+
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            if (Unreadable-- > 0) return Task.FromResult(new HttpResponseMessage(HttpStatusCode.BadGateway) { RequestMessage = request, Content = new StringContent("", System.Text.Encoding.UTF8, "application/xml") });
             // A look finds nothing; a listing is empty.
             var answer = request.Method == HttpMethod.Head ? new HttpResponseMessage(HttpStatusCode.NotFound) : new HttpResponseMessage(HttpStatusCode.OK)
             {
