@@ -17,6 +17,9 @@ internal sealed class Attempt
     /// <summary>Whether what was written is known to be committed on this server alone: it has been found there, or the server did not wait for its standby to have it.</summary>
     public bool IsLocal { get; set; }
 
+    /// <summary>Whether the work is done, and is on this server: what is left is to wait for the standby.</summary>
+    public bool IsCommitted { get; set; }
+
     /// <summary>Called before a write is sent that commits by itself.</summary>
     public void Send(NpgsqlConnection connection)
     {
@@ -60,17 +63,19 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
     {
         var attempt = new Attempt();
         var began = options.TimeProvider.GetTimestamp();
+        var result = default(T);
         for (var pause = s_firstPause; ; pause = Min(pause * 2, s_longestPause))
         {
             NpgsqlConnection? connection = null;
             try
             {
                 (attempt.IsSent, attempt.IsLocal) = (false, false);
+                if (attempt.IsCommitted) ct = CancellationToken.None; // it is brought to its end
                 connection = await source.OpenConnectionAsync(ct).ConfigureAwait(false);
                 if (writes && !_hasTables) await PrepareAsync(connection, ct).ConfigureAwait(false);
-                var result = await work(connection, attempt, ct).ConfigureAwait(false);
-                if (attempt.IsLocal) await ConfirmAsync(connection, attempt, what, options.RetryFor - options.TimeProvider.GetElapsedTime(began)).ConfigureAwait(false);
-                return result;
+                if (!attempt.IsCommitted) result = await work(connection, attempt, ct).ConfigureAwait(false);
+                if (attempt.IsLocal || attempt.IsCommitted) await ConfirmAsync(connection, attempt, what, options.RetryFor - options.TimeProvider.GetElapsedTime(began)).ConfigureAwait(false);
+                return result!;
             }
             catch (Exception e) when (PostgreSqlFaults.IsOurs(e, connection is null))
             {
@@ -78,7 +83,7 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
                 if (failure.IsStale) Forget();
                 attempt.InDoubt |= attempt.IsSent && !failure.RolledBack;
                 var isLate = options.TimeProvider.GetElapsedTime(began) + pause > options.RetryFor;
-                if (!failure.MayPass || isLate) throw Failed(what, failure, e, attempt.InDoubt);
+                if (!failure.MayPass || isLate) throw Failed(what, attempt.IsCommitted ? failure with { Fault = StorageFault.Broken } : failure, e, attempt.InDoubt);
             }
             finally
             {
@@ -138,10 +143,11 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
 
     public ValueTask DisposeAsync() => source.DisposeAsync();
 
-    // A commit comes to a standby behind those before it: one that the standby has says that it has them too. Where there is no standby to wait for, it says so at once.
+    // A commit comes to a standby behind those before it: one that the standby has says that it has them too. Where there is no standby to wait for, it says so at once. If it fails, to
+    // find the write on this server proves nothing: a failure of the medium, behind which nobody reads back.
     private static async ValueTask ConfirmAsync(NpgsqlConnection connection, Attempt attempt, string what, TimeSpan rest)
     {
-        (attempt.InDoubt, attempt.IsLocal) = (true, false);
+        (attempt.InDoubt, attempt.IsCommitted, attempt.IsLocal) = (true, true, false);
         attempt.Send(connection);
         var command = new NpgsqlCommand(Statements.Confirm, connection) { CommandTimeout = (int)Math.Max(1, Math.Ceiling(rest.TotalSeconds)) };
         await using (command.ConfigureAwait(false))
@@ -157,7 +163,7 @@ internal sealed class Database(NpgsqlDataSource source, Statements statements, P
         }
 
         if (attempt.IsLocal)
-            throw new StorageException(StorageFault.Unavailable, $"PostgreSQL could not {what} everywhere: the server has it, but its synchronous standby may not. Look at the standby.") { OutcomeUnknown = true };
+            throw new StorageException(StorageFault.Broken, $"PostgreSQL could not {what} everywhere: the server has it, but its synchronous standby may not. Look at the standby.") { OutcomeUnknown = true };
     }
 
     private void Forget()

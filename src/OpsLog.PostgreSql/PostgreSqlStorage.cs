@@ -111,6 +111,7 @@ public sealed partial class PostgreSqlStorage : IOpsStorage
         cancellationToken.ThrowIfCancellationRequested();
         await _database.RunAsync($"delete '{key}'", writes: false, async (connection, attempt, ct) =>
         {
+            attempt.IsLocal = attempt.InDoubt; // it may be an earlier try that deleted it
             attempt.Send(connection);
             try
             {

@@ -94,7 +94,7 @@ internal sealed class FileAppender(StorageKey key, string path, FileLock claim, 
             }
         }
 
-        // A sync alone holds up no append beside it.
+        // A sync alone holds up no append beside it but those that sync as well.
         return synced is null ? default(PutResult) : SyncBeside(synced);
     }
 

@@ -39,6 +39,9 @@ internal static class FileFaults
 
     public static bool IsLockedElsewhere(int error) => error == (OperatingSystem.IsLinux() ? 11 : 35); // EWOULDBLOCK
 
+    /// <summary>Whether what was to be synced is nothing that can be (EINVAL, ENOTSUP). That there is no such call (ENOSYS) is a failure.</summary>
+    public static bool HasNothingToSync(int error) => error is 22 || (OperatingSystem.IsLinux() ? error is 95 : error is 45 or 102);
+
     /// <summary>Whether a file system lacks an operation altogether (EINVAL, ENOSYS, ENOTSUP).</summary>
     public static bool IsUnsupported(int error) => error is 22 || (OperatingSystem.IsLinux() ? error is 38 or 95 : error is 45 or 78 or 102);
 

@@ -265,7 +265,7 @@ public sealed partial class FileStorage
         if (Refusal(path, condition) is { } refusal) return refusal;
         var replaced = File.GetLastWriteTimeUtc(path);
         // Where the file system keeps times in coarse steps (whole seconds, or two), the next one is some way off.
-        for (var step = 1L; step <= LongestStep && File.GetLastWriteTimeUtc(file.Handle) <= replaced; step *= 10)
+        for (var step = 1L; step <= LongestStep && File.GetLastWriteTimeUtc(file.Handle) <= replaced; step *= step < TimeSpan.TicksPerSecond ? 10 : 2)
             SetTime(file.Handle, step == 1 ? NextStamp(replaced) : replaced.AddTicks(step));
         return null;
     }

@@ -56,9 +56,9 @@ public sealed class MemoryStorage : IOpsStorage
                 return new PutResult(PutOutcome.Conflict, Detail: "The object exists.");
             if (condition.Kind == PutConditionKind.IfVersion && current is null)
                 return new PutResult(PutOutcome.Conflict, Detail: "There is no such object.");
+            var stored = new MemoryObject(this, bytes);
             if (current?.TryEnd(condition) == false)
                 return new PutResult(PutOutcome.Conflict, Detail: "The object has another version.");
-            var stored = new MemoryObject(this, bytes);
             _objects[key] = stored;
             return new PutResult(PutOutcome.Stored, stored.Version);
         }

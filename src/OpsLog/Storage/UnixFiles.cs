@@ -35,7 +35,7 @@ internal static partial class UnixFiles
     {
         var error = OperatingSystem.IsMacOS() ? SyncWithDrive(handle) : SyncOnce(handle);
         // What has nothing to sync (special files, folders on some network shares) says EINVAL or ENOTSUP: as durable as it gets.
-        if (error != 0 && !FileFaults.IsUnsupported(error)) throw Failure(error, path);
+        if (error != 0 && !FileFaults.HasNothingToSync(error)) throw Failure(error, path);
     }
 
     private static int SyncWithDrive(SafeFileHandle handle)
@@ -43,7 +43,7 @@ internal static partial class UnixFiles
         int error;
         do error = Control(handle, FullSync) != -1 ? 0 : Marshal.GetLastPInvokeError();
         while (error == FileFaults.Interrupted);
-        return error == NotForThisFile || FileFaults.IsUnsupported(error) ? SyncOnce(handle) : error;
+        return error == NotForThisFile || FileFaults.HasNothingToSync(error) ? SyncOnce(handle) : error;
     }
 
     private static int SyncOnce(SafeFileHandle handle)

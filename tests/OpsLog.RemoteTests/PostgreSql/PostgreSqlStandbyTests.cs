@@ -1,6 +1,7 @@
 // Goal: with synchronous replication nothing is acknowledged that the standby may not have, and of several servers the primary is asked. Method: a server of its own that waits for a
 // standby that is not there, and whose waits end by a timeout, by somebody's request, or with the session.
 using System.Diagnostics;
+using System.Text.Json;
 using Npgsql;
 using OpsLog.PostgreSql;
 using OpsLog.RemoteTests.Servers;
@@ -41,7 +42,38 @@ public sealed class PostgreSqlStandbyTests(PostgreSqlStandbyTests.OwnServer serv
         var (change, _) = await PreparedAsync(storage, write);
         await StandbysAsync("nobody");
         var failure = await Assert.ThrowsAsync<StorageException>(change);
-        Assert.Equal((StorageFault.Unavailable, true), (failure.Fault, failure.OutcomeUnknown));
+        Assert.Equal((StorageFault.Broken, true), (failure.Fault, failure.OutcomeUnknown));
+    }
+
+    /// <summary>Neither a write nor what a checkpoint does: what the primary has is no proof.</summary>
+    [Theory]
+    [InlineData(null, "set")]
+    [InlineData("A", "set")]
+    [InlineData(null, "compact")]
+    [InlineData("A", "compact")]
+    public async Task A_store_builds_on_nothing_that_the_standby_may_not_have(string? agent, string call)
+    {
+        await using var storage = Open("");
+        var store = await OpsStore<JsonElement>.OpenAsync(storage, new OpsStoreOptions { AgentId = agent });
+        await store.SetAsync("a", JsonElement.Parse("{}"));
+        await StandbysAsync("nobody");
+        var failure = await Assert.ThrowsAsync<OpsLogException>(async () =>
+        {
+            if (call == "set") await store.SetAsync("b", JsonElement.Parse("{}"));
+            else await store.CompactAsync();
+        });
+        Assert.NotEqual(OpsLogError.Conflict, failure.Error);
+        Assert.NotEqual(OpsLogError.Fenced, failure.Error);
+        if (call == "set")
+        {
+            Assert.Equal(OpsLogError.OutcomeUnknown, failure.Error);
+            Assert.Equal(OpsLogError.ReadOnly, (await Assert.ThrowsAsync<OpsLogException>(async () => await store.SetAsync("c", JsonElement.Parse("{}")))).Error);
+        }
+
+        await StandbysAsync("");
+        await store.DisposeAsync();
+        await using var again = await OpsStore<JsonElement>.OpenAsync(storage, new OpsStoreOptions { AgentId = agent });
+        Assert.True(again.ContainsKey("a"));
     }
 
     [Fact]
@@ -74,6 +106,7 @@ public sealed class PostgreSqlStandbyTests(PostgreSqlStandbyTests.OwnServer serv
     [InlineData("create")]
     [InlineData("swap")]
     [InlineData("large put")]
+    [InlineData("delete")]
     public async Task A_write_that_is_found_where_its_session_was_ended_is_confirmed_first(string write)
     {
         await using var storage = Open(";Command Timeout=60", retryFor: 3);

@@ -21,7 +21,12 @@ internal sealed class Checker(Simulator simulator)
         if (run.IsOverlapped) run.Unanswered = [.. run.Process.UnderWay.SelectMany(r => r.Lines)];
         if (!TakesInEverything(run)) return;
         run.Before = new Dictionary<string, LoggedOperation>(History.Winners, StringComparer.Ordinal);
-        foreach (var own in run.Unanswered) run.Before.Remove(own.Id);
+        foreach (var own in run.Unanswered)
+        {
+            var answered = History.Operations.Where(o => o.Id == own.Id && !o.IsLost && !o.IsNoop && !run.Unanswered.Contains(o)).MaxBy(o => o.Rank);
+            if (answered is null) run.Before.Remove(own.Id);
+            else run.Before[own.Id] = answered;
+        }
     }
 
     public void Done(StepRun run)
@@ -186,11 +191,11 @@ internal sealed class Checker(Simulator simulator)
                 return hit;
             case OpsLogError.ReadOnly:
                 process.MustReopen = true;
-                return hit || (process.Role == Role.Single && !alone) || (process.Role == Role.Reader && run.Step.IsWrite);
+                return hit || (process.Role == Role.Single && (!alone || process.MayBeLate)) || (process.Role == Role.Reader && run.Step.IsWrite);
             case OpsLogError.Fenced:
                 process.MustReopen = true;
                 Refusals++;
-                return process.Role == Role.Single && (hit || !alone || simulator.HasLanded); // what came of an earlier opening, behind what this one read
+                return process.Role == Role.Single && (hit || !alone || process.MayBeLate);
             case OpsLogError.Locked or OpsLogError.Conflict:
                 Refusals++;
                 return !alone || hit || run.IsOverlapped; // an undo does not write over what came in meanwhile

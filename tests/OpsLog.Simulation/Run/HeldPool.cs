@@ -7,6 +7,7 @@ namespace OpsLog.Simulation.Run;
 /// </summary>
 internal static class HeldPool
 {
+    private const int MostThreads = 32;
     private static readonly SemaphoreSlim s_run = new(0);
     private static readonly SemaphoreSlim s_hasRun = new(0);
     private static readonly SemaphoreSlim s_never = new(0);
@@ -24,6 +25,7 @@ internal static class HeldPool
         if (IsHeld) return;
         var threads = Environment.ProcessorCount;
         ThreadPool.GetMaxThreads(out _, out var ports);
+        if (threads > MostThreads) throw new InvalidOperationException($"Above {MostThreads} processors the pool has several queues, and no order: set DOTNET_PROCESSOR_COUNT.");
         if (Thread.CurrentThread.IsThreadPoolThread || !ThreadPool.SetMaxThreads(threads, ports)) throw new InvalidOperationException("The threads of the pool cannot be held from here.");
         using var held = new CountdownEvent(threads - 1);
         for (var i = 1; i < threads; i++)
@@ -49,7 +51,7 @@ internal static class HeldPool
         if (ThreadPool.PendingWorkItemCount == 0) return;
         IsRunning = true;
         s_run.Release();
-        s_hasRun.Wait();
+        if (!s_hasRun.Wait(TimeSpan.FromMinutes(1))) throw new InvalidOperationException("What was handed to the pool does not end: it waits for something with its thread.");
         IsRunning = false;
     }
 

@@ -54,6 +54,9 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>A call of this opening was made to fail.</summary>
     public bool WasHit { get; set; }
 
+    /// <summary>A call of somebody's earlier opening happened since this one began: perhaps behind what it had read.</summary>
+    public bool MayBeLate { get; set; }
+
     /// <summary>The store must be opened again before it takes writes.</summary>
     public bool MustReopen { get; set; }
 
@@ -209,7 +212,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         _openings++;
         Clock = new SimClock(time, TimeSpan.FromSeconds(plan.SkewSeconds));
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
-        (WasHit, MustReopen, _failures, _newest, _base) = (false, false, 0, 0, 0);
+        (WasHit, MayBeLate, MustReopen, _failures, _newest, _base) = (false, false, false, 0, 0, 0);
         _met.Clear();
         Seen.Clear();
     }

@@ -53,9 +53,6 @@ internal sealed class Simulator
     /// <summary>The calls that went unanswered and may still happen.</summary>
     public int Delayed => _delayed.Count;
 
-    /// <summary>Such a call has happened.</summary>
-    public bool HasLanded { get; private set; }
-
     public int Calls { get; private set; }
 
     public int PowerLosses { get; private set; }
@@ -293,7 +290,7 @@ internal sealed class Simulator
         var call = _delayed[index];
         _delayed.RemoveAt(index);
         call.Apply();
-        HasLanded = true;
+        foreach (var process in Processes) process.MayBeLate = true;
         if (IsTracing) Trace($"late: {call.Storage.Process.Name}'s {call}: {call.Result}");
         return true;
     }

@@ -33,7 +33,7 @@ public sealed class SeedTests
     public async Task No_seed_with_several_calls_at_once_violates_an_invariant()
     {
         var count = 500 * Factor;
-        var start = new ProcessStartInfo("dotnet", [typeof(SeedTests).Assembly.Location, "seeds", "1", $"{count}", "--mix", "beside"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", [typeof(SeedTests).Assembly.Location, "seeds", "1", $"{count}", "--mix", "beside"]) { RedirectStandardOutput = true, Environment = { ["DOTNET_PROCESSOR_COUNT"] = "2" } };
         using var process = Process.Start(start)!;
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -42,8 +42,6 @@ internal static class OptionAndCallCases
         ("HistoryRetention.ForAge: zero", OnOpening(o => o.HistoryRetention = HistoryRetention.ForAge(TimeSpan.Zero))),
         ("HistoryRetention.ForBytes: negative", OnOpening(o => o.HistoryRetention = HistoryRetention.ForBytes(-1))),
         ("TimeProvider: null", OnOpening(o => o.TimeProvider = null!)),
-        ("CacheFolder: the empty text", OnOpening(o => o.CacheFolder = "")),
-        ("CacheBytes: 0", OnOpening(o => o.CacheBytes = 0)),
         ("JsonTypeInfo: of another type", new BadInputCase(async folder =>
         {
             var info = JsonSerializerOptions.Web.GetTypeInfo(typeof(int));
