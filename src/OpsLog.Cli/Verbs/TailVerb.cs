@@ -55,7 +55,7 @@ internal sealed class TailVerb : OpeningVerb
                 results.Flush();
             }
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (end.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw new ReaderGoneException();
         }

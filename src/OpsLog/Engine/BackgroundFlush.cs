@@ -32,7 +32,6 @@ internal sealed class BackgroundFlush(Writer writer, EngineSettings settings)
     {
         // Whoever writes behind this look finds the signal and gives it.
         if (!HasPlenty) await _plenty.Task.WaitAsync(settings.FlushInterval, settings.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Volatile.Write(ref _scheduled, 0);
         try
         {
             await writer.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
@@ -40,6 +39,12 @@ internal sealed class BackgroundFlush(Writer writer, EngineSettings settings)
         catch (OpsLogException e)
         {
             EngineLog.FlushFailed(settings.Logger, settings.Telemetry.Name, e); // the writer keeps the failure and refuses everything from here on
+            return;
         }
+
+        // What came in meanwhile found it scheduled.
+        Volatile.Write(ref _scheduled, 0);
+        Interlocked.MemoryBarrier();
+        if (writer.Acknowledged > writer.Flushed) Wake();
     }
 }

@@ -236,8 +236,15 @@ internal sealed class Checkpointer
     {
         try
         {
-            await roll.RepointAsync(view, stream, snapshot).ConfigureAwait(false);
-            await roll.ReleaseOldAsync().ConfigureAwait(false);
+            try
+            {
+                await roll.RepointAsync(view, stream, snapshot).ConfigureAwait(false);
+            }
+            finally
+            {
+                await roll.ReleaseOldAsync().ConfigureAwait(false);
+            }
+
             _collected.AddRange(await _garbage.CollectAsync(_register.Current, LiveBytes / 2, ct).ConfigureAwait(false));
             await _garbage.CollectOrphansAsync(_register.Current, History, ct).ConfigureAwait(false);
         }

@@ -39,6 +39,7 @@ internal sealed class DiskDocuments(IOpsStorage storage, long cacheBytes, Damage
         if (Volatile.Read(ref slot) is { } known && known.Number == number && known.Source == source && known.Bytes.Length >= needed) return known.Bytes;
         var bytes = source.Read(number * DiskObject.BlockSize, DiskObject.BlockSize);
         if (source.IsLeft) return bytes;
+        source.HasBlocks = true;
         Volatile.Write(ref slot, new Block(source, number, bytes));
         Interlocked.MemoryBarrier(); // it may be left just now: either its blocks are looked for behind this one, or it is seen here
         if (source.IsLeft) Volatile.Write(ref slot, null);
@@ -84,9 +85,17 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
     private long _length;
     private bool _isNoted;
     private bool _isLeft;
+    private bool _hasBlocks;
 
     /// <summary>No record lies in it any more.</summary>
     public bool IsLeft => Volatile.Read(ref _isLeft);
+
+    /// <summary>A block of it may have been kept.</summary>
+    public bool HasBlocks
+    {
+        get => Volatile.Read(ref _hasBlocks);
+        set => Volatile.Write(ref _hasBlocks, value);
+    }
 
     /// <summary>So many bytes are not worth leaving to it.</summary>
     public long Few => documents.Few;
@@ -104,7 +113,7 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
     {
         Volatile.Write(ref _isLeft, true);
         Interlocked.MemoryBarrier();
-        documents.Forget(this);
+        if (HasBlocks) documents.Forget(this);
     }
 
     /// <summary>The bytes from an offset to the end of the line it lies in, without the newline.</summary>

@@ -10,21 +10,24 @@ namespace OpsLog.Engine;
 /// </summary>
 internal static class ForeignConverters
 {
+    private const int MostTypes = 500;
+
     public static bool MayWrite(JsonTypeInfo document)
     {
         try
         {
             return MayWrite(document, []);
         }
-        catch (Exception e) when (e is NotSupportedException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
-            return true; // a type that cannot be looked up now, and perhaps is never written
+            return true; // a type that cannot be looked up now (a resolver may throw anything), and perhaps is never written
         }
     }
 
     private static bool MayWrite(JsonTypeInfo info, HashSet<Type> seen)
     {
         if (!seen.Add(info.Type)) return false;
+        if (seen.Count > MostTypes) return true; // generic types can go on without end
         // What an object is shows when it is written; a node may hold a value of any type.
         if (info.Type == typeof(object) || info.Type.IsAssignableTo(typeof(JsonNode)) || IsForeign(info.Converter)) return true;
         if (info.Kind == JsonTypeInfoKind.Object && info.Properties.Any(p => IsForeign(p.CustomConverter) || MayWrite(p.PropertyType, info, seen))) return true;

@@ -107,7 +107,7 @@ internal sealed class Salvage
         _logs.Add(extent, log.Entry.Schema);
         var builder = BuilderOf(log.Entry.Schema);
         builder.EnterLog(extent, log.Source, log.Entry.Schema);
-        var scanner = new LogScanner(new LogSource(name, log.Entry.Start, log.Entry.Agent, log.IsTimeless), Recovery.SkipCorrupt)
+        var scanner = new LogScanner(new LogSource(name, log.Entry.Start, log.Entry.Agent, log.IsTimeless) { ClockOffset = log.ClockOffset }, Recovery.SkipCorrupt)
         {
             TakesGluedLines = true,
             RefuseDoubtful = _refusesDoubtful,

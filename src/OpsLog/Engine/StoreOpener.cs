@@ -215,6 +215,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
     {
         var load = new StoreLoad(storage, settings, plan);
         await load.RunAsync(ct).ConfigureAwait(false);
+        if (load.MissesLogs && !await register.IsCurrentAsync(ct).ConfigureAwait(false)) return null;
         var skipped = load.Skipped.ToList();
         if (await ReadHistoryAsync(register, skipped, ct).ConfigureAwait(false) is not { } history) return null;
         var report = ReportOf(load, skipped, started);

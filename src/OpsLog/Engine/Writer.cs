@@ -292,7 +292,7 @@ internal sealed partial class Writer : IGroupCommitter
             {
                 found += await _target.ReadBackAsync(bytes[found..]).ConfigureAwait(false); // it has come
                 standing = Standing(_target.Length);
-                if (_target.Length > standing) throw Fenced(new PutResult(PutOutcome.Conflict));
+                if (_target.Length > standing || found < bytes.Length) throw Failed(cause); // or it has not, and may still
             }
 
             if (found > 0 && _target.Length == standing && _durability == Durability.Disk && !_target.IsNumbered) await SyncAsync().ConfigureAwait(false);

@@ -36,11 +36,11 @@ public sealed class IdleLogTests
         var expected = "a's = {\"n\":3}\nboth = {\"n\":20}\nfolded = {\"n\":10}\ntheirs = {\"n\":30}";
         if (registers)
         {
-            await Lab.WriteAsync(disk, new StorageKey(Theirs), Encoding.UTF8.GetBytes(Line("guest's", 40).Replace("}\n", ",\"agent\":\"guest\",\"clock\":23}\n", StringComparison.Ordinal)));
+            await Lab.WriteAsync(disk, new StorageKey(Theirs), Encoding.UTF8.GetBytes(Guests("a's", 41, 22) + Guests("guest's", 40, 23))); // counted from nothing, over our snapshot
             var manifest = await Lab.ManifestAsync(disk);
             manifest["activeAgentOps"]!["guest"] = Theirs;
             await Lab.WriteAsync(disk, Lab.Manifest, Encoding.UTF8.GetBytes(manifest.ToJsonString()));
-            expected = expected.Replace("\ntheirs", "\nguest's = {\"n\":40}\ntheirs", StringComparison.Ordinal);
+            expected = expected.Replace("a's = {\"n\":3}", "a's = {\"n\":41}", StringComparison.Ordinal).Replace("\ntheirs", "\nguest's = {\"n\":40}\ntheirs", StringComparison.Ordinal);
         }
 
         Assert.Equal(expected, await Lab.StateAsync(disk));
@@ -60,7 +60,7 @@ public sealed class IdleLogTests
         Assert.True((await OpsStore.VerifyAsync(disk)).IsSound);
         await using var last = await Lab.OpenAsync(disk, Agent("C"));
         Assert.Equal(expected, Runs.Text(last));
-        Assert.Equal(2 + 20 + 1 + 3 + (registers ? 1 : 0) + 1, (await Lab.OperationsAsync(last)).Count);
+        Assert.Equal(2 + 20 + 1 + 3 + (registers ? 2 : 0) + 1, (await Lab.OperationsAsync(last)).Count);
     }
 
     /// <summary>The snapshot covers the set, and has forgotten the delete: the log must not be read from its beginning.</summary>
@@ -131,6 +131,8 @@ public sealed class IdleLogTests
     private static OpsStoreOptions Agent(string id) => Lab.Options(o => o.AgentId = id);
 
     private static string Line(string id, int n) => $$"""{"ts":"2026-11-23T00:00:00.000Z","op":"set","id":"{{id}}","data":{"n":{{n}}},"prev":null}""" + "\n";
+
+    private static string Guests(string id, int n, long clock) => Line(id, n).Replace("}\n", $",\"agent\":\"guest\",\"clock\":{clock}}}\n", StringComparison.Ordinal);
 
     private static async Task AppendAsync(IOpsStorage storage, StorageKey log, params string[] lines) =>
         await Lab.ChangeAsync(storage, log, bytes => [.. bytes, .. Encoding.UTF8.GetBytes(string.Concat(lines))]);
