@@ -245,7 +245,12 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
             Random = program.Prelude is null ? new Random((int)seed) : new PlaceRandom(this),
             Checkpoint = new CheckpointOptions
             {
-                Automatic = settings.AutomaticCheckpoints, Growth = 0.5, MinimumBytes = 0, MinimumOperations = 4, GracePeriod = settings.GracePeriod, SilentAfter = settings.SilentAfter,
+                Automatic = settings.AutomaticCheckpoints,
+                Growth = 0.5,
+                MinimumBytes = 0,
+                MinimumOperations = 4,
+                GracePeriod = settings.GracePeriod,
+                SilentAfter = settings.SilentAfter,
             },
         };
     }
