@@ -15,6 +15,7 @@ internal sealed class Follower
     private readonly EngineSettings _settings;
     private readonly ManifestRegister _register;
     private readonly Action<OpenedStore> _replaced;
+    private readonly bool _isNumbered;
     private readonly SemaphoreSlim _one = new(1, 1);
     private StoreState _state = null!;
     private StateBuilder _builder = null!;
@@ -33,6 +34,7 @@ internal sealed class Follower
     public Follower(IOpsStorage storage, EngineSettings settings, OpenedStore opened, Action<OpenedStore> replaced)
     {
         (_storage, _settings, _register, _replaced) = (storage, settings, opened.Register, replaced);
+        _isNumbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
         GoOnWith(opened);
     }
 
@@ -47,23 +49,32 @@ internal sealed class Follower
         {
             if (_hasEnded) return null;
             var (taken, isNewer) = (0, false);
-            if (_isBehind || !await _register.IsCurrentAsync(ct).ConfigureAwait(false))
+            do
             {
-                _isBehind = true;
-                var read = await _register.ReadAsync(ct).ConfigureAwait(false)
-                    ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
-                if (read.Verdict != ManifestVerdict.Ours || _place is null || HadAgents(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
-                _register.Adopt(read.Manifest!);
-                (_isBehind, isNewer) = (false, true);
-            }
+                if (_isBehind || !await _register.IsCurrentAsync(ct).ConfigureAwait(false))
+                {
+                    _isBehind = true;
+                    var read = await _register.ReadAsync(ct).ConfigureAwait(false)
+                        ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
+                    if (read.Verdict != ManifestVerdict.Ours || _place is null || HadAgents(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
+                    _register.Adopt(read.Manifest!);
+                    (_isBehind, isNewer) = (false, true);
+                }
 
-            if (_place is null) return (0, false);
-            if (!await MoveOnAsync(_register.Current, n => taken += n, ct).ConfigureAwait(false)) return await StartOverAsync(ct).ConfigureAwait(false);
-            var more = await ReadOnAsync(null, ct).ConfigureAwait(false);
-            if (more < 0) return await StartOverAsync(ct).ConfigureAwait(false);
-            if (!isNewer || !HoldsTooMuch()) return (taken + more, false);
+                if (_place is null) return (0, false);
+                if (!await MoveOnAsync(_register.Current, n => taken += n, ct).ConfigureAwait(false)) return await StartOverAsync(ct).ConfigureAwait(false);
+                var more = await ReadOnAsync(null, ct).ConfigureAwait(false);
+                if (more < 0) return await StartOverAsync(ct).ConfigureAwait(false);
+                taken += more;
+
+                // A piece that is not there was the end of a numbered log if the manifest still names it; else it may have been collected meanwhile.
+                _isBehind = _isNumbered && !await _register.IsCurrentAsync(ct).ConfigureAwait(false);
+            }
+            while (_isBehind);
+
+            if (!isNewer || !HoldsTooMuch()) return (taken, false);
             await StartOverAsync(ct).ConfigureAwait(false);
-            return (taken + more, true);
+            return (taken, true);
         }
         finally
         {

@@ -40,6 +40,25 @@ public sealed class ReaderRaceTests
         Assert.Equal(52, reader.Count);
     }
 
+    /// <summary>Found by the simulation (mix beside, seed 33497).</summary>
+    [Fact]
+    public async Task F39_a_reader_whose_numbered_log_is_collected_while_it_reads_misses_nothing()
+    {
+        var disk = new MemoryStorage(append: false);
+        await using var writer = await Lab.OpenAsync(disk, Lab.Options(o => (o.HistoryRetention, o.Checkpoint.GracePeriod) = (HistoryRetention.None, TimeSpan.Zero)));
+        var hooked = new HookedStorage(disk);
+        await using var reader = await Lab.OpenAsync(hooked, Lab.ReadOnly());
+        await writer.SetAsync("k", Lab.Doc(1));
+        var gate = new Gate();
+        hooked.Before = (_, key) => key.Value.Contains("-n0", StringComparison.Ordinal) ? gate.PassAsync() : Task.CompletedTask;
+        var refresh = reader.RefreshAsync().AsTask();
+        await gate.Arrived;
+        await writer.CompactAsync();
+        gate.Open();
+        await refresh;
+        Assert.Equal("k = {\"n\":1}", Runs.Text(reader));
+    }
+
     [Fact]
     public async Task F39_the_collector_waits_out_the_grace_period_of_readers()
     {
