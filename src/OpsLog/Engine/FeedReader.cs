@@ -21,8 +21,8 @@ internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClo
     /// <summary>Lines without a clock have clock 0.</summary>
     public bool IsTimeless { get; init; }
 
-    /// <summary>It was registered by us for an agent, living or folded: a clock of it may be too large to count (docs/format.md, Clocks).</summary>
-    public bool IsAgentsOfOurs => Source.Agent.Length > 0 && StoreKeys.IsOurs(Key);
+    /// <summary>See <see cref="StoreKeys.IsAgentsOfOurs"/>.</summary>
+    public bool IsAgentsOfOurs => StoreKeys.IsAgentsOfOurs(Key, Source.Agent);
 
     /// <summary>It ended for good.</summary>
     public bool IsClosed { get; init; }

@@ -63,7 +63,7 @@ internal sealed partial class Verifier
             var isAlone = log.Agent.Length == 0 && logs.All(l => l.Agent.Length == 0 && l.Schema == log.Schema);
             var source = new LogSource(log.Name, log.StartClock, log.Agent);
             var stamps = StampSource.Of(log.Agent, log.Name);
-            var read = await ScanAsync(source, stamps, log.Schema, log.Length, state, builder, isAlone, ct, hasSeal: log.Agent.Length > 0 && StoreKeys.IsOurs(new StorageKey(log.Name))).ConfigureAwait(false);
+            var read = await ScanAsync(source, stamps, log.Schema, log.Length, state, builder, isAlone, ct, hasSeal: StoreKeys.IsAgentsOfOurs(new StorageKey(log.Name), log.Agent)).ConfigureAwait(false);
             if (read is not { } found) Missing(log.Name, "the history index lists this log, but it is not there");
             else if (found.Length < log.Length) Object(log.Name, found.Length, $"the log has {found.Length} bytes, {log.Length} were written");
         }

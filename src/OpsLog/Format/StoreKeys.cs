@@ -128,6 +128,9 @@ internal static class StoreKeys
     /// <summary>Whether a name has our own pattern; the manifest and a period's archive have not, they are replaced and never collected.</summary>
     public static bool IsOurs(StorageKey key) => TryParse(key, out var name) && name.IsOurs;
 
+    /// <summary>Whether a log was registered by us for an agent, living or folded: it may end in a seal, and a clock of it may be too large to count (docs/format.md, Clocks).</summary>
+    public static bool IsAgentsOfOurs(StorageKey log, string agent) => agent.Length > 0 && IsOurs(log);
+
     /// <summary>Whether a name is that of a log, ours or the package's, and not of a piece.</summary>
     public static bool IsLog(StorageKey key) => TryParse(key, out var name) && name.Kind is StoredKind.Log or StoredKind.AgentLog;
 

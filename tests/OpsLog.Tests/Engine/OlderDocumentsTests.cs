@@ -132,14 +132,7 @@ public sealed class OlderDocumentsTests
 
     private static OpsStoreOptions Version2(Action<OpsStoreOptions>? change = null) => Lab.Options(o =>
     {
-        o.SchemaVersion = 2;
-        o.Migrate = (node, version) =>
-        {
-            Assert.Equal(1, version);
-            Assert.False(node!.AsObject().ContainsKey("v"), "migrated twice");
-            node["v"] = 2;
-            return node;
-        };
+        Runs.ToVersion2(o);
         change?.Invoke(o);
     });
 }

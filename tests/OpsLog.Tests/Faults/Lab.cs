@@ -35,6 +35,18 @@ internal static class Lab
     public static ValueTask<OpsStore<JsonElement>> OpenAsync(IOpsStorage storage, OpsStoreOptions? options = null) =>
         OpsStore<JsonElement>.OpenAsync(storage, options ?? Options());
 
+    /// <summary>Makes a store of a single writer: a set of k, then a batch that sets x and y.</summary>
+    public static async Task WriteSetAndBatchAsync(IOpsStorage storage)
+    {
+        await using var store = await OpenAsync(storage);
+        await store.SetAsync("k", Doc(1));
+        await store.BatchAsync(b =>
+        {
+            b.Set("x", Doc(2));
+            b.Set("y", Doc(3));
+        });
+    }
+
     /// <summary>The state as text; equal texts are equal states, byte for byte.</summary>
     public static async Task<string> StateAsync(IOpsStorage storage, OpsStoreOptions? options = null)
     {

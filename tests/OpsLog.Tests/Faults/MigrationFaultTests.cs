@@ -174,15 +174,7 @@ public sealed class MigrationFaultTests
 
     private static OpsStoreOptions Version2(Action<OpsStoreOptions>? change = null) => Lab.Options(o =>
     {
-        o.SchemaVersion = 2;
-        o.Migrate = (node, version) =>
-        {
-            Assert.Equal(1, version);
-            var document = node!.AsObject();
-            Assert.False(document.ContainsKey("v"), "migrated twice");
-            document["v"] = 2;
-            return document;
-        };
+        Runs.ToVersion2(o);
         change?.Invoke(o);
     });
 }

@@ -18,16 +18,7 @@ public sealed class BatchDamageTests
     public async Task F6_a_batch_with_a_damaged_line_is_skipped_and_repaired_as_a_whole(string damage)
     {
         var disk = new MemoryStorage();
-        await using (var store = await Lab.OpenAsync(disk))
-        {
-            await store.SetAsync("k", Lab.Doc(1));
-            await store.BatchAsync(b =>
-            {
-                b.Set("x", Lab.Doc(2));
-                b.Set("y", Lab.Doc(3));
-            });
-        }
-
+        await Lab.WriteSetAndBatchAsync(disk);
         var log = await Lab.LogAsync(disk);
         await Lab.ChangeAsync(disk, log, bytes => Damaged(bytes, damage));
         await Lab.OpeningRefusedAsync(OpsLogError.Damaged, disk);

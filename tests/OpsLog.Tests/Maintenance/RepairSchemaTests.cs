@@ -92,14 +92,7 @@ public sealed class RepairSchemaTests
 
     private static OpsStoreOptions Version2(Action<OpsStoreOptions>? change = null) => Runs.Options(change: o =>
     {
-        o.SchemaVersion = 2;
-        o.Migrate = (node, version) =>
-        {
-            Assert.Equal(1, version);
-            Assert.False(node!.AsObject().ContainsKey("v"), "migrated twice");
-            node["v"] = 2;
-            return node;
-        };
+        Runs.ToVersion2(o);
         change?.Invoke(o);
     });
 }

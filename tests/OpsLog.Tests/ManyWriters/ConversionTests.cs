@@ -69,16 +69,7 @@ public sealed class ConversionTests
 
     private static async Task<StorageKey> WriteUnfinishedBatchAsync(MemoryStorage disk)
     {
-        await using (var store = await Lab.OpenAsync(disk))
-        {
-            await store.SetAsync("k", Lab.Doc(1));
-            await store.BatchAsync(b =>
-            {
-                b.Set("x", Lab.Doc(2));
-                b.Set("y", Lab.Doc(3));
-            });
-        }
-
+        await Lab.WriteSetAndBatchAsync(disk);
         var log = await Lab.LogAsync(disk);
         await Lab.ChangeAsync(disk, log, bytes => bytes[..Lab.LineOf(bytes, 1).End]);
         return log;

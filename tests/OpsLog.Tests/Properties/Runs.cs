@@ -16,6 +16,19 @@ internal static class Runs
         return options;
     }
 
+    /// <summary>The program of schema version 2: each document of version 1 gets a member, once.</summary>
+    public static void ToVersion2(OpsStoreOptions options)
+    {
+        options.SchemaVersion = 2;
+        options.Migrate = (node, version) =>
+        {
+            Assert.Equal(1, version);
+            Assert.False(node!.AsObject().ContainsKey("v"), "migrated twice");
+            node["v"] = 2;
+            return node;
+        };
+    }
+
     public static ValueTask<OpsStore<JsonElement>> OpenAsync(StorageRig rig, OpsStoreOptions? options = null) =>
         OpsStore<JsonElement>.OpenAsync(rig, options ?? Options());
 
