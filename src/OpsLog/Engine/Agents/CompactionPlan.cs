@@ -44,7 +44,8 @@ internal sealed record CompactionPlan(Manifest Base, StoreView View, IReadOnlyLi
     {
         var position = log.HasEnded && log.IsEmpty ? 0 : log.Position(numbered);
         var length = log.IsLost || log.IsEmpty ? 0 : numbered ? log.Read.Length : log.Standing;
-        return new CoveredLog(log.Entry, position, log.Clock, log.HasEnded, length, log.Read.Pieces, log.Operations, log.LastTime, log.IsPartlyRead && !log.IsLost);
+        var clock = Math.Max(log.Clock, log.Entry.Clock); // a power loss may have cut what was covered: no clock of that is used again
+        return new CoveredLog(log.Entry, position, clock, log.HasEnded, length, log.Read.Pieces, log.Operations, log.LastTime, log.IsPartlyRead && !log.IsLost);
     }
 
     /// <summary>Nobody has made a snapshot since, and no log has left.</summary>

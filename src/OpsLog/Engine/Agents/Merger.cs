@@ -131,6 +131,8 @@ internal sealed partial class Merger
             lock (State.Gate)
             {
                 // All that the snapshot covers has been read here too, and what is still to come has larger clocks; but for an own write that waits for its answer.
+                // Its clock may be larger than that of any line: an append that failed has used one. The next snapshot, and its floor, must not fall behind it.
+                State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock);
                 State.Floor = Math.Max(State.Floor, manifest.Snapshot.Floor);
                 if (State.Records.Tombstones > Math.Max(FewTombstones, State.Records.Count / 8)) State.ForgetTombstones(manifest.Snapshot.Floor);
             }
