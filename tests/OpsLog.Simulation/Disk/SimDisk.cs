@@ -160,13 +160,7 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
     public ulong Fingerprint(SimStorage? without = null)
     {
         ulong sum = 0;
-        foreach (var stored in _objects.Values)
-        {
-            var hash = Hashing.Add(Hashing.Of(stored.Key), (ulong)stored.Version);
-            hash = Hashing.Add(hash, (ulong)stored.Durable);
-            sum += Hashing.Of(stored.Span, hash);
-        }
-
+        foreach (var stored in _objects.Values) sum += stored.Fingerprint;
         foreach (var (key, holder) in _holders)
             if (!ReferenceEquals(holder, without)) sum += Hashing.Add(Hashing.Of(key), (ulong)holder.Opening);
         return sum;

@@ -7,6 +7,8 @@ internal sealed class SimObject(string key, byte[] bytes, long version, DateTime
 {
     // Grows by copying, or behind the used length: readers may keep what they were handed.
     private byte[] _bytes = bytes;
+    private ulong? _state;
+    private ulong? _fingerprint;
 
     public string Key { get; } = key;
 
@@ -20,6 +22,12 @@ internal sealed class SimObject(string key, byte[] bytes, long version, DateTime
 
     /// <summary>The opening that created it.</summary>
     public int Creator { get; } = creator;
+
+    /// <summary>Its bytes and version as one number.</summary>
+    public ulong State => _state ??= Hashing.Of(Span, (ulong)Version);
+
+    /// <summary>All of it as one number, for telling states of the disk apart.</summary>
+    public ulong Fingerprint => _fingerprint ??= Hashing.Of(Span, Hashing.Add(Hashing.Add(Hashing.Of(Key), (ulong)Version), (ulong)Durable));
 
     public ReadOnlySpan<byte> Span => _bytes.AsSpan(0, Length);
 
@@ -37,16 +45,16 @@ internal sealed class SimObject(string key, byte[] bytes, long version, DateTime
 
         added.CopyTo(_bytes.AsSpan(Length));
         Length += added.Length;
-        (Version, Modified) = (version, now);
+        (Version, Modified, _state, _fingerprint) = (version, now, null, null);
     }
 
-    public void Sync() => Durable = Length;
+    public void Sync() => (Durable, _fingerprint) = (Length, null);
 
     /// <summary>A power loss: all from some byte on is gone.</summary>
     public void Cut(int length, long version)
     {
         _bytes = _bytes.AsSpan(0, length).ToArray();
-        (Length, Durable, Version) = (length, length, version);
+        (Length, Durable, Version, _state, _fingerprint) = (length, length, version, null, null);
     }
 
     public StorageVersion Tag => new(Version.ToString(System.Globalization.CultureInfo.InvariantCulture));

@@ -25,7 +25,7 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
     public long? Version(string key) => disk.Find(key)?.Version;
 
     /// <summary>The state of an object as one number; 0: absent.</summary>
-    public ulong StateOf(string key) => disk.Find(key) is { } stored ? Hashing.Of(stored.Span, (ulong)stored.Version) : 0;
+    public ulong StateOf(string key) => disk.Find(key)?.State ?? 0;
 
     public StorageCapabilities Capabilities => disk.Capabilities;
 

@@ -18,6 +18,8 @@ internal enum CallKind
 /// </summary>
 internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKey key, ReadOnlyMemory<byte> content)
 {
+    private ulong? _intent;
+
     public SimStorage Storage { get; } = storage;
 
     public CallKind Kind { get; } = kind;
@@ -60,7 +62,7 @@ internal abstract class StorageCall(SimStorage storage, CallKind kind, StorageKe
     public abstract string Result { get; }
 
     /// <summary>What it is about to do, as one number.</summary>
-    public ulong Intent() => Hashing.Of(content.Span, Hashing.Of(Key.Value, (ulong)Kind));
+    public ulong Intent() => _intent ??= Hashing.Of(content.Span, Hashing.Of(Key.Value, (ulong)Kind));
 
     /// <summary>Which state of the object it has met or made, as one number.</summary>
     public abstract ulong Found();

@@ -21,6 +21,9 @@ internal sealed class Auditor : IDiskWatcher
 
     public required Func<SimDisk> Disk { get; init; }
 
+    /// <summary>Keeps what was read in other runs of the same program; null: nothing is kept.</summary>
+    public EngineRecords? Records { get; init; }
+
     public ManifestModel? Manifest { get; private set; }
 
     public ArchiveModel Archives => _archives;
@@ -215,7 +218,7 @@ internal sealed class Auditor : IDiskWatcher
 
     private void Swap(SimObject stored, StorageCall call)
     {
-        var next = ManifestModel.Read(stored.Slice(0, stored.Length));
+        var next = Records?.Read(stored) ?? ManifestModel.Read(stored.Slice(0, stored.Length));
         if (next.Revision != (Manifest?.Revision ?? next.Revision - 1) + 1) throw new InvariantViolation(Invariant.V10Manifest, $"revision {next.Revision} follows {Manifest?.Revision}");
         Swaps++;
         var before = Manifest;
@@ -234,7 +237,7 @@ internal sealed class Auditor : IDiskWatcher
                 throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} was retired with length {entry.Length}, but it ends at {end}");
         }
 
-        if (before is not null && next.Snapshot.Name != before.Snapshot.Name) RequireFloor(next);
+        if (before is not null && next.Snapshot.Name != before.Snapshot.Name) RequireFloor(next, before.Snapshot);
         Reload();
         foreach (var entry in next.Logs) Count(LogOf(entry.Name), call);
         RequireAgreement(next);
@@ -257,9 +260,11 @@ internal sealed class Auditor : IDiskWatcher
         if (log.Length > 0 || log.Pieces > 0 || Disk().Find(entry.Name) is not null) throw new InvariantViolation(Invariant.I8OneWriter, $"{entry.Name} was made before it was registered");
     }
 
-    // Whatever a log may still bring is above the floor, or a deleted record could return.
-    private void RequireFloor(ManifestModel manifest)
+    // Whatever a log may still bring is above the floor, or a deleted record could return. What a snapshot has said it stays true.
+    private void RequireFloor(ManifestModel manifest, SnapshotReference before)
     {
+        if (manifest.Snapshot.Clock < before.Clock || manifest.Snapshot.Floor < before.Floor)
+            throw new InvariantViolation(Invariant.V10Manifest, $"{manifest.Snapshot} falls behind {before}, which it replaces");
         foreach (var entry in manifest.Logs)
         {
             var log = LogOf(entry.Name);

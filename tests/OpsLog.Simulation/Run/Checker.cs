@@ -105,7 +105,7 @@ internal sealed class Checker(Simulator simulator)
         var store = process.Store!;
         foreach (var id in store.Keys)
         {
-            if (!store.TryGet(id, out _, out var revision) || !store.TryGetJson(id, out var json))
+            if (!store.TryGet(id, out var revision, out var json))
                 throw new InvariantViolation(Invariant.I2Agree, $"{After(when)}: {process.Name} lists {id}, but does not find it");
             var stamp = new SimStamp(revision.Clock, revision.Agent, revision.Log);
             var shown = History.Find(stamp);
@@ -118,7 +118,7 @@ internal sealed class Checker(Simulator simulator)
 
         foreach (var (id, seen) in process.Seen)
         {
-            if (!seen.IsSet || store.ContainsKey(id) || IsDeletedSince(seen)) continue;
+            if (!seen.IsSet || store.TryGet(id, out _, out _) || IsDeletedSince(seen)) continue;
             throw new InvariantViolation(Invariant.I1Kept, $"{After(when)}: {process.Name} does not show {id}, but must have seen {seen}, and nothing has deleted it since");
         }
     }

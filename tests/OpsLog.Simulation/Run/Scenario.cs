@@ -1,3 +1,4 @@
+using System.Text.Json;
 using OpsLog.Simulation.Disk;
 using OpsLog.Simulation.Model;
 using OpsLog.Simulation.Programs;
@@ -76,7 +77,7 @@ internal sealed class Scenario
 
         public long Clock => ((Revision)_run!.Result!).Clock;
 
-        public long Tombstones => process.Store!.Statistics.Tombstones;
+        public long Tombstones => process.Store!.Tombstones;
 
         public Actor Open() => Do(Step.Opening);
 
@@ -154,7 +155,7 @@ internal sealed class Scenario
         public Actor Die() => But(DecisionKind.Crash);
 
         /// <summary>The number of the step whose document a record shows; null: it is not there.</summary>
-        public int? Shows(string id) => process.Store!.TryGet(id, out var document, out _) ? document.GetProperty("n").GetInt32() : null;
+        public int? Shows(string id) => process.Store!.TryGet(id, out _, out var json) ? JsonDocument.Parse(json).RootElement.GetProperty("n").GetInt32() : null;
 
         /// <summary>The number of its step.</summary>
         public int Number => _run!.Step.Number;

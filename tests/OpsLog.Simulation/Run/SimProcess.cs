@@ -1,4 +1,3 @@
-using System.Text.Json;
 using OpsLog.Simulation.Disk;
 using OpsLog.Simulation.Model;
 using OpsLog.Simulation.Programs;
@@ -6,10 +5,14 @@ using OpsLog.Simulation.Programs;
 namespace OpsLog.Simulation.Run;
 
 /// <summary>A simulated process: runs the steps of its plan one after the other, on one opening of the store after the other.</summary>
-internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program, SimTime time)
+internal sealed class SimProcess
 {
     private const int MostBeside = 2;
     private static readonly Step s_close = new(StepKind.Close, -1, []);
+    private readonly SimProgram _program;
+    private readonly SimTime _time;
+    private readonly IEngine _engine;
+    private readonly PlaceRandom _names;
     private int _openings;
     private int _failedOpenings;
     private Role? _becomes; // once it is closed
@@ -17,22 +20,29 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private ulong _failures;
     private ulong _answers;
     private long _newest; // version of the manifest that it has read or written
-    private ulong _base; // of random names
 
-    public int Index { get; } = index;
+    public SimProcess(int index, ProcessPlan plan, SimProgram program, SimTime time, EngineRecords? records)
+    {
+        (Index, Plan, Role, _program, _time) = (index, plan, plan.Role, program, time);
+        _names = new PlaceRandom(index);
+        _engine = records is null ? new Engine(this, NewPlace) : new RecordedEngine(this, records);
+    }
 
-    public string Name { get; } = $"P{index}";
+    public int Index { get; }
 
-    public ProcessPlan Plan => plan;
+    public string Name => $"P{Index}";
 
-    public Role Role { get; private set; } = plan.Role;
+    public ProcessPlan Plan { get; }
+
+    public Role Role { get; private set; }
 
     /// <summary>What it sees of the disk; null while it has no opening.</summary>
     public SimStorage? Storage { get; private set; }
 
     public SimClock? Clock { get; private set; }
 
-    public OpsStore<JsonElement>? Store { get; private set; }
+    /// <summary>What its opening shows; null while it has none.</summary>
+    public IOpenStore? Store => _engine.Store;
 
     /// <summary>The step that it waits for before it goes on with the next; see <see cref="UnderWay"/>.</summary>
     public StepRun? Running { get; private set; }
@@ -60,6 +70,9 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>The store must be opened again before it takes writes.</summary>
     public bool MustReopen { get; set; }
 
+    /// <summary>It stops in the middle of feeds.</summary>
+    public bool StopsFeeds => _program.Settings.StopsFeeds;
+
     /// <summary>What this process has read from its feed so far.</summary>
     public FeedReading Feed { get; set; } = new();
 
@@ -72,15 +85,15 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     /// <summary>A storage call of it waits for its turn.</summary>
     public bool Waits => Storage is { Pending.Count: > 0 };
 
-    public bool HasWork => UnderWay.Count > 0 || NextStep < plan.Steps.Count;
+    public bool HasWork => UnderWay.Count > 0 || NextStep < Plan.Steps.Count;
 
     /// <summary>Goes on without waiting for a storage call or a timer.</summary>
-    public bool CanBegin => Running is null && NextStep < plan.Steps.Count && (UnderWay.Count == 0 || (Store is not null && UnderWay.Count <= MostBeside));
+    public bool CanBegin => Running is null && NextStep < Plan.Steps.Count && (UnderWay.Count == 0 || (Store is not null && UnderWay.Count <= MostBeside));
 
     /// <summary>Begins the next thing it has to do: its step, or the opening or closing that the step needs.</summary>
     public StepRun Begin(Simulator simulator)
     {
-        var step = plan.Steps[NextStep];
+        var step = Plan.Steps[NextStep];
         if (MustReopen && Store is not null) step = s_close;
         else if (Store is null && !step.IsClosing) step = Step.Opening;
         else NextStep++;
@@ -93,13 +106,14 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         if (step.Kind == StepKind.Open) NewOpening(simulator);
         CallsOfStep = 0;
         _answers = Met();
+        _names.Base = _names.Base;
         var run = new StepRun(step, this, Storage?.Opening ?? -1) { IsOverlapped = UnderWay.Count > 0 };
         foreach (var other in UnderWay) (other.IsOverlapped, other.WasClosedOver) = (true, step.IsClosing);
         if (!step.IsBeside) Running = run;
         UnderWay = [.. UnderWay, run];
         Runs.Add(run);
         simulator.Checker.Begins(run);
-        run.Task = ExecuteAsync(run);
+        run.Task = _engine.RunAsync(run);
         return run;
     }
 
@@ -125,7 +139,7 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         }
 
         // What still runs on an opening that is closed is answered to its end.
-        if (run.Step.IsClosing) Store = null;
+        if (run.Step.IsClosing) _engine.Leave();
         if (Store is not null || UnderWay.Count > 0) return;
         Role = _becomes ?? Role;
         Leave();
@@ -140,27 +154,30 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     }
 
     /// <summary>It does nothing more.</summary>
-    public void GiveUp() => (NextStep, HasGivenUp) = (plan.Steps.Count, true);
+    public void GiveUp() => (NextStep, HasGivenUp) = (Plan.Steps.Count, true);
 
     /// <summary>It is told the end of a storage call.</summary>
     public void Observe(StorageCall call, bool failed)
     {
-        if (program.Prelude is null) return;
+        if (_program.Prelude is null) return;
         CallsOfStep++;
-        Draws = 0;
-        if (call.Key.Value == ObjectNames.Manifest && !failed) ObserveManifest(call);
+        var names = _names.Base;
+        if (call.Key.Value == ObjectNames.Manifest && !failed) names = ObserveManifest(call);
+        _names.Base = names;
         var found = failed || call.IsStaleLook ? ulong.MaxValue : call.Found();
         _answers = Hashing.Add(Hashing.Add(_answers, call.Intent()), found);
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
         else if (call is { Kind: not CallKind.List, IsConflict: false, IsStaleLook: false }) _met[call.Key.Value] = found;
     }
 
-    private void ObserveManifest(StorageCall call)
+    // What random names follow from then.
+    private ulong ObserveManifest(StorageCall call)
     {
         var version = Storage!.Version(ObjectNames.Manifest) ?? 0;
         if (call.IsLook) call.IsStaleLook = version > _newest;
-        else if (call.IsConflict) _base = Hashing.Mix(_base);
-        else (_newest, _base) = (version, (ulong)version);
+        else if (call.IsConflict) return Hashing.Mix(_names.Base);
+        else return (ulong)(_newest = version);
+        return _names.Base;
     }
 
     /// <summary>
@@ -171,10 +188,23 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     {
         if (HasGivenUp) return FingerprintOfDead(Acknowledged);
         var flags = (Running is null ? 0 : 1) + (Store is null ? 0 : 2) + (MustReopen ? 4 : 0) + (WasHit ? 8 : 0) + ((int)Role * 16);
-        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(_answers, _failures), _base), (ulong)NextStep), (ulong)_openings), (ulong)flags);
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(_answers, _failures), _names.Base), (ulong)NextStep), (ulong)_openings), (ulong)flags);
         hash = Hashing.Add(hash, Met());
         if (Storage is not null) foreach (var call in Storage.Pending) hash = Hashing.Add(hash, call.Intent());
         return Hashing.Add(hash, Sum(Seen) + (Running is { } run ? Hashing.Mix(Sum(run.Before)) + (ulong)run.LostRaces : 0));
+    }
+
+    /// <summary>What its random names follow from; see <see cref="PlaceRandom.Base"/>.</summary>
+    public ulong Names => _names.Base;
+
+    /// <summary>
+    /// Where its engine stands within its step, as one number: with equal ones it does the same next. As <see cref="Fingerprint"/>, without what only the checks know.
+    /// </summary>
+    public ulong Standing(StepRun run)
+    {
+        var step = Hashing.Add(Hashing.Add((ulong)run.Step.Kind, (ulong)run.Step.Number), (ulong)((int)Role * 2) + (Store is null ? 0u : 1u));
+        var hash = Hashing.Add(Hashing.Add(Hashing.Add(Hashing.Add(_answers, _failures), _names.Base), (ulong)_openings), step);
+        return Hashing.Of(Plan.AgentId, Hashing.Add(hash, Met()));
     }
 
     /// <summary>Of the dead only what is asked of them at the end: which of their steps were acknowledged.</summary>
@@ -191,15 +221,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         return Hashing.Add(met, (ulong)Index);
     }
 
-    /// <summary>Random numbers drawn since the last storage call.</summary>
-    private ulong Draws { get; set; }
-
-    /// <summary>
-    /// The next random number of a process of the exhaustive search. It follows from who draws, and from the version of the manifest on which the name that is made of it will be
-    /// based: no process registers or reserves two names on one manifest, and ways that lead to the same place must lead to the same names.
-    /// </summary>
-    public ulong Draw() => Hashing.Add(Hashing.Add(_base, (ulong)Index), Draws++);
-
     private static ulong Sum(Dictionary<string, LoggedOperation> operations)
     {
         ulong sum = 0;
@@ -210,16 +231,22 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
     private void NewOpening(Simulator simulator)
     {
         _openings++;
-        Clock = new SimClock(time, TimeSpan.FromSeconds(plan.SkewSeconds));
+        Clock = new SimClock(_time, TimeSpan.FromSeconds(Plan.SkewSeconds));
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
-        (WasHit, MayBeLate, MustReopen, _failures, _newest, _base) = (false, false, false, 0, 0, 0);
+        (WasHit, MayBeLate, MustReopen, _failures, _newest, _names.Base) = (false, false, false, 0, 0, 0);
         _met.Clear();
         Seen.Clear();
     }
 
+    private Place NewPlace()
+    {
+        var seed = Hashing.Add(Hashing.Add(_program.Seed, (ulong)Index), (ulong)_openings);
+        return new Place(Storage!, Clock!, _program.Prelude is null ? new Random((int)seed) : _names);
+    }
+
     private void Leave()
     {
-        Store = null;
+        _engine.Leave();
         (MustReopen, _becomes) = (false, null);
         Drop();
     }
@@ -231,18 +258,18 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
         Seen.Clear();
     }
 
-    private OpsStoreOptions Options()
+    /// <summary>The options of an opening.</summary>
+    public OpsStoreOptions Options(TimeProvider clock, Random random)
     {
-        var settings = program.Settings;
-        var seed = Hashing.Add(Hashing.Add(program.Seed, (ulong)Index), (ulong)_openings);
+        var settings = _program.Settings;
         return new OpsStoreOptions
         {
-            AgentId = Role == Role.Agent ? plan.AgentId : null,
+            AgentId = Role == Role.Agent ? Plan.AgentId : null,
             ReadOnly = Role == Role.Reader,
             Durability = settings.Durability,
             HistoryRetention = settings.HistoryRetention,
-            TimeProvider = Clock!,
-            Random = program.Prelude is null ? new Random((int)seed) : new PlaceRandom(this),
+            TimeProvider = clock,
+            Random = random,
             Checkpoint = new CheckpointOptions
             {
                 Automatic = settings.AutomaticCheckpoints,
@@ -253,80 +280,6 @@ internal sealed class SimProcess(int index, ProcessPlan plan, SimProgram program
                 SilentAfter = settings.SilentAfter,
             },
         };
-    }
-
-    private async Task ExecuteAsync(StepRun run)
-    {
-        var step = run.Step;
-        switch (step.Kind)
-        {
-            case StepKind.Open:
-                Store = await OpsStore<JsonElement>.OpenAsync(Storage!, Options()).ConfigureAwait(false);
-                break;
-            case StepKind.Set:
-                run.Result = await Store!.SetAsync(step.Parts[0].Id, step.Element(0)).ConfigureAwait(false);
-                break;
-            case StepKind.Delete:
-                run.Result = await Store!.DeleteAsync(step.Parts[0].Id).ConfigureAwait(false);
-                break;
-            case StepKind.Batch:
-                await Store!.BatchAsync(batch => Add(batch, step)).ConfigureAwait(false);
-                break;
-            case StepKind.Undo:
-                run.Result = await Store!.UndoAsync().ConfigureAwait(false);
-                break;
-            case StepKind.Redo:
-                run.Result = await Store!.RedoAsync().ConfigureAwait(false);
-                break;
-            case StepKind.Refresh:
-                run.Result = await Store!.RefreshAsync().ConfigureAwait(false);
-                break;
-            case StepKind.Compact:
-                await Store!.CompactAsync().ConfigureAwait(false);
-                break;
-            case StepKind.Archive:
-                run.Result = await Store!.ArchiveAsync(step.Parts.Select(p => p.Id), step.Period).ConfigureAwait(false);
-                break;
-            case StepKind.LoadArchive:
-                run.Result = Store!.Archives is [var period, ..] ? await Store.LoadArchiveAsync(period).ConfigureAwait(false) : null;
-                break;
-            case StepKind.Feed:
-                var store = Store!;
-                if (Role != Role.Single) await store.RefreshAsync().ConfigureAwait(false);
-                var read = new List<Operation<JsonElement>>();
-                run.Result = read;
-                var most = program.Settings.StopsFeeds && step.Number >= 0 ? step.Number % 4 : 0; // 0: all there is
-                await foreach (var operation in store.OperationsAsync(Feed.Position).ConfigureAwait(false))
-                {
-                    read.Add(operation);
-                    run.StoppedFeed = read.Count == most;
-                    if (run.StoppedFeed) break;
-                }
-
-                break;
-            default:
-                if (Store is not null) await Store.DisposeAsync().ConfigureAwait(false);
-                break;
-        }
-    }
-
-    private static void Add(OpsBatch<JsonElement> batch, Step step)
-    {
-        for (var i = 0; i < step.Parts.Count; i++)
-        {
-            if (step.Parts[i].Deletes) batch.Delete(step.Parts[i].Id);
-            else batch.Set(step.Parts[i].Id, step.Element(i));
-        }
-    }
-}
-
-/// <summary>The random numbers of a process of the exhaustive search.</summary>
-internal sealed class PlaceRandom(SimProcess process) : Random(0)
-{
-    public override void NextBytes(byte[] buffer)
-    {
-        var random = new SimRandom(process.Draw());
-        for (var i = 0; i < buffer.Length; i++) buffer[i] = (byte)random.NextBits();
     }
 }
 

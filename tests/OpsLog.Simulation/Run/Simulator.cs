@@ -16,6 +16,9 @@ internal sealed record SimOptions
 
     /// <summary>A real storage on which everything happens as well; null: none.</summary>
     public IDiskMirror? Mirror { get; init; }
+
+    /// <summary>What the engine did in other runs of the same program, to be done again; null: it runs itself. Only where time stands still, and steps are run one at a time.</summary>
+    public EngineRecords? Records { get; init; }
 }
 
 /// <summary>
@@ -34,10 +37,10 @@ internal sealed class Simulator
     {
         (Program, _options) = (program, options);
         _time = new SimTime { StandsStill = program.Prelude is not null };
-        Auditor = new Auditor { Disk = () => Disk! };
+        Auditor = new Auditor { Disk = () => Disk!, Records = options.Records };
         Disk = new SimDisk(program.Settings.Append, program.Settings.HoldsWriters, options.Defect) { Watcher = Auditor, Mirror = options.Mirror, Now = SimTime.Start };
         Checker = new Checker(this);
-        for (var i = 0; i < program.Processes.Count; i++) Processes.Add(new SimProcess(i, program.Processes[i], program, _time));
+        for (var i = 0; i < program.Processes.Count; i++) Processes.Add(new SimProcess(i, program.Processes[i], program, _time, options.Records));
     }
 
     public SimProgram Program { get; }
@@ -122,7 +125,7 @@ internal sealed class Simulator
     /// <summary>Another process, for looking at what is there.</summary>
     public SimProcess Join(ProcessPlan plan)
     {
-        var process = new SimProcess(Processes.Count, plan, Program, _time);
+        var process = new SimProcess(Processes.Count, plan, Program, _time, _options.Records);
         Processes.Add(process);
         return process;
     }

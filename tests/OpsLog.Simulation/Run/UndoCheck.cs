@@ -29,7 +29,7 @@ internal static class UndoCheck
         {
             var (with, without) = (Winner(id, known, [], target), Winner(id, known, target, []));
             var winner = isUndo ? without : with;
-            var shown = run.Process.Store!.TryGetJson(id, out var json) ? Encoding.UTF8.GetString(json.Span) : "nothing";
+            var shown = run.Process.Store!.TryGet(id, out _, out var json) ? Encoding.UTF8.GetString(json.Span) : "nothing";
             var wanted = winner is { IsSet: true } ? Encoding.UTF8.GetString(winner.Data.Span) : "nothing";
             if (shown != wanted)
                 throw new InvariantViolation(Invariant.V13Undo, $"after {run}, which {(isUndo ? "takes back" : "brings back")} {string.Join(", ", target)}, {id} shows {shown}; {wanted} would show ({winner})");

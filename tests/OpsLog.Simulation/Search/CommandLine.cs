@@ -77,7 +77,7 @@ internal static class CommandLine
         var runner = new ExhaustiveRunner(limits, args.Contains("--go-on"), (program, explorer) =>
         {
             if (args.Contains("--each"))
-                output.WriteLine($"{explorer.States:N0} states, {explorer.Runs:N0} schedules, {explorer.Elapsed.TotalSeconds:N1} s: {string.Join(" | ", program.Processes.Select(p => string.Join(' ', p.Steps.Select(s => s.Kind))))}");
+                output.WriteLine($"{explorer.States:N0} states, {explorer.Runs:N0} schedules, {explorer.Moves:N0} moves, {explorer.Elapsed.TotalSeconds:N1} s: {string.Join(" | ", program.Processes.Select(p => string.Join(' ', p.Steps.Select(s => s.Kind))))}");
             if (explorer.Failure is { } failure) output.WriteLine(FailureReport.Of(failure, !args.Contains("--no-shrink")));
         });
         var compactors = Number(args, "--compactors", -1);

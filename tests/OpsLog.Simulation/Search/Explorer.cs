@@ -24,6 +24,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 {
     private readonly Dictionary<ulong, Reached> _reached = [];
     private readonly HashSet<ulong> _ends = [];
+    private readonly EngineRecords? _records = limits.IsFull ? null : new EngineRecords();
     // Those with the most switches left first, of those the newest.
     private readonly PriorityQueue<Branch, (int, long)> _open = new();
     private bool _reduces;
@@ -36,6 +37,9 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 
     /// <summary>Times a program was run from its start.</summary>
     public long Runs { get; private set; }
+
+    /// <summary>Places at which the engine itself was asked what it does; 0: it was asked at all.</summary>
+    public int Moves => _records?.Count ?? 0;
 
     /// <summary>The states in which nobody has anything left to do.</summary>
     public IReadOnlySet<ulong> Ends => _ends;
@@ -74,7 +78,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     {
         Runs++;
         var (path, left, view) = (branch.Path, branch.Left, branch.View);
-        var simulator = new Simulator(program, new SimOptions { Defect = Defect });
+        var simulator = new Simulator(program, new SimOptions { Defect = Defect, Records = _records });
         try
         {
             Repeat(simulator, path?.Before);
@@ -113,7 +117,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
         }
         catch (InvariantViolation violation)
         {
-            Failure ??= new SimResult(program, Decisions(path), violation, simulator);
+            Failure ??= Confirmed(new SimResult(program, Decisions(path), violation, simulator));
         }
     }
 
@@ -138,7 +142,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     private Alone? LookAhead(Place? path, Budget left, int index)
     {
         Runs++;
-        var simulator = new Simulator(program, new SimOptions { Defect = Defect });
+        var simulator = new Simulator(program, new SimOptions { Defect = Defect, Records = _records });
         var decisions = Decisions(path).ToList();
         var transitions = new List<Footprint>();
         try
@@ -153,11 +157,19 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
         }
         catch (InvariantViolation violation)
         {
-            Failure ??= new SimResult(program, decisions, violation, simulator);
+            Failure ??= Confirmed(new SimResult(program, decisions, violation, simulator));
             return null;
         }
 
         return new Alone(transitions, 0, transitions.Count, IsWhole: true);
+    }
+
+    // What was found by records must be what the engine itself does.
+    private SimResult Confirmed(SimResult failure)
+    {
+        if (_records is null) return failure;
+        var again = SimResult.Of(program, new Replay(failure.Decisions), new SimOptions { Defect = Defect });
+        return again.Violation is not null ? again : failure with { Violation = new InvariantViolation(Invariant.L3Deterministic, $"the engine itself does not violate this: {failure.Violation!.Message}") };
     }
 
     private static Decision[] Decisions(Place? path)
