@@ -10,7 +10,7 @@ public sealed class OpsStoreOptions
 {
     /// <summary>
     /// What the store is called in logs, traces and metrics (the attribute <c>db.namespace</c>); it is stored nowhere. Choose few names, and none that is secret.
-    /// Default <see langword="null"/>: it has none there, and its numbers are added to those of other stores without one.
+    /// Default <see langword="null"/>: it has none there (log messages call it "the store"), and its numbers are added to those of other stores without one.
     /// </summary>
     public string? Name { get; set; }
 

@@ -38,7 +38,7 @@ internal sealed class BackgroundFlush(Writer writer, EngineSettings settings)
         }
         catch (OpsLogException e)
         {
-            EngineLog.FlushFailed(settings.Logger, settings.Telemetry.Name, e); // the writer keeps the failure and refuses everything from here on
+            EngineLog.FlushFailed(settings.Logger, settings.Telemetry.LogName, e); // the writer keeps the failure and refuses everything from here on
             return;
         }
 

@@ -180,7 +180,7 @@ internal sealed class Checkpointer
             // The store goes on with the snapshot it has; the next try waits until the log has grown by a quarter.
             Failure = e.Message;
             _nextTry = _writer.Acknowledged + (_writer.Acknowledged / 4);
-            EngineLog.CheckpointFailed(_settings.Logger, _settings.Telemetry.Name, e);
+            EngineLog.CheckpointFailed(_settings.Logger, _settings.Telemetry.LogName, e);
             Volatile.Write(ref _running, 0);
         }
     }
@@ -227,7 +227,7 @@ internal sealed class Checkpointer
         (Failure, _nextTry) = (null, 0);
         Checkpoints++;
         Volatile.Write(ref _snapshotBytes, snapshot.Length);
-        EngineLog.Checkpoint(_settings.Logger, _settings.Telemetry.Name, snapshot.Count, snapshot.Length, snapshot.Name);
+        EngineLog.Checkpoint(_settings.Logger, _settings.Telemetry.LogName, snapshot.Count, snapshot.Length, snapshot.Name);
         await TidyUpAsync(roll, view, stream, snapshot, ct).ConfigureAwait(false);
     }
 
@@ -250,7 +250,7 @@ internal sealed class Checkpointer
         }
         catch (Exception e) when (e is StorageException or OpsLogException { Error: OpsLogError.StorageFailed or OpsLogError.Damaged })
         {
-            EngineLog.CollectFailed(_settings.Logger, _settings.Telemetry.Name, e);
+            EngineLog.CollectFailed(_settings.Logger, _settings.Telemetry.LogName, e);
         }
     }
 
@@ -263,7 +263,7 @@ internal sealed class Checkpointer
         }
         catch (StorageException e)
         {
-            EngineLog.CollectFailed(_settings.Logger, _settings.Telemetry.Name, e); // what cannot be deleted now (a file that is mapped, on Windows) is tried again behind the swap
+            EngineLog.CollectFailed(_settings.Logger, _settings.Telemetry.LogName, e); // what cannot be deleted now (a file that is mapped, on Windows) is tried again behind the swap
         }
     }
 

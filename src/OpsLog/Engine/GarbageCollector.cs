@@ -77,7 +77,7 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
         }
         catch (StorageException e)
         {
-            EngineLog.CollectFailed(settings.Logger, settings.Telemetry.Name, e);
+            EngineLog.CollectFailed(settings.Logger, settings.Telemetry.LogName, e);
             return false;
         }
     }

@@ -328,7 +328,7 @@ internal sealed partial class StoreEngine
         }
         catch (Exception e) when (e is StorageException or OpsLogException)
         {
-            EngineLog.SignOffFailed(_settings.Logger, _settings.Telemetry.Name, e); // the log holds everything; the next opening finds it as after a crash
+            EngineLog.SignOffFailed(_settings.Logger, _settings.Telemetry.LogName, e); // the log holds everything; the next opening finds it as after a crash
         }
     }
 
@@ -347,7 +347,7 @@ internal sealed partial class StoreEngine
         }
         catch (StorageException e)
         {
-            EngineLog.SignOffFailed(_settings.Logger, _settings.Telemetry.Name, e);
+            EngineLog.SignOffFailed(_settings.Logger, _settings.Telemetry.LogName, e);
         }
     }
 }

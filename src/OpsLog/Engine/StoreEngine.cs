@@ -104,8 +104,8 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     {
         OpsLogInstruments.Opened(engine);
         var (logger, report) = (engine._settings.Logger, engine.RecoveryReport);
-        EngineLog.Opened(logger, engine.Telemetry.Name, engine.State.Records.Count, report.ReplayedOperations, report.Notes.Count, report.Skipped.Count, report.Duration.TotalMilliseconds);
-        foreach (var damage in report.Notes.Concat(report.Skipped)) EngineLog.Found(logger, engine.Telemetry.Name, damage);
+        EngineLog.Opened(logger, engine.Telemetry.LogName, engine.State.Records.Count, report.ReplayedOperations, report.Notes.Count, report.Skipped.Count, report.Duration.TotalMilliseconds);
+        foreach (var damage in report.Notes.Concat(report.Skipped)) EngineLog.Found(logger, engine.Telemetry.LogName, damage);
         return engine;
     }
 

@@ -36,6 +36,9 @@ internal sealed class StoreTelemetry(string? name, TimeProvider time, Durability
 
     public string? Name { get; } = name;
 
+    /// <summary>What log messages call it.</summary>
+    public string LogName { get; } = name ?? "the store";
+
     /// <summary>Whether somebody wants to know of writes.</summary>
     public bool IsMeasuringWrites => durability != Durability.Buffered && (OpsLogInstruments.Source.HasListeners() || OpsLogInstruments.Duration.Enabled);
 

@@ -45,6 +45,14 @@ public sealed class LogMessageTests
     }
 
     [Fact]
+    public async Task A_store_without_a_name_is_called_the_store()
+    {
+        var log = new Messages();
+        await using var store = await Lab.OpenAsync(new MemoryStorage(), Lab.Options(o => o.LoggerFactory = log));
+        Assert.StartsWith("Opened the store: 0 records", Assert.Single(log.All).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_is_met_while_a_store_is_open_names_it_too()
     {
         var log = new Messages();

@@ -89,7 +89,7 @@ internal sealed class AgentSession
         }
         catch (Exception e) when (e is StorageException or OpsLogException)
         {
-            EngineLog.SignOffFailed(_settings.Logger, _settings.Telemetry.Name, e); // the logs hold everything; they are ended like those of a process that died
+            EngineLog.SignOffFailed(_settings.Logger, _settings.Telemetry.LogName, e); // the logs hold everything; they are ended like those of a process that died
         }
     }
 }

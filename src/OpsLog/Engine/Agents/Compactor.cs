@@ -124,7 +124,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             Failure = e.Message;
             Volatile.Write(ref _nextTry, Pending().Bytes * 5 / 4);
-            EngineLog.CheckpointFailed(settings.Logger, settings.Telemetry.Name, e);
+            EngineLog.CheckpointFailed(settings.Logger, settings.Telemetry.LogName, e);
         }
         finally
         {
@@ -143,7 +143,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         catch (Exception e) when (e is StorageException or OpsLogException)
         {
             Failure = e.Message;
-            EngineLog.CheckpointFailed(settings.Logger, settings.Telemetry.Name, e);
+            EngineLog.CheckpointFailed(settings.Logger, settings.Telemetry.LogName, e);
         }
     }
 
@@ -224,7 +224,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         if (committed is null) return false;
         _collected = [];
         Checkpoints++;
-        EngineLog.Checkpoint(settings.Logger, settings.Telemetry.Name, snapshot.Count, snapshot.Length, snapshot.Name);
+        EngineLog.Checkpoint(settings.Logger, settings.Telemetry.LogName, snapshot.Count, snapshot.Length, snapshot.Name);
         await TidyUpAsync(plan.Floor, ct).ConfigureAwait(false);
         return true;
     }
@@ -320,7 +320,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         }
         catch (Exception e) when (e is StorageException or OpsLogException { Error: OpsLogError.StorageFailed or OpsLogError.Damaged })
         {
-            EngineLog.CollectFailed(settings.Logger, settings.Telemetry.Name, e);
+            EngineLog.CollectFailed(settings.Logger, settings.Telemetry.LogName, e);
         }
     }
 

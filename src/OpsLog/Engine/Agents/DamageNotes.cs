@@ -20,7 +20,7 @@ internal sealed class DamageNotes(EngineSettings settings)
         {
             foreach (var damage in damages)
             {
-                EngineLog.Noted(settings.Logger, settings.Telemetry.Name, damage);
+                EngineLog.Noted(settings.Logger, settings.Telemetry.LogName, damage);
                 _notes.Enqueue(damage);
                 if (_notes.Count > Most) _notes.Dequeue();
             }
