@@ -82,12 +82,13 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
             StorageKey key = default;
             await register.UpdateAsync(m =>
             {
+                Agents.OwnLogs.RefuseSingleWriter(m);
                 key = StoreKeys.ArchiveSegment(period, m.Revision, settings.Nonces.Next());
                 return m with { Reserved = [.. m.Reserved, key.Value] };
             }, ct, m => m.Reserved.Contains(key.Value, StringComparer.Ordinal)).ConfigureAwait(false);
             if (!(await storage.PutAsync(key, new ReadOnlyMemoryStream(bytes), PutCondition.IfAbsent, ct).ConfigureAwait(false)).IsStored) continue;
             var listed = await register.TryUpdateAsync(
-                m => m.Reserved.Contains(key.Value, StringComparer.Ordinal) ? WithSegment(m, period, key, records.Count) : null,
+                m => m.Exclusive is null && m.Reserved.Contains(key.Value, StringComparer.Ordinal) ? WithSegment(m, period, key, records.Count) : null,
                 ct,
                 m => m.Archives.Any(a => a.Objects.Any(o => string.Equals(o.Name, key.Value, StringComparison.Ordinal)))).ConfigureAwait(false);
             if (listed is not null) return moved;

@@ -96,9 +96,10 @@ internal sealed class Follower
         return new Place(new StorageKey(log.Name), extent, log, taken, opened.LogClock, opened.LogOperations);
     }
 
-    // Agents came and went in between: what they wrote lies in logs that were folded, beside the single writer's.
+    // Agents came and went in between: what they wrote lies in logs that were folded, beside the single writer's. Or the store began anew: its clocks say nothing of what is known.
     private static bool HadAgents(Manifest known, Manifest now)
     {
+        if (!string.Equals(known.Incarnation, now.Incarnation, StringComparison.Ordinal)) return true;
         var retired = now.Retired.Where(r => !known.Retired.Contains(r)).ToList();
         return retired.Exists(r => r.Agent.Length > 0) || (retired.Count == now.Retired.Count && retired.Count >= Compactor.MostRetired);
     }
@@ -118,6 +119,8 @@ internal sealed class Follower
                 took(operations);
                 if (_place.Position < length) return false; // it was longer once: what is missing is in the snapshot
             }
+
+            if (_place.Clock < manifest.Retired[index].Clock) return false; // the snapshot holds more than this log: what was taken over from the npm package
 
             var next = index + 1 < manifest.Retired.Count ? manifest.Retired[index + 1] : null;
             var entry = next is null ? manifest.Logs[0] : new LogEntry(next.Name, next.Agent, _place.Clock, next.Schema, 0, 0, false);

@@ -180,14 +180,14 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
     private async ValueTask ReadOursAsync(CancellationToken ct)
     {
         var now = await ReadManifestAsync(ct).ConfigureAwait(false);
-        if (now?.Verdict == ManifestVerdict.Ours)
+        if (now?.Verdict == ManifestVerdict.Ours && string.Equals(now.Manifest!.Incarnation, Current.Incarnation, StringComparison.Ordinal))
         {
-            Adopt(now.Manifest!);
+            Adopt(now.Manifest);
             return;
         }
 
         _seen = default; // to be told again
-        throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced by the npm package, while the store was open. Reopen the store.");
+        throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed, or replaced (by the npm package, a restore or a repair), while the store was open. Reopen the store.");
     }
 
     private Task PauseAsync(int tries, CancellationToken ct)

@@ -79,7 +79,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
         Operations = 0;
         State = new StoreState(settings.Nonces.NextSeed())
         {
-            Clock = plan.Base.Logs.Select(l => Math.Max(l.Start, l.Clock)).Append(plan.Base.Snapshot.Clock).Max(), // a log may start above all that it and the snapshot hold
+            Clock = Agents.OwnLogs.ClockOf(plan.Base), // a log may start above all that it and the snapshot hold
             KeepsTombstones = plan.IsMany && (settings.ReadOnly || settings.AgentId is not null),
             Disk = settings.DocumentCacheBytes is { } cache ? new DiskDocuments(storage, cache, new DamageNotes(settings)) : null,
         };

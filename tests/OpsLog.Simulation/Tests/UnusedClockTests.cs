@@ -28,4 +28,25 @@ public sealed class UnusedClockTests : ScenarioTests
         Assert.Equal(b.Number, first.Refresh().Shows("y"));
         s.End();
     }
+
+    /// <summary>The floor came from where a log starts that has no line; when it was gone there was nothing to take it from.</summary>
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void No_snapshot_falls_behind_one_whose_floor_was_the_start_of_an_unwritten_log(string form)
+    {
+        var s = new Scenario(form, seals: true);
+        var (a, b) = (s.Agent("A"), s.Agent("B"));
+        a.Begin(StepKind.Set, "x").StopBeforeLine().But(DecisionKind.Fail).GoOn();
+        a.Begin(StepKind.Set, "y").StopBeforeLine();
+        if (form == "Locks") b.Compact();
+        else b.Begin(StepKind.Compact).StopBeforeSwap();
+        a.But(DecisionKind.Fail).GoOn();
+        b.GoOn();
+        b.Compact();
+        Assert.InRange(s.Manifest.Snapshot.Clock, s.Manifest.Snapshot.Floor, long.MaxValue);
+        b.Set("z");
+        a.Refresh();
+        Assert.Equal(b.Number, a.Shows("z"));
+        s.End();
+    }
 }

@@ -27,10 +27,12 @@ internal sealed record ReservedNames(StorageKey Snapshot, StorageKey? History, S
 /// </summary>
 internal sealed record CompactionPlan(Manifest Base, StoreView View, IReadOnlyList<CoveredLog> Logs, long Floor, int Schema, bool Numbered)
 {
-    public static CompactionPlan Take(Merger merger, int schema, bool numbered)
+    /// <summary>Null: not all is known here that the snapshot holds; a refresh is needed first.</summary>
+    public static CompactionPlan? Take(Merger merger, int schema, bool numbered)
     {
         lock (merger.State.Gate)
         {
+            if (merger.IsBehind) return null;
             var view = StoreView.Of(merger.State);
             // A single writer's log ended before agents came: in history it comes first, so that a position in it lies in front of all of theirs.
             var logs = merger.Logs.OrderBy(l => l.Entry.Agent.Length > 0).Select(l => Cover(l, numbered)).ToList();
@@ -48,9 +50,9 @@ internal sealed record CompactionPlan(Manifest Base, StoreView View, IReadOnlyLi
         return new CoveredLog(log.Entry, position, clock, log.HasEnded, length, log.Read.Pieces, log.Operations, log.LastTime, log.IsPartlyRead && !log.IsLost);
     }
 
-    /// <summary>Nobody has made a snapshot since, and no log has left.</summary>
+    /// <summary>Nobody has made a snapshot since, no log has left, and no single writer has come.</summary>
     public bool StillHolds(Manifest manifest) =>
-        string.Equals(manifest.Snapshot.Name, Base.Snapshot.Name, StringComparison.Ordinal) &&
+        manifest.Exclusive is null && string.Equals(manifest.Snapshot.Name, Base.Snapshot.Name, StringComparison.Ordinal) &&
         Logs.All(l => manifest.Logs.Any(m => string.Equals(m.Name, l.Entry.Name, StringComparison.Ordinal)));
 
     /// <summary>

@@ -159,6 +159,8 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
         {
             if (tries > 0 || !isDemanded) await PauseAsync(tries + (isDemanded ? 0 : SpreadOut), ct).ConfigureAwait(false);
             await merger.RefreshAsync(ct).ConfigureAwait(false);
+            if (!isDemanded && merger.Manifest.Exclusive is not null) return; // a single writer makes its own
+            OwnLogs.RefuseSingleWriter(merger.Manifest);
             if (!isDemanded && IsDue()) await WaitForOtherAsync(ct).ConfigureAwait(false);
             if (!isDemanded && !IsDue()) return; // somebody else made it
             await SealDeadAsync(ct).ConfigureAwait(false);
@@ -209,7 +211,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     // False: somebody else was first. What was written is left to the collector: a loser deletes nothing.
     private async ValueTask<bool> TryCheckpointAsync(CancellationToken ct)
     {
-        var plan = await TakePlanAsync(ct).ConfigureAwait(false);
+        if (await TakePlanAsync(ct).ConfigureAwait(false) is not { } plan) return false;
         if (await ReserveAsync(plan, ct).ConfigureAwait(false) is not { } names) return false;
         using var stream = new SnapshotStream(plan.View, schema, settings.SnapshotFormat, IsoTime.ToText(settings.Time.GetUtcNow()), plan.Floor);
         if (!await PutAsync(names.Snapshot, stream, ct).ConfigureAwait(false)) return false;
@@ -230,9 +232,9 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     }
 
     // This process's log ends here, so that the snapshot covers it to its end and can retire it; the next write registers another.
-    private async ValueTask<CompactionPlan> TakePlanAsync(CancellationToken ct)
+    private async ValueTask<CompactionPlan?> TakePlanAsync(CancellationToken ct)
     {
-        CompactionPlan plan = null!;
+        CompactionPlan? plan = null;
         var left = LogTarget.None;
         var exclusive = new ExclusiveRequest(async () =>
         {

@@ -8,6 +8,24 @@ internal sealed partial class Merger
     private const int MergeWindow = 4 << 20; // the gate is held for one at a time
     private const int FewExtents = 4096;
 
+    /// <summary>A snapshot covers a log of this process's further than it was read on since it was given up: what is known here is less than that snapshot. Under the gate.</summary>
+    public bool IsBehind => !string.Equals(_merged, Entered.Snapshot.Name, StringComparison.Ordinal) && _logs.Values.Any(l => l.IsAbandoned && l.Position(_numbered) < l.Entry.Covered);
+
+    // Whether the snapshot holds what was not read here, of a log that goes on: an object that is gone, a damaged line that was skipped, or what a power loss has cut, though others had read it.
+    private bool LacksCovered(Manifest manifest)
+    {
+        if (string.Equals(_merged, manifest.Snapshot.Name, StringComparison.Ordinal)) return false;
+        using var gate = State.Gate.EnterScope();
+        return _logs.Values.Any(l => !l.IsOwn && (l.HasSkipped || l.Position(_numbered) < l.Entry.Covered));
+    }
+
+    private async ValueTask<int> MergeAndEnterAsync(Manifest manifest, CancellationToken ct)
+    {
+        var records = await MergeSnapshotAsync(manifest, ct).ConfigureAwait(false);
+        Enter(manifest, manifest.Snapshot);
+        return records;
+    }
+
     // The bytes of logs left behind stay until all records of theirs lie in the snapshot.
     private bool HoldsTooMuch(Manifest manifest)
     {
@@ -32,6 +50,7 @@ internal sealed partial class Merger
         lock (State.Gate)
         {
             merge.Forget(State, loaded.Floor);
+            _merged = manifest.Snapshot.Name;
             _builder = new StateBuilder(State, _migration, merges: true); // what the last one brought into our own form lies in the snapshot, but for what is newer
             DropExtents();
         }

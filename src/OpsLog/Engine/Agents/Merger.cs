@@ -24,7 +24,8 @@ internal sealed partial class Merger
     private readonly bool _numbered;
     private StateBuilder _builder;
     private string? _lastRetired;
-    private string _snapshot;
+    private string _snapshot; // caught up with
+    private string _merged; // read
 
     public Merger(IOpsStorage storage, EngineSettings settings, OpenedStore opened)
     {
@@ -33,9 +34,14 @@ internal sealed partial class Merger
         _builder = new StateBuilder(State, _migration, merges: true);
         _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
         Entered = CaughtUpWith = Manifest;
-        _snapshot = Manifest.Snapshot.Name;
+        _snapshot = _merged = Manifest.Snapshot.Name;
         _lastRetired = LastOf(Manifest.Retired);
-        foreach (var log in opened.Peers!) _logs.Add(log.Entry.Name, log);
+        foreach (var log in opened.Peers!)
+        {
+            log.HasSkipped = opened.Report.Skipped.Any(d => string.Equals(d.File, log.Entry.Name, StringComparison.Ordinal));
+            _logs.Add(log.Entry.Name, log);
+        }
+
         Logs = [.. _logs.Values];
     }
 
@@ -115,24 +121,25 @@ internal sealed partial class Merger
     private async ValueTask<int> CatchUpAsync(Manifest manifest, CancellationToken ct)
     {
         var operations = 0;
-        if (!ReferenceEquals(manifest, CaughtUpWith)) operations += await EnterAsync(manifest, ct).ConfigureAwait(false);
+        var isNew = !ReferenceEquals(manifest, CaughtUpWith);
+        if (isNew) operations += await EnterAsync(manifest, ct).ConfigureAwait(false);
         var logs = Logs;
         for (var i = 0; i < logs.Count; i++) // by number: with nothing new nothing is allocated
         {
             var log = logs[i];
             if (log.IsOwn || log.IsSealed || log.IsLost) continue;
+            isNew |= log.IsAbandoned; // it may have been covered beyond where it was given up
             var read = await ReadOnAsync(log, isRetired: false, ct).ConfigureAwait(false);
             if (read >= 0) operations += read;
             else if (log.Exists || log.Entry.Covered > 0) await SkipLostAsync(log, manifest, ct).ConfigureAwait(false);
         }
 
+        if (isNew && LacksCovered(manifest)) operations += await MergeAndEnterAsync(manifest, ct).ConfigureAwait(false);
         if (!string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal))
         {
             lock (State.Gate)
             {
                 // All that the snapshot covers has been read here too, and what is still to come has larger clocks; but for an own write that waits for its answer.
-                // Its clock may be larger than that of any line: an append that failed has used one. The next snapshot, and its floor, must not fall behind it.
-                State.Clock = Math.Max(State.Clock, manifest.Snapshot.Clock);
                 State.Floor = Math.Max(State.Floor, manifest.Snapshot.Floor);
                 if (State.Records.Tombstones > Math.Max(FewTombstones, State.Records.Count / 8)) State.ForgetTombstones(manifest.Snapshot.Floor);
             }
@@ -149,12 +156,7 @@ internal sealed partial class Merger
     {
         var damage = new Damage(DamageKind.Missing, log.Entry.Name, 0, 0, 0, "the manifest names this log, but it is not there");
         if (_settings.Recovery != Recovery.SkipCorrupt || !await IsNewestAsync(manifest, ct).ConfigureAwait(false)) throw LogScanner.Refused(damage);
-        lock (State.Gate)
-        {
-            if (log.Position(_numbered) < log.Entry.Covered) Skip(log, log.Entry);
-            log.IsLost = true;
-        }
-
+        lock (State.Gate) log.IsLost = true;
         _notes.Add([damage]);
     }
 
@@ -171,9 +173,8 @@ internal sealed partial class Merger
             else operations += read;
         }
 
-        var merges = !isKnown || HoldsTooMuch(manifest);
-        if (merges) operations += await MergeSnapshotAsync(manifest, ct).ConfigureAwait(false);
-        Enter(manifest, merges ? manifest.Snapshot : null);
+        if (!isKnown || HoldsTooMuch(manifest)) operations += await MergeAndEnterAsync(manifest, ct).ConfigureAwait(false);
+        else Enter(manifest, merged: null);
         _lastRetired = LastOf(manifest.Retired);
         return operations;
     }
@@ -205,7 +206,11 @@ internal sealed partial class Merger
             }
 
             var names = manifest.Logs.Select(l => l.Name).Concat(retired.Select(r => r.Name)).ToHashSet(StringComparer.Ordinal);
-            return (missed, isKnown && _logs.Values.All(l => IsNewerThan(manifest, l) || names.Contains(l.Entry.Name)));
+            isKnown &= _logs.Values.All(l => IsNewerThan(manifest, l) || names.Contains(l.Entry.Name));
+            if (string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal)) return (missed, isKnown);
+            // What a single writer took over from the npm package stands in no log that a manifest names, only in the snapshot that it made then: with a log of its own that is new here.
+            var singles = manifest.Logs.Where(l => l.Agent.Length == 0).Select(l => l.Name).Concat(retired.Skip(from).Where(r => r.Agent.Length == 0).Select(r => r.Name));
+            return (missed, isKnown && singles.All(_logs.ContainsKey) && !_logs.Values.Any(l => l.HasSkipped));
         }
     }
 
@@ -240,7 +245,7 @@ internal sealed partial class Merger
                 if (!_logs.TryGetValue(entry.Name, out log) || (skips && _numbered))
                 {
                     var extent = State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
-                    log = new PeerLog(entry with { Clock = entry.Start }, extent) { MovedAt = _settings.Time.GetTimestamp() };
+                    log = new PeerLog(entry with { Clock = entry.Start }, extent) { MovedAt = _settings.Time.GetTimestamp(), IsLost = log?.IsLost ?? false, HasSkipped = log?.HasSkipped ?? false };
                     _logs[entry.Name] = log;
                 }
 
@@ -256,6 +261,8 @@ internal sealed partial class Merger
                 if (log.Position(_numbered) <= entry.Covered) log.Operations = 0;
             }
 
+            // With any clock that it tells of, though no line may have it (an append that failed has used one): the next snapshot, and its floor, must not fall behind.
+            State.Clock = Math.Max(State.Clock, OwnLogs.ClockOf(manifest));
             (Logs, Entered) = ([.. _logs.Values], manifest);
         }
     }
@@ -287,7 +294,7 @@ internal sealed partial class Merger
 
         if (log.IsOwn) return -1;
         var read = await ReadOnAsync(log, isRetired: true, ct).ConfigureAwait(false);
-        return read < 0 || log.Position(_numbered) < retired.Length ? -1 : read;
+        return read < 0 || log.HasSkipped || log.Position(_numbered) < retired.Length ? -1 : read;
     }
 
     /// <returns>How many operations were taken in; -1 if the log is not there.</returns>
@@ -316,6 +323,7 @@ internal sealed partial class Merger
                 _builder.EnterLog(log.Extent, log.Source, log.Entry.Schema);
                 var taken = scanner.Scan(part with { Memory = bytes }, sink);
                 log.Extent.Spill(part.Start + taken);
+                log.HasSkipped |= scanner.Skipped.Count > 0;
                 if (scanner.Standing >= 0) log.Standing = scanner.Standing;
                 (log.Clock, log.Operations) = (scanner.Clock, before + scanner.Operations); // they stay, should the next read fail
                 if (!_numbered) log.Read = new LogExtent(Math.Max(log.Read.Length, scanner.Position), 0);

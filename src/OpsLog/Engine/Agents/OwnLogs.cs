@@ -151,10 +151,17 @@ internal sealed class OwnLogs(IOpsStorage storage, EngineSettings settings, Merg
 
     private static bool Names(Manifest manifest, string log) => manifest.Logs.Any(l => string.Equals(l.Name, log, StringComparison.Ordinal));
 
-    private LogEntry NewLog(Manifest manifest)
+    /// <summary>While a single writer has the store, nobody else may swap the manifest: it would be fenced.</summary>
+    /// <exception cref="OpsLogException">A single writer has it (<see cref="OpsLogError.Locked"/>).</exception>
+    public static void RefuseSingleWriter(Manifest manifest)
     {
         if (manifest.Exclusive is { } single)
             throw new OpsLogException(OpsLogError.Locked, $"A single writer has the store ('{single}'). Close it there, then open the store again.");
+    }
+
+    private LogEntry NewLog(Manifest manifest)
+    {
+        RefuseSingleWriter(manifest);
         var start = Math.Max(ClockOf(manifest), merger.State.Clock);
         return new LogEntry(StoreKeys.Log(_agent, manifest.Revision, settings.Nonces.Next()).Value, _agent, start, schema, 0, start, false);
     }

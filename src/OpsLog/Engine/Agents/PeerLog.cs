@@ -64,6 +64,9 @@ internal sealed class PeerLog(LogEntry entry, Extent extent)
     /// <summary>Its object is gone, which is damage that was skipped: what the snapshot does not cover of it is lost.</summary>
     public bool IsLost { get; set; }
 
+    /// <summary>A damaged line of it was skipped. A snapshot made by somebody who had read it before may hold what stood there.</summary>
+    public bool HasSkipped { get; set; }
+
     /// <summary>The last object read, of a numbered log, is an empty line.</summary>
     public bool EndsWithEmptyLine => Read.Length > 0 && Extent.Before(Read.Length, out _) is [(byte)'\n'];
 

@@ -1,0 +1,145 @@
+using System.Text;
+using OpsLog.Storage;
+using OpsLog.Tests.Faults;
+using OpsLog.Tests.Properties;
+using Xunit;
+
+namespace OpsLog.Tests.ManyWriters;
+
+/// <summary>
+/// Goal: what a snapshot holds and no log tells any more is neither overlooked by who has the store open, nor lost with the snapshot that replaces it. Method: agents that were
+/// behind when what they had yet to read was damaged, cut or deleted, or taken over from the npm package by a single writer; each makes the next checkpoint.
+/// </summary>
+public sealed class SnapshotAheadTests
+{
+    private const string Both = "x = {\"n\":1}\ny = {\"n\":2}";
+
+    [Theory]
+    [InlineData("gone", Recovery.SkipCorrupt)]
+    [InlineData("damaged", Recovery.SkipCorrupt)]
+    [InlineData("cut", Recovery.TolerateTornTail)]
+    [InlineData("gone piece", Recovery.TolerateTornTail)]
+    public async Task An_agent_that_can_no_longer_read_what_a_snapshot_covers_takes_it_from_the_snapshot(string damage, Recovery recovery)
+    {
+        var disk = new MemoryStorage(append: damage != "gone piece");
+        var c = await Lab.OpenAsync(disk, Agent("C"));
+        var log = (await c.SetAsync("x", Lab.Doc(1))).Log;
+        await using var b = await Lab.OpenAsync(disk, Agent("B", recovery));
+        await c.SetAsync("y", Lab.Doc(2));
+        await using (var a = await Lab.OpenAsync(disk, Agent("A"))) await a.CompactAsync();
+        switch (damage)
+        {
+            case "gone":
+                await disk.DeleteAsync(new StorageKey(log), default);
+                break;
+            case "damaged":
+                await Lab.ChangeAsync(disk, new StorageKey(log), bytes => Lab.FlipInLine(bytes, 1));
+                break;
+            case "cut":
+                await Lab.ChangeAsync(disk, new StorageKey(log), bytes => bytes[..Lab.LineOf(bytes, 0).End]);
+                break;
+            default:
+                await disk.DeleteAsync(new StorageKey((await Lab.NamesAsync(disk, log[..^".jsonl".Length] + "-n")).Max(StringComparer.Ordinal)!), default);
+                break;
+        }
+
+        await b.RefreshAsync();
+        Assert.Equal(Both, Runs.Text(b));
+        await b.CompactAsync();
+        Assert.Equal(Both, Runs.Text(b));
+        Assert.Equal(Both, await Lab.StateAsync(disk));
+        await Runs.AbandonAsync(c);
+    }
+
+    /// <summary>The line was damaged when it was read first, but somebody had read it before.</summary>
+    [Fact]
+    public async Task What_was_skipped_is_taken_from_a_later_snapshot_that_has_it()
+    {
+        var disk = new MemoryStorage();
+        var c = await Lab.OpenAsync(disk, Agent("C"));
+        var log = new StorageKey((await c.SetAsync("x", Lab.Doc(1))).Log);
+        await c.SetAsync("y", Lab.Doc(2));
+        await c.SetAsync("z", Lab.Doc(3));
+        await using var a = await Lab.OpenAsync(disk, Agent("A"));
+        await Lab.ChangeAsync(disk, log, bytes => Lab.FlipInLine(bytes, 1));
+        await using var opened = await Lab.OpenAsync(disk, Agent("B", Recovery.SkipCorrupt));
+        Assert.Equal("x = {\"n\":1}\nz = {\"n\":3}", Runs.Text(opened));
+        await a.CompactAsync();
+        await opened.RefreshAsync();
+        Assert.Equal(Both + "\nz = {\"n\":3}", Runs.Text(opened));
+        await opened.CompactAsync();
+        Assert.Equal(Both + "\nz = {\"n\":3}", await Lab.StateAsync(disk));
+        await Runs.AbandonAsync(c);
+    }
+
+    [Fact]
+    public async Task An_agent_shows_and_keeps_what_a_single_writer_took_over_from_the_package()
+    {
+        var disk = new MemoryStorage();
+        await using var a = await Lab.OpenAsync(disk, Agent("A"));
+        await a.CompactAsync();
+        await a.SetAsync("a", Lab.Doc(1));
+        await AppendTheirsAsync(disk);
+        await (await Lab.OpenAsync(disk)).DisposeAsync();
+        await a.RefreshAsync();
+        const string expected = "a = {\"n\":1}\ntheirs = {\"n\":3}";
+        Assert.Equal(expected, Runs.Text(a));
+        await a.CompactAsync();
+        Assert.Equal(expected, await Lab.StateAsync(disk));
+    }
+
+    [Fact]
+    public async Task A_read_only_opening_shows_what_was_taken_over_from_the_package_meanwhile()
+    {
+        var disk = new MemoryStorage();
+        await using (var a = await Lab.OpenAsync(disk, Agent("A")))
+        {
+            await a.CompactAsync();
+            await a.SetAsync("a", Lab.Doc(1));
+        }
+
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        await AppendTheirsAsync(disk);
+        await using (var b = await Lab.OpenAsync(disk, Agent("B"))) await b.SetAsync("b", Lab.Doc(4));
+        await reader.RefreshAsync();
+        Assert.Equal("a = {\"n\":1}\nb = {\"n\":4}\ntheirs = {\"n\":3}", Runs.Text(reader));
+    }
+
+    /// <summary>Its clocks begin anew: an older one would win over them.</summary>
+    [Fact]
+    public async Task An_agent_does_not_go_on_in_a_store_that_began_anew()
+    {
+        var disk = new MemoryStorage();
+        var a = await Lab.OpenAsync(disk, Agent("A"));
+        await a.SetAsync("a", Lab.Doc(1));
+        await a.CompactAsync();
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        await Lab.ChangeManifestAsync(disk, manifest => manifest["incarnation"] = new string('a', 32));
+        foreach (var store in new[] { a, reader }) await Lab.RefusedAsync(OpsLogError.Fenced, async Task () => await store.RefreshAsync());
+        await Runs.AbandonAsync(a);
+    }
+
+    [Fact]
+    public async Task While_a_single_writer_has_the_store_no_agent_that_is_open_swaps_the_manifest()
+    {
+        var disk = new MemoryStorage();
+        await using var agent = await Lab.OpenAsync(disk, Agent("A"));
+        await using var single = await Lab.OpenAsync(disk);
+        await single.SetAsync("k", Lab.Doc(1));
+        await agent.RefreshAsync();
+        Assert.Equal("k = {\"n\":1}", Runs.Text(agent));
+        await Lab.RefusedAsync(OpsLogError.Locked, async Task () => await agent.CompactAsync());
+        await Lab.RefusedAsync(OpsLogError.Locked, async Task () => await agent.ArchiveAsync(["k"]));
+        await single.SetAsync("k", Lab.Doc(2));
+        await single.CompactAsync(); // it is not fenced
+        Assert.Equal("k = {\"n\":2}", await Lab.StateAsync(disk));
+    }
+
+    private static OpsStoreOptions Agent(string id, Recovery recovery = Recovery.TolerateTornTail) => Lab.Options(o => (o.AgentId, o.Recovery) = (id, recovery));
+
+    private static async Task AppendTheirsAsync(MemoryStorage disk)
+    {
+        const string line = """{"ts":"2026-11-23T00:00:00.000Z","op":"set","id":"theirs","data":{"n":3},"prev":null}""" + "\n";
+        await Lab.ChangeAsync(disk, await Lab.LogAsync(disk), bytes => [.. bytes, .. Encoding.UTF8.GetBytes(line)]);
+    }
+}
