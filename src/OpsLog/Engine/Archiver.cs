@@ -26,6 +26,23 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
     /// <summary>The period a segment says it is of; null if it cannot be read.</summary>
     public static string? PeriodOf(byte[] segment) => ArchiveReader.TryOpen(segment, out var reader, out _) ? reader.Header.Period : null;
 
+    /// <summary>Each period once, with all of its objects: we and the package may name the object of one period differently.</summary>
+    public static IReadOnlyList<ArchiveEntry> ByPeriod(IEnumerable<ArchiveEntry> archives) =>
+        [.. archives.GroupBy(a => a.Period, StringComparer.Ordinal).Select(g => new ArchiveEntry(g.Key, [.. g.SelectMany(a => a.Objects)]))];
+
+    /// <summary>The largest clock of all stamps in archives; 0: they have none. What cannot be read is passed over: who needs it will be told.</summary>
+    public static async ValueTask<long> NewestClockAsync(IOpsStorage storage, IEnumerable<ArchiveEntry> archives, CancellationToken ct)
+    {
+        long newest = 0;
+        foreach (var part in archives.SelectMany(a => a.Objects))
+        {
+            if (StorageKey.IsValid(part.Name) && await ObjectReader.ReadAllAsync(storage, new StorageKey(part.Name), ct).ConfigureAwait(false) is { } found)
+                newest = Math.Max(newest, NewestClock(found.Bytes));
+        }
+
+        return newest;
+    }
+
     /// <exception cref="ArgumentException">The period is not one.</exception>
     public static void CheckPeriod(string period)
     {
@@ -117,6 +134,14 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         }
 
         return records;
+    }
+
+    private static long NewestClock(byte[] segment)
+    {
+        long newest = 0;
+        if (!ArchiveReader.TryOpen(segment, out var reader, out _)) return newest;
+        while (reader.Read(out _, out var stamp)) newest = Math.Max(newest, stamp?.Clock ?? 0);
+        return newest;
     }
 
     private static void Read(ArchiveObject part, byte[] bytes, SortedDictionary<string, ArchivedRecord> records, Migration migration)

@@ -28,7 +28,7 @@ internal sealed class NoOperations : IOperationSink
 /// <param name="Name">The object's name, for reports.</param>
 /// <param name="StartClock">The clock before its first line.</param>
 /// <param name="Agent">The agent that owns it; empty with one writer.</param>
-/// <param name="IsTimeless">Lines without a clock have clock 0: they come before every agent's.</param>
+/// <param name="IsTimeless">Lines without a clock come before every agent's: they have the offset of those.</param>
 internal sealed record LogSource(string Name, long StartClock, string Agent, bool IsTimeless = false)
 {
     /// <summary>Added to the clocks that lines of the package carry.</summary>
@@ -288,7 +288,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     }
 
     // Of a line of the package. There is none above the largest: lines that come to it share it, in the order they stand in.
-    private long Derived(long clock) => Math.Min(Stamp.MaxClock, clock >= 0 ? clock + log.ClockOffset : log.IsTimeless ? 0 : _clock + 1);
+    private long Derived(long clock) => Math.Min(Stamp.MaxClock, clock >= 0 ? clock + log.ClockOffset : log.IsTimeless ? log.ClockOffset : _clock + 1);
 
     // One poisoned clock would leave no room above it. It is judged by its own log alone, so that every reader judges alike.
     private void Implausible(in OperationLine operation, long offset, long clock, long line)

@@ -1,3 +1,4 @@
+using OpsLog.Engine.Agents;
 using OpsLog.Format;
 using OpsLog.Storage;
 
@@ -18,6 +19,7 @@ internal sealed class Repairer
     private readonly List<Damage> _losses = [];
     private readonly List<string> _assumptions = [];
     private readonly List<string> _quarantined = [];
+    private long _packageClock;
 
     private Repairer(IOpsStorage source, IOpsStorage target, IProgress<StoreProgress>? progress)
     {
@@ -34,14 +36,20 @@ internal sealed class Repairer
     private async ValueTask<RepairReport> RunAsync(CancellationToken ct)
     {
         var plan = await PlanAsync(ct).ConfigureAwait(false);
+        var archives = plan?.Base.Archives ?? await ListArchivesAsync(ct).ConfigureAwait(false);
+        var archived = await Archiver.NewestClockAsync(_source, archives, ct).ConfigureAwait(false);
+        if (plan is { SnapshotIsVouched: false }) plan = plan.Above(archived);
+        _packageClock = plan?.Base.Snapshot.Clock ?? StorePlan.ClockAbove(archived);
         var salvage = await SalvageAsync(plan, refusesDoubtful: false, ct).ConfigureAwait(false);
         if (salvage.MustRefuseDoubtful) salvage = await SalvageAsync(plan, refusesDoubtful: true, ct).ConfigureAwait(false);
+        // Clocks never go back: what was deleted or archived last shows in no record and no line that is read.
+        salvage.State.Clock = new[] { salvage.State.Clock, salvage.Floor, archived, plan is null ? 0 : OwnLogs.ClockOf(plan.Base) }.Max();
         _losses.AddRange(salvage.Losses);
         _assumptions.AddRange(salvage.Assumptions);
         salvage.State.ForgetTombstones();
 
         var output = new RepairerOutput(_source, _target, _settings, _progress);
-        await output.CopyArchivesAsync(plan?.Base.Archives ?? await ListArchivesAsync(ct).ConfigureAwait(false), ct).ConfigureAwait(false);
+        await output.CopyArchivesAsync(archives, ct).ConfigureAwait(false);
         _losses.AddRange(output.Losses);
         if (plan?.Base.History is { } history) await DropHistoryAsync(plan.Base, history, ct).ConfigureAwait(false);
         await QuarantineAsync(ct).ConfigureAwait(false);
@@ -84,7 +92,7 @@ internal sealed class Repairer
 
     private async ValueTask<Salvage> SalvageAsync(StorePlan? plan, bool refusesDoubtful, CancellationToken ct)
     {
-        var salvage = new Salvage(_source, _settings, _progress, refusesDoubtful);
+        var salvage = new Salvage(_source, _settings, _progress, refusesDoubtful) { PackageClock = _packageClock };
         if (plan is not null && await salvage.TrySnapshotAsync(plan.Snapshot, plan.SnapshotIsVouched ? plan.Base.Snapshot : null, plan.Base.Package.Version, plan.Merges, ct).ConfigureAwait(false))
         {
             // What a whole snapshot has forgotten must not come back from logs that it covers.
@@ -93,7 +101,7 @@ internal sealed class Repairer
             return salvage;
         }
 
-        return await new RepairerRebuild(_source, _settings, _progress, refusesDoubtful).RunAsync(plan, ct).ConfigureAwait(false);
+        return await new RepairerRebuild(_source, _settings, _progress, refusesDoubtful, _packageClock).RunAsync(plan, ct).ConfigureAwait(false);
     }
 
     // The new store begins a history of its own: its log has no line of the old one's.
@@ -105,7 +113,7 @@ internal sealed class Repairer
             DamageKind.Missing, reference.Name, 0, 0, 0, $"history is not carried over: {found.Logs.Sum(l => l.Operations)} operations of {found.Logs.Count} logs kept for it stay in the source"));
     }
 
-    private async ValueTask<List<ArchiveEntry>> ListArchivesAsync(CancellationToken ct)
+    private async ValueTask<IReadOnlyList<ArchiveEntry>> ListArchivesAsync(CancellationToken ct)
     {
         var found = new List<(string Period, ArchiveObject Object)>();
         await foreach (var entry in _source.ListAsync(StoreKeys.ArchiveFolder, null, ct).ConfigureAwait(false))
@@ -116,7 +124,7 @@ internal sealed class Repairer
         }
 
         if (found.Count > 0) _assumptions.Add("Without a manifest, every archive there is was taken to belong to the store.");
-        return [.. found.GroupBy(f => f.Period, StringComparer.Ordinal).Select(g => new ArchiveEntry(g.Key, [.. g.Select(f => f.Object)]))];
+        return Archiver.ByPeriod(found.Select(f => new ArchiveEntry(f.Period, [f.Object])));
     }
 
     // Byte for byte, under names that are nobody's: whoever knows better may still find something in them.

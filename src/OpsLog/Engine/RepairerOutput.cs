@@ -81,7 +81,7 @@ internal sealed class RepairerOutput(IOpsStorage source, IOpsStorage target, Eng
             Numbered = (target.Capabilities & StorageCapabilities.Append) == 0,
             Snapshot = new SnapshotEntry(snapshot.Value, stream.BytesRead, stream.Checksum, stream.Count, state.Clock, state.Clock),
             Logs = [new LogEntry(log.Value, "", state.Clock, newest, 0, state.Clock, false)],
-            Archives = [.. _archives.OrderBy(a => a.Period, StringComparer.Ordinal)],
+            Archives = [.. Archiver.ByPeriod(_archives).OrderBy(a => a.Period, StringComparer.Ordinal)],
         };
         await PutAsync(StoreKeys.Manifest, new MemoryStream(ManifestCodec.Write(manifest)), ct).ConfigureAwait(false);
         progress.End();

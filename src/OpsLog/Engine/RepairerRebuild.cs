@@ -9,7 +9,7 @@ namespace OpsLog.Engine;
 /// and the operations behind it in all logs that are left, those kept for history included. What our lines' clocks tell is used to see
 /// whether anything is missing in between; only then what is left of the damaged snapshot counts for more than an older sound one.
 /// </summary>
-internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings settings, ProgressMeter progress, bool refusesDoubtful)
+internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings settings, ProgressMeter progress, bool refusesDoubtful, long packageClock)
 {
     private readonly List<(StoredName Name, DateTimeOffset Modified)> _snapshots = [];
     private readonly List<(StoredName Name, DateTimeOffset Modified)> _logs = [];
@@ -20,6 +20,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
     private readonly List<(long Revision, int Schema)> _headers = []; // of snapshots
     private int _schema = 1;
     private bool _oursAreNewer;
+    private long _packageClock; // what the package wrote comes from this one: 0 where ours came behind it
 
     public async ValueTask<Salvage> RunAsync(StorePlan? plan, CancellationToken ct)
     {
@@ -28,6 +29,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         foreach (var log in plan?.Base.Retired ?? []) _schemas[log.Name] = log.Schema;
         foreach (var log in plan?.Logs ?? []) _schemas[log.Entry.Name] = log.Entry.Schema;
         _oursAreNewer = OursAreNewer(plan);
+        if (!_oursAreNewer) _packageClock = packageClock;
         AddMissing(plan);
         foreach (var log in OurLogs()) await _clocks.ReadAsync(source, Planned(log, plan), ct).ConfigureAwait(false);
         var (based, damaged) = await ChooseAsync(plan, ct).ConfigureAwait(false);
@@ -43,13 +45,13 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
             result = damaged;
             var covered = Covered(damaged, plan);
             floor = _clocks.StartOfRunAcross(covered) - 1;
-            ListGaps(damaged.Snapshot, Math.Max(covered, damaged.State.Clock));
+            ListGaps(damaged.Snapshot, Math.Max(covered, ShownBy(damaged)));
             _assumptions.Add($"What is left of the damaged snapshot '{damaged.Snapshot}' was taken, with the operations from clock {floor + 1} on: records whose lines are damaged are lost unless an operation shows them.");
         }
         else
         {
             // Its logs will say what they are of.
-            result ??= new Salvage(source, settings, progress, refusesDoubtful) { Schema = damaged?.Schema ?? _schema };
+            result ??= new Salvage(source, settings, progress, refusesDoubtful) { Schema = damaged?.Schema ?? _schema, PackageClock = _packageClock };
             Explain(result.Snapshot, damaged, isWhole);
             ListGaps(damaged?.Snapshot ?? StoreKeys.Manifest.Value, floor);
         }
@@ -93,7 +95,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         foreach (var name in NewestFirst(plan))
         {
             var isNamed = plan is not null && string.Equals(name, plan.Snapshot, StringComparison.Ordinal);
-            var salvage = new Salvage(source, settings, progress, refusesDoubtful);
+            var salvage = new Salvage(source, settings, progress, refusesDoubtful) { PackageClock = _packageClock };
             var isSound = await salvage.TrySnapshotAsync(name, isNamed && plan!.SnapshotIsVouched ? plan.Base.Snapshot : null, _schema, merges: true, ct).ConfigureAwait(false);
             if (StorageKey.IsValid(name) && StoreKeys.IsOurs(new StorageKey(name))) _headers.Add((StoreKeys.RevisionOf(new StorageKey(name)), salvage.Schema));
             if (isSound) return (salvage, damaged);
@@ -133,7 +135,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         var theirs = _logs.Select(l => l.Name)
             .Where(l => !l.IsOurs && (isPackages || !_oursAreNewer ? Age(l) >= from : IsNamed(plan, l)))
             .OrderBy(l => l.Kind).ThenBy(Age).ThenBy(l => l.Key)
-            .Select(l => new PlannedLog(new LogEntry(l.Key.Value, AgentOf(l), 0, SchemaOf(l), 0, 0, false), isPackages && l.Kind == StoredKind.Log));
+            .Select(l => new PlannedLog(new LogEntry(l.Key.Value, AgentOf(l), _packageClock, SchemaOf(l), 0, 0, false), isPackages && l.Kind == StoredKind.Log) { ClockOffset = _packageClock });
         var ours = OurLogs().Select(l => Planned(l, plan));
         if (!isPackages) return ours.Concat(theirs);
         return _oursAreNewer ? theirs.Concat(ours) : theirs;
@@ -156,7 +158,7 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
     private static async ValueTask TakeAsync(Salvage salvage, PlannedLog log, long floor, CancellationToken ct)
     {
         var isTheirs = !IsOurs(log.Entry.Name);
-        if (!log.IsTimeless && log.Entry.Agent.Length == 0) log = log with { Entry = log.Entry with { Start = Math.Max(floor, salvage.State.Clock) } };
+        if (!log.IsTimeless && log.Entry.Agent.Length == 0) log = log with { Entry = log.Entry with { Start = Math.Max(Math.Max(log.Entry.Start, floor), salvage.State.Clock) } };
         var (losses, notes, clock) = (salvage.Losses.Count, salvage.Notes.Count, salvage.State.Clock);
         var last = await salvage.LogAsync(log, isTheirs ? -1 : floor, mayLack: false, ct).ConfigureAwait(false);
         if (isTheirs || last > floor || salvage.State.Clock > clock) return;
@@ -172,8 +174,11 @@ internal sealed class RepairerRebuild(IOpsStorage source, EngineSettings setting
         if (plan is not null && plan.SnapshotIsVouched && string.Equals(damaged.Snapshot, plan.Snapshot, StringComparison.Ordinal)) return plan.Base.Snapshot.Floor;
         if (damaged.Floor > 0) return damaged.Floor;
         // Its header is lost too. Of many writers any clock may be missing; of a single one, it covers what its records show.
-        return _logs.Any(l => l.Name.Kind == StoredKind.AgentLog) ? 0 : damaged.State.Clock;
+        return _logs.Any(l => l.Name.Kind == StoredKind.AgentLog) ? 0 : ShownBy(damaged);
     }
+
+    // The clocks of the package's records are none that lines of ours had.
+    private static long ShownBy(Salvage damaged) => IsOurs(damaged.Snapshot) ? damaged.State.Clock : 0;
 
     private void Explain(string snapshot, Salvage? damaged, bool isWhole)
     {

@@ -21,6 +21,9 @@ internal sealed class Salvage
 
     public StoreState State { get; }
 
+    /// <summary>The clock of the records of a snapshot of the package.</summary>
+    public long PackageClock { get; init; }
+
     public List<Damage> Losses { get; } = [];
 
     public List<Damage> Notes { get; } = [];
@@ -65,6 +68,7 @@ internal sealed class Salvage
         // A snapshot of ours in lines can be read line by line whatever became of its header, the manifest's word or not.
         var isOurs = entry is not null || (StorageKey.IsValid(name) && StoreKeys.IsOurs(new StorageKey(name)));
         var assumed = isOurs ? Verifier.AssumedHeader(name, entry?.Count, schema) : null;
+        if (!isOurs) State.Clock = Math.Max(State.Clock, PackageClock);
         var loader = new SnapshotLoader(_storage, State, Recovery.SkipCorrupt) { AssumedHeader = assumed };
         try
         {

@@ -11,6 +11,7 @@ internal readonly record struct LoadedSnapshot(int SchemaVersion, long Floor, lo
 internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Recovery recovery)
 {
     private readonly List<Damage> _skipped = [];
+    private readonly long _clock = state.Clock; // of the package's records, which have none
 
     /// <summary>Damage that was skipped.</summary>
     public IReadOnlyList<Damage> Skipped => _skipped;
@@ -72,7 +73,8 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             if (id.Length < record.RawId.Length) id = new byte[record.RawId.Length];
             var length = record.CopyId(id);
             var source = record.LogIndex < 0 ? StampSource.SingleWriter : SourceOf(reader.Header.Logs[record.LogIndex]);
-            lock (state.Gate) builder.ForeignRecord(id.AsSpan(0, length), record.Data, record.Clock, source, reader.Header.SchemaVersion);
+            var clock = reader.Header.Format is null ? _clock : record.Clock;
+            lock (state.Gate) builder.ForeignRecord(id.AsSpan(0, length), record.Data, clock, source, reader.Header.SchemaVersion);
         }
 
         lock (state.Gate) builder.Flush();
@@ -204,7 +206,7 @@ internal sealed class SnapshotLoader(IOpsStorage storage, StoreState state, Reco
             Records++;
             if (_isAssumed) _builder!.ForeignRecord(record, record.Clock, Header.SchemaVersion); // whose log it was stood in the header
             else if (ours) _builder!.SnapshotRecord(extent, record, line, offset, Header.SchemaVersion);
-            else _builder!.ForeignRecord(record, 0, Header.SchemaVersion);
+            else _builder!.ForeignRecord(record, owner._clock, Header.SchemaVersion);
         }
     }
 

@@ -131,7 +131,7 @@ internal sealed class StateBuilder(StoreState state, Migration migration, bool m
         SetRecord(id, _own.Add(id, migration.Apply(Minified(data), schema, id), clock, source, false));
     }
 
-    /// <summary>Takes a record of the package's snapshot (clock 0), or of one whose log table is lost.</summary>
+    /// <summary>Takes a record of the package's snapshot, or of one whose log table is lost.</summary>
     public void ForeignRecord(in SnapshotRecord record, long clock, int schema) => ForeignRecord(Id(record), record.Data, clock, StampSource.SingleWriter, schema);
 
     // The line is one of ours and holds the document as it is now: it stays where it lies.

@@ -88,6 +88,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
 
             var plan = StorePlan.Of(read, read.Verdict == ManifestVerdict.Peer ? await StoreListing.HighestRevisionAsync(storage, ct).ConfigureAwait(false) : 0, settings.Nonces);
             if (!plan.IsOurs) plan = await NamePeriodsAsync(plan, ct).ConfigureAwait(false);
+            if (!plan.SnapshotIsVouched && !settings.ReadOnly) plan = plan.Above(await Archiver.NewestClockAsync(storage, plan.Base.Archives, ct).ConfigureAwait(false));
             register.Adopt(plan.Base);
             if (settings.AgentId is not null && !plan.IsShared)
             {
@@ -282,6 +283,6 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             archives.Add(archive with { Period = period });
         }
 
-        return plan with { Base = plan.Base with { Archives = archives } };
+        return plan with { Base = plan.Base with { Archives = Archiver.ByPeriod(archives) } };
     }
 }

@@ -8,7 +8,7 @@ namespace OpsLog.Engine;
 /// <param name="IsTimeless">Its lines carry no clock and come before every agent's: the single writer's log of a store that agents took over.</param>
 internal sealed record PlannedLog(LogEntry Entry, bool IsTimeless = false)
 {
-    /// <summary>What a clock in a line of the package is above: it counted from nothing over our snapshot, which has clocks that it cannot see.</summary>
+    /// <summary>What a clock in a line of the package is above: it counted from nothing over our snapshot or archives, which have clocks that it cannot see.</summary>
     public long ClockOffset { get; init; }
 
     /// <summary>Our manifest registers it.</summary>
@@ -53,6 +53,21 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
     /// <summary>A single writer takes a store of many writers over: its own log is registered, and the others have ended.</summary>
     public bool TakesOver { get; init; }
 
+    /// <summary>The clock that what the package wrote comes from, over archives with stamps up to this one.</summary>
+    public static long ClockAbove(long archived) => archived == 0 ? 0 : Math.Min(archived + 1, Stamp.MaxClock);
+
+    /// <summary>The snapshot is the package's: it, and what the package wrote behind it, comes above a clock that ours has had (docs/format.md, Compatibility).</summary>
+    public StorePlan Above(long clock)
+    {
+        if (clock < Base.Snapshot.Clock || clock == 0) return this;
+        clock = ClockAbove(clock);
+        return this with
+        {
+            Base = Base with { Snapshot = Base.Snapshot with { Clock = clock } },
+            Logs = [.. Logs.Select(l => l with { ClockOffset = clock, Entry = l.Entry with { Start = clock, Clock = clock } })],
+        };
+    }
+
     public static StorePlan Of(ManifestReadResult read, long highestRevision, NonceSource nonces)
     {
         return read.Verdict switch
@@ -92,7 +107,8 @@ internal sealed record StorePlan(Manifest Base, string Snapshot, bool SnapshotIs
             logs.Add(log with { ClockOffset = isOurSnapshot ? clock : 0, ComesBehindOurs = isIdle, IsTimeless = log.IsTimeless && !isIdle });
         }
 
-        return new StorePlan(ours with { Package = package, Adopted = true }, package.CurrentSnapshot, isOurSnapshot, logs, false);
+        var plan = new StorePlan(ours with { Package = package, Adopted = true }, package.CurrentSnapshot, isOurSnapshot, logs, false);
+        return isOurSnapshot ? plan : plan.Above(clock);
     }
 
     private static StorePlan OfPeer(PackageMembers package, long highestRevision, NonceSource nonces)
