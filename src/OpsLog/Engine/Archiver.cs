@@ -94,6 +94,7 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
         var moved = Take(view, ids, period, records);
         if (moved.Count == 0) return moved;
         var bytes = Encode(period, records);
+        if (register.Current.Exclusive is not null) await register.RefreshAsync(ct).ConfigureAwait(false); // perhaps it has closed
         for (var tries = 0; tries < MostTries; tries++)
         {
             StorageKey key = default;

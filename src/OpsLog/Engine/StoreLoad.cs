@@ -173,6 +173,7 @@ internal sealed class StoreLoad(IOpsStorage storage, EngineSettings settings, St
             LastTime = lastTime,
             MovedAt = settings.Time.GetTimestamp(),
             IsSealed = scanner.IsSealed,
+            HasSkipped = scanner.Skipped.Count > 0,
             Exists = length != default,
             IsPartlyRead = numbered && skipped.Pieces > 0,
             SkippedPieces = skipped.Pieces,

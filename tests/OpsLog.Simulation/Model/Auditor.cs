@@ -233,7 +233,7 @@ internal sealed class Auditor : IDiskWatcher
 
         foreach (var entry in next.Retired)
         {
-            if (_logs.TryGetValue(entry.Name, out var log) && log.IsAgents && log.SealedAt is { } end && entry.Length > end)
+            if (_logs.TryGetValue(entry.Name, out var log) && log is { IsAgents: true, WasCut: false, SealedAt: { } end } && entry.Length > end)
                 throw new InvariantViolation(Invariant.V10Manifest, $"{entry.Name} was retired with length {entry.Length}, but it ends at {end}");
         }
 

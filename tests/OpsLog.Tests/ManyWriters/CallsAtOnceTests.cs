@@ -43,6 +43,41 @@ public sealed class CallsAtOnceTests
         await site.AssertAgreeAsync("x = {\"n\":1}", a, b);
     }
 
+    /// <summary>The floor reached its clock: absent and at the floor it would have been taken for forgotten.</summary>
+    [Theory]
+    [InlineData(Site.Append, false)]
+    [InlineData(Site.Numbered, false)]
+    [InlineData(Site.Append, true)]
+    public async Task I1_a_write_that_was_folded_before_its_answer_is_shown_and_kept(string kind, bool isLost)
+    {
+        await using var site = new Site(kind);
+        var gate = new Gate();
+        HookedStorage hooked = null!;
+        var a = await site.OpenAsync("A", o => o.TimeProvider = new HastyTime(), s => hooked = new HookedStorage(s));
+        var log = (await a.SetAsync("x", Lab.Doc(1))).Log;
+        var b = await site.OpenAsync("B");
+        hooked.After = async (_, key) =>
+        {
+            if (!key.Value.StartsWith(log[..^".jsonl".Length], StringComparison.Ordinal)) return;
+            await gate.PassAsync();
+            if (!isLost) return;
+            hooked.Before = (_, _) => throw new StorageException(StorageFault.Unavailable, "The network is away.");
+            throw new StorageException(StorageFault.Unavailable, "The answer is lost.") { OutcomeUnknown = true };
+        };
+        var held = a.SetAsync("k", Lab.Doc(2)).AsTask();
+        await gate.Arrived.WaitAsync(s_patience);
+        await b.CompactAsync();
+        await a.RefreshAsync();
+        hooked.After = isLost ? hooked.After : null;
+        gate.Open();
+        if (isLost) await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () => await held.WaitAsync(s_patience));
+        else await held.WaitAsync(s_patience);
+        (hooked.After, hooked.Before) = (null, null);
+        await a.CompactAsync();
+        Assert.Equal(2, Lab.N(a["k"]));
+        await site.AssertAgreeAsync("k = {\"n\":2}\nx = {\"n\":1}", a, b);
+    }
+
     /// <summary>The write it has in view came in while its group was begun.</summary>
     [Fact]
     public async Task V8_what_was_written_with_anothers_write_in_view_has_the_larger_stamp()

@@ -44,9 +44,10 @@ internal sealed record CompactionPlan(Manifest Base, StoreView View, IReadOnlyLi
 
     private static CoveredLog Cover(PeerLog log, bool numbered)
     {
-        var position = log.HasEnded && log.IsEmpty ? 0 : log.Position(numbered);
+        // Of a log that a power loss has cut, or that is gone, as far as the snapshot before covered it: whoever has read less must see that.
+        var position = log.HasEnded && log.IsEmpty ? 0 : Math.Max(log.Position(numbered), log.Entry.Covered);
         var length = log.IsLost || log.IsEmpty ? 0 : numbered ? log.Read.Length : log.Standing;
-        var clock = Math.Max(log.Clock, log.Entry.Clock); // a power loss may have cut what was covered: no clock of that is used again
+        var clock = Math.Max(log.Clock, log.Entry.Clock); // no clock of that is used again
         return new CoveredLog(log.Entry, position, clock, log.HasEnded, length, log.Read.Pieces, log.Operations, log.LastTime, log.IsPartlyRead && !log.IsLost);
     }
 

@@ -11,12 +11,13 @@ internal sealed partial class Merger
     /// <summary>A snapshot covers a log of this process's further than it was read on since it was given up: what is known here is less than that snapshot. Under the gate.</summary>
     public bool IsBehind => !string.Equals(_merged, Entered.Snapshot.Name, StringComparison.Ordinal) && _logs.Values.Any(l => l.IsAbandoned && l.Position(_numbered) < l.Entry.Covered);
 
-    // Whether the snapshot holds what was not read here, of a log that goes on: an object that is gone, a damaged line that was skipped, or what a power loss has cut, though others had read it.
+    // Whether the snapshot holds what was not read here, of a log that goes on: an object that is gone, a damaged line that was skipped, what a power loss has cut though others had read it,
+    // or a write of this process's own that waits for its answer, which would be taken for forgotten then.
     private bool LacksCovered(Manifest manifest)
     {
         if (string.Equals(_merged, manifest.Snapshot.Name, StringComparison.Ordinal)) return false;
         using var gate = State.Gate.EnterScope();
-        return _logs.Values.Any(l => !l.IsOwn && (l.HasSkipped || l.Position(_numbered) < l.Entry.Covered));
+        return _logs.Values.Any(l => l.HasSkipped || l.Position(_numbered) < l.Entry.Covered);
     }
 
     private async ValueTask<int> MergeAndEnterAsync(Manifest manifest, CancellationToken ct)
@@ -49,7 +50,7 @@ internal sealed partial class Merger
         _notes.Add(loader.Skipped);
         lock (State.Gate)
         {
-            merge.Forget(State, loaded.Floor);
+            merge.Forget(State, loader.Skipped.Count == 0 ? loaded.Floor : -1); // what stood on a damaged line must not be taken for forgotten
             _merged = manifest.Snapshot.Name;
             _builder = new StateBuilder(State, _migration, merges: true); // what the last one brought into our own form lies in the snapshot, but for what is newer
             DropExtents();

@@ -36,12 +36,7 @@ internal sealed partial class Merger
         Entered = CaughtUpWith = Manifest;
         _snapshot = _merged = Manifest.Snapshot.Name;
         _lastRetired = LastOf(Manifest.Retired);
-        foreach (var log in opened.Peers!)
-        {
-            log.HasSkipped = opened.Report.Skipped.Any(d => string.Equals(d.File, log.Entry.Name, StringComparison.Ordinal));
-            _logs.Add(log.Entry.Name, log);
-        }
-
+        foreach (var log in opened.Peers!) _logs.Add(log.Entry.Name, log);
         Logs = [.. _logs.Values];
     }
 
@@ -123,18 +118,14 @@ internal sealed partial class Merger
         var operations = 0;
         var isNew = !ReferenceEquals(manifest, CaughtUpWith);
         if (isNew) operations += await EnterAsync(manifest, ct).ConfigureAwait(false);
-        var logs = Logs;
-        for (var i = 0; i < logs.Count; i++) // by number: with nothing new nothing is allocated
+        var (read, anyAbandoned) = await ReadLogsAsync(manifest, ct).ConfigureAwait(false);
+        operations += read;
+        if ((isNew || anyAbandoned) && LacksCovered(manifest))
         {
-            var log = logs[i];
-            if (log.IsOwn || log.IsSealed || log.IsLost) continue;
-            isNew |= log.IsAbandoned; // it may have been covered beyond where it was given up
-            var read = await ReadOnAsync(log, isRetired: false, ct).ConfigureAwait(false);
-            if (read >= 0) operations += read;
-            else if (log.Exists || log.Entry.Covered > 0) await SkipLostAsync(log, manifest, ct).ConfigureAwait(false);
+            operations += await MergeAndEnterAsync(manifest, ct).ConfigureAwait(false);
+            operations += (await ReadLogsAsync(manifest, ct).ConfigureAwait(false)).Operations; // a cut log ends where it ends
         }
 
-        if (isNew && LacksCovered(manifest)) operations += await MergeAndEnterAsync(manifest, ct).ConfigureAwait(false);
         if (!string.Equals(_snapshot, manifest.Snapshot.Name, StringComparison.Ordinal))
         {
             lock (State.Gate)
@@ -149,6 +140,24 @@ internal sealed partial class Merger
 
         CaughtUpWith = manifest;
         return operations;
+    }
+
+    // A log that was given up may have been covered beyond where it was.
+    private async ValueTask<(int Operations, bool AnyAbandoned)> ReadLogsAsync(Manifest manifest, CancellationToken ct)
+    {
+        var (operations, anyAbandoned) = (0, false);
+        var logs = Logs;
+        for (var i = 0; i < logs.Count; i++) // by number: with nothing new nothing is allocated
+        {
+            var log = logs[i];
+            anyAbandoned |= log.IsAbandoned;
+            if (log.IsOwn || log.IsSealed || log.IsLost) continue;
+            var read = await ReadOnAsync(log, isRetired: false, ct).ConfigureAwait(false);
+            if (read >= 0) operations += read;
+            else if (log.Exists || log.Entry.Covered > 0) await SkipLostAsync(log, manifest, ct).ConfigureAwait(false);
+        }
+
+        return (operations, anyAbandoned);
     }
 
     // With SkipCorrupt the next checkpoint retires it, as far as a snapshot has covered it.
@@ -223,7 +232,7 @@ internal sealed partial class Merger
     }
 
     // Registered by this process since that manifest was read.
-    private static bool IsNewerThan(Manifest manifest, PeerLog log) => log.IsOwn && StoreKeys.RevisionOf(log.Key) >= manifest.Revision;
+    private static bool IsNewerThan(Manifest manifest, PeerLog log) => (log.IsOwn || log.IsAbandoned) && StoreKeys.RevisionOf(log.Key) >= manifest.Revision;
 
     // Brings the logs in line with the manifest's. After a merge of the snapshot each goes on behind what it covers.
     private void Enter(Manifest manifest, SnapshotEntry? merged)
@@ -245,7 +254,13 @@ internal sealed partial class Merger
                 if (!_logs.TryGetValue(entry.Name, out log) || (skips && _numbered))
                 {
                     var extent = State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
-                    log = new PeerLog(entry with { Clock = entry.Start }, extent) { MovedAt = _settings.Time.GetTimestamp(), IsLost = log?.IsLost ?? false, HasSkipped = log?.HasSkipped ?? false };
+                    log = new PeerLog(entry with { Clock = entry.Start }, extent)
+                    {
+                        MovedAt = _settings.Time.GetTimestamp(),
+                        IsAbandoned = log?.IsAbandoned ?? false,
+                        IsLost = log?.IsLost ?? false,
+                        HasSkipped = log?.HasSkipped ?? false,
+                    };
                     _logs[entry.Name] = log;
                 }
 
