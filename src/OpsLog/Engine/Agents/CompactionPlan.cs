@@ -10,7 +10,7 @@ namespace OpsLog.Engine.Agents;
 /// <param name="Retires">It has ended there.</param>
 /// <param name="Length">Its length in bytes, as far as it was read; 0 if it is lost, or without an operation.</param>
 /// <param name="Pieces">Its objects, if it is numbered.</param>
-/// <param name="Operations">Operations read that no snapshot covered.</param>
+/// <param name="Operations">Operations read that no snapshot covered; 0 if it is lost, 1 at least if it was cut.</param>
 /// <param name="LastTime">The time of the last one.</param>
 /// <param name="IsPartlyRead">Of a numbered log the first objects were never read: <paramref name="Length"/> is not known.</param>
 internal sealed record CoveredLog(LogEntry Entry, long Position, long Clock, bool Retires, long Length, long Pieces, long Operations, string LastTime, bool IsPartlyRead);
@@ -48,7 +48,8 @@ internal sealed record CompactionPlan(Manifest Base, StoreView View, IReadOnlyLi
         var position = log.HasEnded && log.IsEmpty ? 0 : Math.Max(log.Position(numbered), log.Entry.Covered);
         var length = log.IsLost || log.IsEmpty ? 0 : numbered ? log.Read.Length : log.Standing;
         var clock = Math.Max(log.Clock, log.Entry.Clock); // no clock of that is used again
-        return new CoveredLog(log.Entry, position, clock, log.HasEnded, length, log.Read.Pieces, log.Operations, log.LastTime, log.IsPartlyRead && !log.IsLost);
+        var operations = log.IsLost ? 0 : position > log.Position(numbered) ? Math.Max(1, log.Operations) : log.Operations; // what was cut had one at least: history has no hole there
+        return new CoveredLog(log.Entry, position, clock, log.HasEnded, length, log.Read.Pieces, operations, log.LastTime, log.IsPartlyRead && !log.IsLost);
     }
 
     /// <summary>Nobody has made a snapshot since, no log has left, and no single writer has come.</summary>

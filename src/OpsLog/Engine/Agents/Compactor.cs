@@ -296,7 +296,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     {
         var length = log.Length;
         if (log.IsPartlyRead) length = await LogReader.PieceBytesAsync(storage, new StorageKey(log.Entry.Name), log.Pieces, ct).ConfigureAwait(false);
-        return new HistoryLog(log.Entry.Name, log.Entry.Agent, length, log.Entry.Schema, log.Entry.Start, log.Clock, length > 0 ? Math.Max(1, log.Operations) : 0, "", log.LastTime, log.Pieces);
+        return new HistoryLog(log.Entry.Name, log.Entry.Agent, length, log.Entry.Schema, log.Entry.Start, log.Clock, length > 0 ? Math.Max(1, log.Operations) : log.Operations, "", log.LastTime, log.Pieces);
     }
 
     private List<GarbageEntry> Garbage(Manifest manifest, HistoryReference? history, List<HistoryLog> dropped, List<string> collected)
