@@ -30,7 +30,7 @@ internal sealed class Archiver(IOpsStorage storage, EngineSettings settings, Che
     public static IReadOnlyList<ArchiveEntry> ByPeriod(IEnumerable<ArchiveEntry> archives) =>
         [.. archives.GroupBy(a => a.Period, StringComparer.Ordinal).Select(g => new ArchiveEntry(g.Key, [.. g.SelectMany(a => a.Objects)]))];
 
-    /// <summary>The largest clock of all stamps in archives; 0: they have none. What cannot be read is passed over: who needs it will be told.</summary>
+    /// <summary>The largest clock of all stamps in archives; 0: they have none. What is no archive is passed over: who needs it will be told.</summary>
     public static async ValueTask<long> NewestClockAsync(IOpsStorage storage, IEnumerable<ArchiveEntry> archives, CancellationToken ct)
     {
         long newest = 0;

@@ -12,6 +12,9 @@ namespace OpsLog.Engine;
 /// <param name="Length">Where it ends for the feed.</param>
 internal sealed record FeedLog(StorageKey Key, StampSource Source, long StartClock, int Schema, long Length)
 {
+    /// <summary>How its lines are read. The clocks in lines of the package count from where its log starts, as on opening.</summary>
+    public LogSource ToRead => new(Key.Value, StartClock, Source.Agent, IsTimeless) { ClockOffset = StoreKeys.IsOurs(Key) ? 0 : StartClock };
+
     /// <summary>No operation in it has a larger clock.</summary>
     public long EndClock { get; init; } = long.MaxValue;
 
@@ -64,7 +67,7 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
             var offset = starts[i];
             if (offset >= logs[i].Length) continue;
             var log = logs[i];
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent, log.IsTimeless), recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed, EndsWithSeal = log.IsAgentsOfOurs, BeginsBehindALine = log.EveryLineHasAClock && offset > 0 };
+            var scanner = new LogScanner(log.ToRead, recovery == Recovery.Strict ? Recovery.TolerateTornTail : recovery) { RefuseDoubtful = log.RefuseDoubtful, IsClosed = log.IsClosed, EndsWithSeal = log.IsAgentsOfOurs, BeginsBehindALine = log.EveryLineHasAClock && offset > 0 };
             var found = new Collector(log, incarnation, id, offset);
             // Where lines carry no clock it is derived from the lines before, from the first on.
             var position = log.EveryLineHasAClock ? offset : 0;

@@ -181,7 +181,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
     }
 
     private static Dictionary<string, long> FinalLengths(IEnumerable<PeerLog> ended, bool numbered) =>
-        ended.ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : p.Position(numbered), StringComparer.Ordinal);
+        ended.ToDictionary(p => p.Entry.Name, p => p.IsEmpty ? 0 : Math.Max(p.Position(numbered), p.Entry.Covered), StringComparer.Ordinal);
 
     private RecoveryReport ReportOf(StoreLoad load, IReadOnlyList<Damage> skipped, long started) => new()
     {

@@ -137,7 +137,10 @@ internal sealed partial class Writer
     private bool Wins(in CommitGroup.Line line)
     {
         var id = _group.IdOf(line);
-        return !_state.IsForgotten(line.Key, id, line.Clock) && _state.Wins(line.Key, id, _state.Read(line.Location).Stamp, line.Location.IsTombstone, isForeign: false);
+        var stamp = _state.Read(line.Location).Stamp;
+        // What is shown already stays where it lies: perhaps in a snapshot that is being merged, and what does not lie in that is forgotten at its end.
+        if (!line.Location.IsTombstone && _state.Records.TryGet(line.Key, id, out var shown) && !shown.IsTombstone && _state.Read(shown).Stamp == stamp) return false;
+        return !_state.IsForgotten(line.Key, id, line.Clock) && _state.Wins(line.Key, id, stamp, line.Location.IsTombstone, isForeign: false);
     }
 
     // An agent's append failed. Its bytes may have been read by others: nothing is cut or written over, the log ends behind what stands.

@@ -112,6 +112,8 @@ internal sealed partial class Writer
             }
 
             Stored = to;
+            if (_log is not { } log || !_target.IsNumbered) return;
+            lock (_state.Gate) log.Read = new LogExtent(log.Read.Length, _target.Pieces); // others may cover it from here on
         }
         catch (Exception e)
         {

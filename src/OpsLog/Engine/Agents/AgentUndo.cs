@@ -139,7 +139,7 @@ internal sealed class OwnUnits
 
     private async ValueTask<List<List<OwnOperation>>> ReadAsync(FeedLog log)
     {
-        var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.SkipCorrupt) { EndsWithSeal = log.IsAgentsOfOurs };
+        var scanner = new LogScanner(log.ToRead, Recovery.SkipCorrupt) { EndsWithSeal = log.IsAgentsOfOurs };
         var sink = new Sink(log.Source);
         var found = await LogReader.ReadAsync(_storage, log.Key, 0, log.Length, part => scanner.Scan(part, sink), CancellationToken.None).ConfigureAwait(false);
         FeedReader.CheckLength(log, found);

@@ -35,7 +35,7 @@ internal sealed class KnownOperations
         foreach (var log in logs)
         {
             if (log.Length == 0) continue;
-            var scanner = new LogScanner(new LogSource(log.Key.Value, log.StartClock, log.Source.Agent), Recovery.SkipCorrupt) { EndsWithSeal = log.IsAgentsOfOurs };
+            var scanner = new LogScanner(log.ToRead, Recovery.SkipCorrupt) { EndsWithSeal = log.IsAgentsOfOurs };
             var sink = new Sink(known, log, migration);
             var found = await LogReader.ReadAsync(storage, log.Key, 0, log.Length, part => scanner.Scan(part, sink), CancellationToken.None).ConfigureAwait(false);
             FeedReader.CheckLength(log, found);
