@@ -56,7 +56,7 @@ internal sealed class Follower
                     _isBehind = true;
                     var read = await _register.ReadAsync(ct).ConfigureAwait(false)
                         ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
-                    if (read.Verdict != ManifestVerdict.Ours || _place is null || HadAgents(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
+                    if (read.Verdict != ManifestVerdict.Ours || _place is null || MustStartOver(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
                     _register.Adopt(read.Manifest!);
                     (_isBehind, isNewer) = (false, true);
                 }
@@ -97,7 +97,7 @@ internal sealed class Follower
     }
 
     // Agents came and went in between: what they wrote lies in logs that were folded, beside the single writer's. Or the store began anew: its clocks say nothing of what is known.
-    private static bool HadAgents(Manifest known, Manifest now)
+    private static bool MustStartOver(Manifest known, Manifest now)
     {
         if (!string.Equals(known.Incarnation, now.Incarnation, StringComparison.Ordinal)) return true;
         var retired = now.Retired.Where(r => !known.Retired.Contains(r)).ToList();

@@ -91,6 +91,15 @@ public sealed class HarnessTests
     }
 
     [Fact]
+    public void An_engine_that_does_two_things_at_one_place_is_found()
+    {
+        var records = new EngineRecords();
+        var first = records.Add(1, new EngineMove([], [], TimeSpan.FromSeconds(1), null));
+        Assert.Same(first, records.Add(1, new EngineMove([], [], TimeSpan.FromSeconds(1), null)));
+        Assert.Throws<InvariantViolation>(() => records.Add(1, new EngineMove([], [], TimeSpan.FromSeconds(2), null)));
+    }
+
+    [Fact]
     public void A_call_made_on_another_thread_is_found()
     {
         // Buffered writes are flushed by the pool: a level that a simulation cannot run, and must not run silently.

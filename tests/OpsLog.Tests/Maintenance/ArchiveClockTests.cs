@@ -45,6 +45,19 @@ public sealed class ArchiveClockTests
         await AssertArchivedAgainAsync(disk, again, 2);
     }
 
+    /// <summary>State, history and undo give the line one clock.</summary>
+    [Fact]
+    public async Task An_agent_takes_back_what_it_wrote_as_an_agent_of_the_package()
+    {
+        var disk = await ArchivedAsync();
+        await WriteAsThePackageAsync(disk, "agent's log", 2);
+        await using var guest = await Lab.OpenAsync(disk, Options("guest"));
+        Assert.True(guest.TryGet("k", out _, out var revision));
+        Assert.Equal(revision, Assert.Single(await Lab.OperationsAsync(guest), o => o.Id == "k").Revision);
+        Assert.True(await guest.UndoAsync());
+        Assert.Equal("k = {\"n\":0}", Runs.Text(guest));
+    }
+
     /// <summary>The package's snapshot is damaged, and an older one of it is taken.</summary>
     [Theory]
     [InlineData(null)]

@@ -245,46 +245,6 @@ public sealed class CallsAtOnceTests
         Assert.Empty(fresh.RecoveryReport.Notes);
     }
 
-    /// <summary>An archive's delete has the stamp of what it moved: it may be forgotten while the log it comes from is still open.</summary>
-    [Theory]
-    [InlineData(Site.Append, false)]
-    [InlineData(Site.Append, true)]
-    [InlineData(Site.Numbered, false)]
-    public async Task I3_a_write_that_was_archived_and_forgotten_before_its_answer_does_not_come_back(string kind, bool isLost)
-    {
-        await using var site = new Site(kind);
-        var gate = new Gate();
-        HookedStorage hooked = null!;
-        var a = await site.OpenAsync("A", o => o.TimeProvider = new HastyTime(), s => hooked = new HookedStorage(s));
-        var ids = Enumerable.Range(0, 300).Select(i => $"old-{i}").ToList();
-        await a.BatchAsync(batch => ids.ForEach(id => batch.Set(id, Lab.Doc(0))));
-        await a.BatchAsync(batch => ids.ForEach(id => batch.Delete(id)));
-        var log = (await a.SetAsync("x", Lab.Doc(1))).Log;
-        hooked.After = async (_, key) =>
-        {
-            if (!key.Value.StartsWith(log[..^".jsonl".Length], StringComparison.Ordinal)) return;
-            await gate.PassAsync();
-            if (!isLost) return;
-            hooked.Before = (_, _) => throw new StorageException(StorageFault.Unavailable, "The network is away.");
-            throw new StorageException(StorageFault.Unavailable, "The answer is lost.") { OutcomeUnknown = true };
-        };
-        var held = a.SetAsync("k", Lab.Doc(2)).AsTask();
-        await gate.Arrived.WaitAsync(s_patience);
-        var b = await site.OpenAsync("B", o => o.HistoryRetention = isLost ? HistoryRetention.None : HistoryRetention.Forever);
-        Assert.Equal(1, await b.ArchiveAsync(["k"], "2026"));
-        await b.CompactAsync();
-        await a.RefreshAsync();
-        hooked.After = isLost ? hooked.After : null;
-        gate.Open();
-        if (isLost) await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () => await held.WaitAsync(s_patience));
-        else await held.WaitAsync(s_patience);
-        (hooked.After, hooked.Before) = (null, null);
-        await a.RefreshAsync();
-        Assert.False(a.ContainsKey("k"));
-        await a.CompactAsync();
-        await site.AssertAgreeAsync("x = {\"n\":1}", a, b);
-    }
-
     /// <summary>What was given up may have been acknowledged before, and is not on stable storage yet.</summary>
     [Fact]
     public async Task A_flush_after_an_outage_syncs_the_log_that_was_given_up()

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using OpsLog.Storage;
 using OpsLog.Testing;
 using OpsLog.Tests.Corpus;
@@ -8,7 +9,7 @@ using Xunit;
 namespace OpsLog.Tests.ManyWriters;
 
 /// <summary>
-/// Goal: a write that another's checkpoint folds before its answer comes is shown and kept. Method: the append is held behind its storage call; the other makes a checkpoint whose floor is
+/// Goal: a write that another's checkpoint folds before its answer comes is shown and kept, or stays archived if it was archived meanwhile. Method: the append is held behind its storage call; the other makes a checkpoint whose floor is
 /// the clock of the write, and the agent refreshes before the answer, or while it comes.
 /// </summary>
 public sealed class FoldedWriteTests
@@ -23,28 +24,14 @@ public sealed class FoldedWriteTests
     public async Task I1_a_write_that_was_folded_before_its_answer_is_shown_and_kept(string kind, bool isLost)
     {
         await using var site = new Site(kind);
-        var gate = new Gate();
         HookedStorage hooked = null!;
         var a = await site.OpenAsync("A", o => o.TimeProvider = new HastyTime(), s => hooked = new HookedStorage(s));
         var log = (await a.SetAsync("x", Lab.Doc(1))).Log;
         var b = await site.OpenAsync("B");
-        hooked.After = async (_, key) =>
-        {
-            if (!key.Value.StartsWith(log[..^".jsonl".Length], StringComparison.Ordinal)) return;
-            await gate.PassAsync();
-            if (!isLost) return;
-            hooked.Before = (_, _) => throw new StorageException(StorageFault.Unavailable, "The network is away.");
-            throw new StorageException(StorageFault.Unavailable, "The answer is lost.") { OutcomeUnknown = true };
-        };
-        var held = a.SetAsync("k", Lab.Doc(2)).AsTask();
-        await gate.Arrived.WaitAsync(s_patience);
+        var answer = await WriteAsync(a, hooked, log, isLost);
         await b.CompactAsync();
         await a.RefreshAsync();
-        hooked.After = isLost ? hooked.After : null;
-        gate.Open();
-        if (isLost) await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () => await held.WaitAsync(s_patience));
-        else await held.WaitAsync(s_patience);
-        (hooked.After, hooked.Before) = (null, null);
+        await answer();
         await a.CompactAsync();
         Assert.Equal(2, Lab.N(a["k"]));
         await site.AssertAgreeAsync("k = {\"n\":2}\nx = {\"n\":1}", a, b);
@@ -85,5 +72,75 @@ public sealed class FoldedWriteTests
             await b.RefreshAsync();
             Assert.True(b.ContainsKey("k"), $"read {read} of {reads}");
         }
+    }
+
+    /// <summary>An archive's delete has the stamp of what it moved: it may be forgotten while the log it comes from is still open.</summary>
+    [Theory]
+    [InlineData(Site.Append, false)]
+    [InlineData(Site.Append, true)]
+    [InlineData(Site.Numbered, false)]
+    public async Task I3_a_write_that_was_archived_and_forgotten_before_its_answer_does_not_come_back(string kind, bool isLost)
+    {
+        await using var site = new Site(kind);
+        HookedStorage hooked = null!;
+        var a = await site.OpenAsync("A", o => o.TimeProvider = new HastyTime(), s => hooked = new HookedStorage(s));
+        var ids = Enumerable.Range(0, 300).Select(i => $"old-{i}").ToList();
+        await a.BatchAsync(batch => ids.ForEach(id => batch.Set(id, Lab.Doc(0))));
+        await a.BatchAsync(batch => ids.ForEach(id => batch.Delete(id)));
+        var log = (await a.SetAsync("x", Lab.Doc(1))).Log;
+        var answer = await WriteAsync(a, hooked, log, isLost);
+        var b = await site.OpenAsync("B", o => o.HistoryRetention = isLost ? HistoryRetention.None : HistoryRetention.Forever);
+        Assert.Equal(1, await b.ArchiveAsync(["k"], "2026"));
+        await b.CompactAsync();
+        await a.RefreshAsync();
+        await answer();
+        await a.RefreshAsync();
+        Assert.False(a.ContainsKey("k"));
+        await a.CompactAsync();
+        await site.AssertAgreeAsync("x = {\"n\":1}", a, b);
+    }
+
+    /// <summary>What has become a piece of a log is known here: others may cover it.</summary>
+    [Fact]
+    public async Task Flushed_writes_that_another_covers_need_no_snapshot()
+    {
+        await using var site = new Site(Site.Numbered);
+        HookedStorage hooked = null!;
+        var a = await site.OpenAsync("A", o => o.Durability = Durability.Buffered, s => hooked = new HookedStorage(s));
+        await a.SetAsync("x", Lab.Doc(1));
+        await a.FlushAsync();
+        await (await site.OpenAsync("B")).CompactAsync();
+        var reads = 0;
+        hooked.Before = (_, key) =>
+        {
+            if (key.Value.StartsWith("snapshots/", StringComparison.Ordinal)) reads++;
+            return Task.CompletedTask;
+        };
+        await a.RefreshAsync();
+        Assert.Equal(0, reads);
+    }
+
+    // Sets k: the append is in the storage, and its answer waits. What is returned lets it come, or loses it together with all that could tell.
+    private static async Task<Func<Task>> WriteAsync(OpsStore<JsonElement> store, HookedStorage hooked, string log, bool isLost)
+    {
+        var gate = new Gate();
+        hooked.After = async (_, key) =>
+        {
+            if (!key.Value.StartsWith(log[..^".jsonl".Length], StringComparison.Ordinal)) return;
+            await gate.PassAsync();
+            if (!isLost) return;
+            hooked.Before = (_, _) => throw new StorageException(StorageFault.Unavailable, "The network is away.");
+            throw new StorageException(StorageFault.Unavailable, "The answer is lost.") { OutcomeUnknown = true };
+        };
+        var held = store.SetAsync("k", Lab.Doc(2)).AsTask();
+        await gate.Arrived.WaitAsync(s_patience);
+        return async () =>
+        {
+            hooked.After = isLost ? hooked.After : null;
+            gate.Open();
+            if (isLost) await Lab.RefusedAsync(OpsLogError.OutcomeUnknown, async Task () => await held.WaitAsync(s_patience));
+            else await held.WaitAsync(s_patience);
+            (hooked.After, hooked.Before) = (null, null);
+        };
     }
 }

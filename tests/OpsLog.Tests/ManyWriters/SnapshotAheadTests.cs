@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using OpsLog.Storage;
 using OpsLog.Tests.Faults;
 using OpsLog.Tests.Properties;
@@ -116,6 +117,42 @@ public sealed class SnapshotAheadTests
         Assert.Equal("a = {\"n\":1}\nb = {\"n\":4}\ntheirs = {\"n\":3}", Runs.Text(reader));
     }
 
+    /// <summary>With a single writer before and after: its old log tells nothing of it, its new one neither.</summary>
+    [Fact]
+    public async Task A_read_only_opening_of_a_single_writers_store_shows_it_too()
+    {
+        var disk = new MemoryStorage();
+        await using (var single = await Lab.OpenAsync(disk)) await single.SetAsync("s", Lab.Doc(1));
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        const string log = "ops/agent-guest-1795394388755.jsonl";
+        const string line = """{"ts":"2026-11-23T00:00:00.000Z","op":"set","id":"theirs","data":{"n":3},"prev":null,"agent":"guest","clock":9}""" + "\n";
+        await Lab.WriteAsync(disk, new StorageKey(log), Encoding.UTF8.GetBytes(line));
+        var manifest = await Lab.ManifestAsync(disk);
+        manifest["activeAgentOps"] = new JsonObject { ["guest"] = log };
+        await Lab.WriteAsync(disk, Lab.Manifest, Encoding.UTF8.GetBytes(manifest.ToJsonString()));
+        await using (var single = await Lab.OpenAsync(disk)) await single.SetAsync("s", Lab.Doc(4));
+        await reader.RefreshAsync();
+        Assert.Equal("s = {\"n\":4}\ntheirs = {\"n\":3}", Runs.Text(reader));
+    }
+
+    /// <summary>What stood on a damaged line of a snapshot is not taken for deleted by who has it.</summary>
+    [Fact]
+    public async Task An_agent_that_skips_damage_in_a_snapshot_keeps_what_it_knows_of_it()
+    {
+        var disk = new MemoryStorage();
+        await using var b = await Lab.OpenAsync(disk, Agent("B", Recovery.SkipCorrupt));
+        var c = await Lab.OpenAsync(disk, Agent("C"));
+        var log = new StorageKey((await c.SetAsync("x", Lab.Doc(1))).Log);
+        await b.RefreshAsync();
+        await c.SetAsync("y", Lab.Doc(2));
+        await c.DisposeAsync();
+        await using (var a = await Lab.OpenAsync(disk, Agent("A"))) await a.CompactAsync();
+        await disk.DeleteAsync(log, default); // the snapshot alone has y
+        await Lab.ChangeAsync(disk, await Lab.SnapshotAsync(disk), bytes => Lab.FlipInLine(bytes, 1));
+        await b.RefreshAsync();
+        Assert.Equal(Both, Runs.Text(b));
+    }
+
     /// <summary>Its clocks begin anew: an older one would win over them.</summary>
     [Fact]
     public async Task An_agent_does_not_go_on_in_a_store_that_began_anew()
@@ -144,6 +181,8 @@ public sealed class SnapshotAheadTests
         await single.SetAsync("k", Lab.Doc(2));
         await single.CompactAsync(); // it is not fenced
         Assert.Equal("k = {\"n\":2}", await Lab.StateAsync(disk));
+        await single.DisposeAsync();
+        Assert.Equal(1, await agent.ArchiveAsync(["k"])); // it finds that by itself
     }
 
     private static OpsStoreOptions Agent(string id, Recovery recovery = Recovery.TolerateTornTail) => Lab.Options(o => (o.AgentId, o.Recovery) = (id, recovery));
