@@ -106,7 +106,7 @@ internal sealed class SimProcess
         if (step.Kind == StepKind.Open) NewOpening(simulator);
         CallsOfStep = 0;
         _answers = Met();
-        _names.Base = _names.Base;
+        _names.Restart();
         var run = new StepRun(step, this, Storage?.Opening ?? -1) { IsOverlapped = UnderWay.Count > 0 };
         foreach (var other in UnderWay) (other.IsOverlapped, other.WasClosedOver) = (true, step.IsClosing);
         if (!step.IsBeside) Running = run;
