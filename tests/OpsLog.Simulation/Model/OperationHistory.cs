@@ -20,9 +20,10 @@ internal sealed class OperationHistory
     {
         if (_byStamp.TryGetValue(operation.Stamp, out var known))
         {
-            if (operation.Stamp.Log.Length > 0 || !known.SaysTheSame(operation))
+            if ((operation.Stamp.Log.Length > 0 && !known.IsInSnapshotOnly) || !known.SaysTheSame(operation))
                 throw new InvariantViolation(Invariant.I4Clocks, $"two operations share a stamp: {known}, {operation}");
             known.Places.AddRange(operation.Places);
+            known.IsInSnapshotOnly = false; // who sealed its log has put back the newline that it lacked
             return known;
         }
 

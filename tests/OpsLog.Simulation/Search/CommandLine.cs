@@ -21,7 +21,7 @@ internal static class CommandLine
     {
         try
         {
-            return args[0] switch
+            return args.Contains("--help") ? Help(output) : args[0] switch
             {
                 "seeds" => Seeds(args, output),
                 "seed" => Seed(args, output),

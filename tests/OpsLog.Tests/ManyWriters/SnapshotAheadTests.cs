@@ -1,6 +1,8 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using OpsLog.Storage;
+using OpsLog.Testing;
 using OpsLog.Tests.Faults;
 using OpsLog.Tests.Properties;
 using Xunit;
@@ -57,6 +59,75 @@ public sealed class SnapshotAheadTests
         Assert.Equal(Both, Runs.Text(d));
         await d.CompactAsync();
         Assert.Equal(Both, await Lab.StateAsync(disk));
+        await Runs.AbandonAsync(c);
+    }
+
+    /// <summary>A power loss has cut it inside what a snapshot covers, and it was sealed and read to that seal; a checkpoint that knows nothing of the seal comes in between.</summary>
+    [Fact]
+    public async Task V9_a_cut_log_that_was_read_to_its_seal_is_kept_for_history_as_long_as_it_is()
+    {
+        var disk = new MemoryStorage();
+        var c = await Lab.OpenAsync(disk, Agent("C"));
+        var log = new StorageKey((await c.SetAsync("x", Lab.Doc(1))).Log);
+        var end = (await Lab.ReadAsync(disk, log)).Length;
+        await c.SetAsync("y", Lab.Doc(2));
+        var hooked = new HookedStorage(disk);
+        await using var a = await Lab.OpenAsync(hooked, Agent("A"));
+        await a.CompactAsync();
+        await Lab.ChangeAsync(disk, log, bytes => bytes[..end]);
+        await using var b = await Lab.OpenAsync(disk, Agent("B"));
+        await using (var d = await Lab.OpenAsync(disk, Agent("D"))) await d.SetAsync("z", Lab.Doc(3)); // or there would be nothing to make a checkpoint of
+        hooked.Before = async (call, key) =>
+        {
+            if (call != StorageCalls.Put || !key.Value.StartsWith("snapshots/", StringComparison.Ordinal)) return;
+            await Lab.ChangeAsync(disk, log, bytes => [.. bytes, (byte)'\n']);
+            await b.RefreshAsync();
+        };
+        await a.CompactAsync();
+        hooked.Before = null;
+        await b.RefreshAsync();
+        await b.CompactAsync();
+        Assert.DoesNotContain(log.Value, (await Lab.ManifestAsync(disk))["opslog"]!["logs"]!.ToJsonString(), StringComparison.Ordinal);
+        foreach (var store in new[] { a, b })
+        {
+            await store.RefreshAsync();
+            Assert.Equal(["x", "z"], await IdsAsync(store, default));
+            Assert.Equal(Both + "\nz = {\"n\":3}", Runs.Text(store));
+        }
+
+        await Runs.AbandonAsync(c);
+    }
+
+    /// <summary>Of what a snapshot covers a power loss has taken the last newline alone: who seals the log puts it back, and a position behind it stays one.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("B")]
+    public async Task V9_history_keeps_a_log_that_lacks_the_newline_at_its_covered_position(string? next)
+    {
+        var disk = new MemoryStorage();
+        var c = await Lab.OpenAsync(disk, Agent("C"));
+        var log = new StorageKey((await c.SetAsync("w", Lab.Doc(0))).Log);
+        await c.BatchAsync(batch =>
+        {
+            batch.Set("x", Lab.Doc(1));
+            batch.Set("y", Lab.Doc(2));
+        });
+        FeedPosition behind = default;
+        await foreach (var operation in c.OperationsAsync()) behind = operation.Position;
+        await using (var a = await Lab.OpenAsync(disk, Agent("A"))) await a.CompactAsync();
+        await Lab.ChangeAsync(disk, log, bytes => bytes[..^1]);
+        await using (var store = await Lab.OpenAsync(disk, Lab.Options(o => (o.AgentId, o.Checkpoint.SilentAfter) = (next, TimeSpan.Zero))))
+        {
+            await store.CompactAsync();
+            await store.SetAsync("z", Lab.Doc(3));
+            await store.CompactAsync();
+            Assert.Equal(["w", "x", "y", "z"], await IdsAsync(store, default));
+            Assert.Equal(["z"], await IdsAsync(store, behind));
+            Assert.Equal("w = {\"n\":0}\n" + Both + "\nz = {\"n\":3}", Runs.Text(store));
+        }
+
+        var report = await OpsStore.VerifyAsync(disk);
+        Assert.True(report.IsSound, string.Join('\n', report.Damages));
         await Runs.AbandonAsync(c);
     }
 
@@ -183,6 +254,13 @@ public sealed class SnapshotAheadTests
         Assert.Equal("k = {\"n\":2}", await Lab.StateAsync(disk));
         await single.DisposeAsync();
         Assert.Equal(1, await agent.ArchiveAsync(["k"])); // it finds that by itself
+    }
+
+    private static async Task<List<string>> IdsAsync(OpsStore<JsonElement> store, FeedPosition since)
+    {
+        var ids = new List<string>();
+        await foreach (var operation in store.OperationsAsync(since)) ids.Add(operation.Id);
+        return ids;
     }
 
     private static OpsStoreOptions Agent(string id, Recovery recovery = Recovery.TolerateTornTail) => Lab.Options(o => (o.AgentId, o.Recovery) = (id, recovery));

@@ -11,7 +11,7 @@ internal sealed class LogSealer(IOpsStorage storage)
 {
     private static readonly byte[] s_behindLine = "\n"u8.ToArray();
     private static readonly byte[] s_behindUnfinished = "#\n\n"u8.ToArray();
-    private static readonly byte[] s_behindPackageLine = "\n\n"u8.ToArray();
+    private static readonly byte[] s_behindWholeLine = "\n\n"u8.ToArray();
 
     private readonly bool _numbered = (storage.Capabilities & StorageCapabilities.Append) == 0;
 
@@ -37,7 +37,8 @@ internal sealed class LogSealer(IOpsStorage storage)
         {
             if (found.Length != log.Observed) return PutOutcome.Conflict;
             var rest = await found.ReadToEndAsync(ct).ConfigureAwait(false);
-            return await AppendAsync(log.Key, SealBehind(rest.Span, log.Entry.Agent.Length == 0), found.Length, ct).ConfigureAwait(false);
+            var seal = LacksNewlineOfCovered(rest.Span, found.Length, log.Entry) ? s_behindWholeLine : SealBehind(rest.Span, log.Entry.Agent.Length == 0);
+            return await AppendAsync(log.Key, seal, found.Length, ct).ConfigureAwait(false);
         }
     }
 
@@ -64,6 +65,15 @@ internal sealed class LogSealer(IOpsStorage storage)
         return result.Outcome;
     }
 
+    // A power loss has taken the very last byte of what a snapshot covers: it is put back, so that the log has a line's end where it is said to have one.
+    private static bool LacksNewlineOfCovered(ReadOnlySpan<byte> rest, long length, LogEntry entry)
+    {
+        if (length != entry.Covered - 1) return false;
+        var line = rest[(rest.LastIndexOf((byte)'\n') + 1)..];
+        var offset = length - line.Length;
+        return OperationCodec.TryRead(line, offset, offset == 0, out _, out _) == LineVerdict.Operation;
+    }
+
     // What lies behind the last whole line or batch: empty lines, and what was never finished. A whole line of the package counts without its newline; an unfinished one of
     // ours must never come to count. In a single writer's log an empty line ends no batch, for it may not be known yet to be a seal: the batch is voided.
     private static byte[] SealBehind(ReadOnlySpan<byte> rest, bool isSingleWriters)
@@ -71,6 +81,6 @@ internal sealed class LogSealer(IOpsStorage storage)
         var open = rest.TrimStart(" \t\r\n"u8);
         if (open.IsEmpty ? rest.IsEmpty || rest[^1] == '\n' : open[^1] == '\n' && !isSingleWriters) return s_behindLine;
         var counts = isSingleWriters && !open.Contains((byte)'\n') && !JsonLines.HasChecksumTail(open) && OperationCodec.TryRead(open, UndoLog.NoOffset, false, out _, out _) == LineVerdict.Operation;
-        return counts ? s_behindPackageLine : s_behindUnfinished;
+        return counts ? s_behindWholeLine : s_behindUnfinished;
     }
 }

@@ -250,7 +250,8 @@ internal sealed partial class Merger
 
             foreach (var entry in manifest.Logs)
             {
-                var skips = merged is not null && (!_logs.TryGetValue(entry.Name, out var log) || (!log.IsOwn && log.Position(_numbered) < entry.Covered));
+                // One that was read to its seal and is shorter was cut: there is nothing behind that to skip.
+                var skips = merged is not null && (!_logs.TryGetValue(entry.Name, out var log) || (!log.IsOwn && !log.IsSealed && log.Position(_numbered) < entry.Covered));
                 if (!_logs.TryGetValue(entry.Name, out log) || (skips && _numbered))
                 {
                     var extent = State.Extents.Add(State.LogExtent(entry.Name, StampSource.Of(entry.Agent, entry.Name)));
