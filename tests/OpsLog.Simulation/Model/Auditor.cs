@@ -290,7 +290,7 @@ internal sealed class Auditor : IDiskWatcher
     {
         var stored = Disk().Find(reference.Name) ?? throw Missing(reference.Name);
         if (!_snapshots.TryGetValue(reference.Name, out var snapshot))
-            _snapshots.Add(reference.Name, snapshot = SnapshotModel.Read(stored.Slice(0, stored.Length), reference));
+            _snapshots.Add(reference.Name, snapshot = Records?.Read(stored, reference) ?? SnapshotModel.Read(stored.Slice(0, stored.Length), reference));
         return snapshot;
     }
 

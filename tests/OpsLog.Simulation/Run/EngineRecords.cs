@@ -12,6 +12,7 @@ internal sealed class EngineRecords
 {
     private readonly Dictionary<ulong, EngineMove> _moves = [];
     private readonly Dictionary<ulong, ManifestModel> _manifests = [];
+    private readonly Dictionary<(ulong, SnapshotReference), SnapshotModel> _snapshots = [];
 
     /// <summary>How many moves are known.</summary>
     public int Count => _moves.Count;
@@ -22,6 +23,14 @@ internal sealed class EngineRecords
     public ManifestModel Read(SimObject manifest)
     {
         if (!_manifests.TryGetValue(manifest.State, out var model)) _manifests.Add(manifest.State, model = ManifestModel.Read(manifest.Slice(0, manifest.Length)));
+        return model;
+    }
+
+    /// <summary>What a snapshot holds, if it is what a manifest says of it.</summary>
+    public SnapshotModel Read(SimObject snapshot, SnapshotReference reference)
+    {
+        if (!_snapshots.TryGetValue((snapshot.State, reference), out var model))
+            _snapshots.Add((snapshot.State, reference), model = SnapshotModel.Read(snapshot.Slice(0, snapshot.Length), reference));
         return model;
     }
 

@@ -16,7 +16,8 @@ internal sealed class SimProcess
     private int _openings;
     private int _failedOpenings;
     private Role? _becomes; // once it is closed
-    private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal); // how far it has read or written each object; and the sum of it
+    private ulong _sumOfMet;
     private ulong _failures;
     private ulong _answers;
     private long _newest; // version of the manifest that it has read or written
@@ -167,7 +168,14 @@ internal sealed class SimProcess
         var found = failed || call.IsStaleLook ? ulong.MaxValue : call.Found();
         _answers = Hashing.Add(Hashing.Add(_answers, call.Intent()), found);
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
-        else if (call is { Kind: not CallKind.List, IsConflict: false, IsStaleLook: false }) _met[call.Key.Value] = found;
+        else if (call is { Kind: not CallKind.List, IsConflict: false, IsStaleLook: false }) Meet(call.Key.Value, found);
+    }
+
+    private void Meet(string key, ulong found)
+    {
+        var met = Hashing.Of(key, found);
+        _sumOfMet += met - _met.GetValueOrDefault(key);
+        _met[key] = met;
     }
 
     // What random names follow from then.
@@ -214,12 +222,7 @@ internal sealed class SimProcess
     public int Acknowledged => Runs.Count(r => r.End == StepEnd.Done);
 
     /// <summary>How far it has read or written each object, as one number.</summary>
-    private ulong Met()
-    {
-        ulong met = 0;
-        foreach (var (key, found) in _met) met += Hashing.Of(key, found);
-        return Hashing.Add(met, (ulong)Index);
-    }
+    private ulong Met() => Hashing.Add(_sumOfMet, (ulong)Index);
 
     private static ulong Sum(Dictionary<string, LoggedOperation> operations)
     {
@@ -233,7 +236,7 @@ internal sealed class SimProcess
         _openings++;
         Clock = new SimClock(_time, TimeSpan.FromSeconds(Plan.SkewSeconds));
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
-        (WasHit, MayBeLate, MustReopen, _failures, _newest, _names.Base) = (false, false, false, 0, 0, 0);
+        (WasHit, MayBeLate, MustReopen, _failures, _newest, _names.Base, _sumOfMet) = (false, false, false, 0, 0, 0, 0);
         _met.Clear();
         Seen.Clear();
     }
