@@ -82,4 +82,6 @@ internal sealed class SimTime
 
     /// <summary>Timers fire and it is no later: for telling states apart, where only the order matters.</summary>
     public bool StandsStill { get; init; }
+
+    public SimTime Copy() => new() { Now = Now, StandsStill = StandsStill };
 }

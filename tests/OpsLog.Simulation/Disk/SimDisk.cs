@@ -8,15 +8,15 @@ namespace OpsLog.Simulation.Disk;
 /// </summary>
 internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect = DiskDefect.None)
 {
-    private readonly Dictionary<string, SimObject> _objects = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, long> _versions = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SimStorage> _holders = new(StringComparer.Ordinal);
+    private Dictionary<string, SimObject> _objects = new(StringComparer.Ordinal);
+    private Dictionary<string, long> _versions = new(StringComparer.Ordinal);
+    private Dictionary<string, SimStorage> _holders = new(StringComparer.Ordinal);
     private int _appends;
 
     public StorageCapabilities Capabilities => Mirror?.Capabilities ??
         ((append ? StorageCapabilities.Append : StorageCapabilities.None) | (holdsWriters ? StorageCapabilities.HoldsWriters : StorageCapabilities.None) | StorageCapabilities.ListIsOrdered);
 
-    public required IDiskWatcher Watcher { get; init; }
+    public required IDiskWatcher Watcher { get; set; }
 
     /// <summary>Where everything happens as well; null: nowhere.</summary>
     public IDiskMirror? Mirror { get; init; }
@@ -32,6 +32,22 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
     public IReadOnlyDictionary<string, SimStorage> Holders => _holders;
 
     public SimObject? Find(string key) => _objects.GetValueOrDefault(key);
+
+    /// <summary>A copy, which somebody else watches. Its locks are the original's holders' until these are copied too (<see cref="Replace"/>).</summary>
+    public SimDisk Copy(IDiskWatcher watcher)
+    {
+        var copy = (SimDisk)MemberwiseClone();
+        (copy._objects, copy._versions, copy._holders) = (new(_objects, StringComparer.Ordinal), new(_versions, StringComparer.Ordinal), new(_holders, StringComparer.Ordinal));
+        copy.Watcher = watcher;
+        return copy;
+    }
+
+    /// <summary>What one held, another holds from now on.</summary>
+    public void Replace(SimStorage holder, SimStorage by)
+    {
+        foreach (var (key, held) in _holders.ToList())
+            if (ReferenceEquals(held, holder)) _holders[key] = by;
+    }
 
     public StoredObject? Read(StorageCall call, ByteRange range)
     {
@@ -91,8 +107,9 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
         if (holdsWriters && call.Storage.IsAlive) Hold(key, call.Storage);
         if (bytes.Length > 0 && defect == DiskDefect.LosesAppends && ++_appends % 4 == 0) return default;
         var from = stored.Length;
-        stored.Append(bytes, bytes.IsEmpty ? stored.Version : NextVersion(key), Now);
-        if (flush == Flush.Synced && defect != DiskDefect.IgnoresSync) stored.Sync();
+        if (bytes.Length > 0) stored = stored.Append(bytes, NextVersion(key), Now);
+        if (flush == Flush.Synced && defect != DiskDefect.IgnoresSync) stored = stored.Sync();
+        _objects[key] = stored;
         if (bytes.Length > 0) Watcher.Appended(stored, from, call);
         return default;
     }
@@ -139,19 +156,19 @@ internal sealed class SimDisk(bool append, bool holdsWriters, DiskDefect defect 
     /// <summary>A power loss: each object keeps what is durable, and of the rest a beginning.</summary>
     public void LosePower(ref SimRandom random, Action<SimObject> cut)
     {
-        foreach (var stored in _objects.Values)
+        foreach (var stored in _objects.Values.ToList())
         {
             if (stored.Durable == stored.Length) continue;
             var kept = stored.Durable + random.Next(stored.Length - stored.Durable + 1);
             if (random.Next(3) == 0) kept = stored.Durable;
             if (kept == stored.Length)
             {
-                stored.Sync();
+                _objects[stored.Key] = stored.Sync();
                 continue;
             }
 
-            stored.Cut(kept, NextVersion(stored.Key));
-            cut(stored);
+            _objects[stored.Key] = stored.Cut(kept, NextVersion(stored.Key));
+            cut(_objects[stored.Key]);
         }
     }
 

@@ -2,26 +2,33 @@ using OpsLog.Storage;
 
 namespace OpsLog.Simulation.Disk;
 
-/// <summary>A stored object: its bytes, how many of them a power loss leaves, and who wrote it.</summary>
-internal sealed class SimObject(string key, byte[] bytes, long version, DateTimeOffset modified, int creator)
+/// <summary>A stored object: its bytes, how many of them a power loss leaves, and who wrote it. A change makes another one: copies of a disk share them.</summary>
+internal sealed class SimObject
 {
-    // Grows by copying, or behind the used length: readers may keep what they were handed.
-    private byte[] _bytes = bytes;
+    private readonly Bytes _bytes;
     private ulong? _state;
     private ulong? _fingerprint;
 
-    public string Key { get; } = key;
+    public SimObject(string key, byte[] bytes, long version, DateTimeOffset modified, int creator)
+        : this(key, new Bytes(bytes), bytes.Length, bytes.Length, version, modified, creator)
+    {
+    }
 
-    public int Length { get; private set; } = bytes.Length;
+    private SimObject(string key, Bytes bytes, int length, int durable, long version, DateTimeOffset modified, int creator) =>
+        (Key, _bytes, Length, Durable, Version, Modified, Creator) = (key, bytes, length, durable, version, modified, creator);
 
-    public int Durable { get; private set; } = bytes.Length;
+    public string Key { get; }
 
-    public long Version { get; private set; } = version;
+    public int Length { get; }
 
-    public DateTimeOffset Modified { get; private set; } = modified;
+    public int Durable { get; }
+
+    public long Version { get; }
+
+    public DateTimeOffset Modified { get; }
 
     /// <summary>The opening that created it.</summary>
-    public int Creator { get; } = creator;
+    public int Creator { get; }
 
     /// <summary>Its bytes and version as one number.</summary>
     public ulong State => _state ??= Hashing.Of(Span, (ulong)Version);
@@ -29,33 +36,39 @@ internal sealed class SimObject(string key, byte[] bytes, long version, DateTime
     /// <summary>All of it as one number, for telling states of the disk apart.</summary>
     public ulong Fingerprint => _fingerprint ??= Hashing.Of(Span, Hashing.Add(Hashing.Add(Hashing.Of(Key), (ulong)Version), (ulong)Durable));
 
-    public ReadOnlySpan<byte> Span => _bytes.AsSpan(0, Length);
+    public ReadOnlySpan<byte> Span => _bytes.Array.AsSpan(0, Length);
 
-    public ReadOnlyMemory<byte> Slice(int offset, int count) => _bytes.AsMemory(offset, count);
+    public ReadOnlyMemory<byte> Slice(int offset, int count) => _bytes.Array.AsMemory(offset, count);
 
-    public void Append(ReadOnlySpan<byte> added, long version, DateTimeOffset now)
-    {
-        if (added.IsEmpty) return;
-        if (Length + added.Length > _bytes.Length)
-        {
-            var larger = new byte[Math.Max(_bytes.Length * 2, Length + added.Length + 256)];
-            Span.CopyTo(larger);
-            _bytes = larger;
-        }
+    public SimObject Append(ReadOnlySpan<byte> added, long version, DateTimeOffset now) =>
+        new(Key, _bytes.Append(Length, added), Length + added.Length, Durable, version, now, Creator);
 
-        added.CopyTo(_bytes.AsSpan(Length));
-        Length += added.Length;
-        (Version, Modified, _state, _fingerprint) = (version, now, null, null);
-    }
-
-    public void Sync() => (Durable, _fingerprint) = (Length, null);
+    public SimObject Sync() => Durable == Length ? this : new(Key, _bytes, Length, Length, Version, Modified, Creator) { _state = _state };
 
     /// <summary>A power loss: all from some byte on is gone.</summary>
-    public void Cut(int length, long version)
-    {
-        _bytes = _bytes.AsSpan(0, length).ToArray();
-        (Length, Durable, Version, _state, _fingerprint) = (length, length, version, null, null);
-    }
+    public SimObject Cut(int length, long version) => new(Key, new Bytes(Span[..length].ToArray()), length, length, version, Modified, Creator);
 
     public StorageVersion Tag => new(Version.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    // What is used of it never changes: readers may keep what they were handed. Who appends first behind its end goes on in it, any other in one of its own.
+    private sealed class Bytes(byte[] array)
+    {
+        private int _used = array.Length;
+
+        public byte[] Array => array;
+
+        public Bytes Append(int length, ReadOnlySpan<byte> added)
+        {
+            var bytes = this;
+            if (length != _used || length + added.Length > array.Length)
+            {
+                bytes = new Bytes(new byte[Math.Max(length * 2, length + added.Length + 256)]);
+                array.AsSpan(0, length).CopyTo(bytes.Array);
+            }
+
+            added.CopyTo(bytes.Array.AsSpan(length));
+            bytes._used = length + added.Length;
+            return bytes;
+        }
+    }
 }

@@ -22,6 +22,14 @@ internal sealed class SimStorage(SimDisk disk, SimProcess process, int opening) 
     /// <summary>The calls that wait.</summary>
     public List<StorageCall> Pending { get; } = [];
 
+    /// <summary>A copy, on a copy of the disk, with the same locks there. Nothing waits on it yet.</summary>
+    public SimStorage Copy(SimDisk disk, SimProcess process)
+    {
+        var copy = new SimStorage(disk, process, Opening) { IsAlive = IsAlive };
+        disk.Replace(this, by: copy);
+        return copy;
+    }
+
     public long? Version(string key) => disk.Find(key)?.Version;
 
     /// <summary>The state of an object as one number; 0: absent.</summary>

@@ -6,12 +6,14 @@ namespace OpsLog.Simulation.Model;
 /// <summary>The archive objects there are, and what the listed ones hold.</summary>
 internal sealed class ArchiveModel
 {
-    private readonly Dictionary<string, Dictionary<string, SimStamp>> _objects = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Period, string Id), SimStamp> _listed = [];
+    private Dictionary<string, Dictionary<string, SimStamp>> _objects = new(StringComparer.Ordinal); // what one holds is never changed
+    private Dictionary<(string Period, string Id), SimStamp> _listed = [];
     private ManifestModel? _manifest;
 
     /// <summary>What is archived: the newest stamp of each record, by period.</summary>
     public IReadOnlyDictionary<(string Period, string Id), SimStamp> Listed => _listed;
+
+    public ArchiveModel Copy() => new() { _objects = new(_objects, StringComparer.Ordinal), _listed = new(_listed), _manifest = _manifest };
 
     public void Put(SimObject stored)
     {

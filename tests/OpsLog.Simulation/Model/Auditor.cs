@@ -11,15 +11,15 @@ namespace OpsLog.Simulation.Model;
 /// </summary>
 internal sealed class Auditor : IDiskWatcher
 {
-    private readonly Dictionary<string, LogModel> _logs = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SnapshotModel> _snapshots = new(StringComparer.Ordinal);
-    private readonly StoredState _stored = new();
-    private readonly ArchiveModel _archives = new();
-    private readonly HashSet<string> _historyLogs = new(StringComparer.Ordinal);
+    private Dictionary<string, LogModel> _logs = new(StringComparer.Ordinal);
+    private Dictionary<string, SnapshotModel> _snapshots = new(StringComparer.Ordinal);
+    private StoredState _stored = new();
+    private ArchiveModel _archives = new();
+    private HashSet<string> _historyLogs = new(StringComparer.Ordinal);
 
-    public OperationHistory History { get; } = new();
+    public OperationHistory History { get; private set; } = new();
 
-    public required Func<SimDisk> Disk { get; init; }
+    public required Func<SimDisk> Disk { get; set; }
 
     /// <summary>Keeps what was read in other runs of the same program; null: nothing is kept.</summary>
     public EngineRecords? Records { get; init; }
@@ -35,6 +35,17 @@ internal sealed class Auditor : IDiskWatcher
 
     /// <summary>Compactions and other swaps so far.</summary>
     public int Swaps { get; private set; }
+
+    /// <summary>A copy, which looks at a copy of the disk.</summary>
+    public Auditor Copy(Func<SimDisk> disk)
+    {
+        var copy = (Auditor)MemberwiseClone();
+        copy._logs = new(StringComparer.Ordinal);
+        foreach (var (name, log) in _logs) copy._logs.Add(name, log.Copy());
+        (copy._snapshots, copy._historyLogs) = (new(_snapshots, StringComparer.Ordinal), new(_historyLogs, StringComparer.Ordinal));
+        (copy._stored, copy._archives, copy.History, copy.Disk) = (_stored.Copy(), _archives.Copy(), History.Copy(), disk);
+        return copy;
+    }
 
     public void Created(SimObject stored, StorageCall call)
     {
@@ -113,16 +124,16 @@ internal sealed class Auditor : IDiskWatcher
     {
         foreach (var stored in cut)
             if (_logs.TryGetValue(stored.Key, out var log)) log.Cut(stored.Length);
-        History.Forget(operation => !operation.IsInSnapshotOnly && !operation.Places.Exists(place => Survives(operation, place.Log, place.End)));
+        History.Forget(operation => !operation.IsInSnapshotOnly && !History.PlacesOf(operation).Any(place => Survives(operation, _logs[place.Log], place.End)));
         foreach (var operation in History.Operations)
-            operation.IsInSnapshotOnly |= !Disk().IsNumbered && operation.Places.TrueForAll(place => place.End > place.Log.Length);
+            operation.IsInSnapshotOnly |= !Disk().IsNumbered && History.PlacesOf(operation).All(place => place.End > _logs[place.Log].Length);
         Reload();
         RequireAgreement("a power loss");
     }
 
     /// <summary>Whether an operation is on stable storage.</summary>
     public bool IsDurable(LoggedOperation operation) =>
-        Disk().IsNumbered || operation.Places.Exists(p => Disk().Find(p.Log.Name) is not { } stored || stored.Durable >= p.End);
+        Disk().IsNumbered || History.PlacesOf(operation).Any(p => Disk().Find(p.Log) is not { } stored || stored.Durable >= p.End);
 
     private void Note(StorageCall call)
     {
@@ -184,16 +195,11 @@ internal sealed class Auditor : IDiskWatcher
         var first = log.Counted;
         for (; log.Counted < log.Operations.Count; log.Counted++)
         {
-            var operation = log.Operations[log.Counted].Operation;
+            var (operation, end) = log.Operations[log.Counted];
             if (operation.Stamp.Agent != agent.Agent) throw new InvariantViolation(Invariant.V10Manifest, $"{log.Name} is registered for '{agent.Agent}' and holds {operation}");
             if (operation.Stamp.Clock <= agent.Start) throw new InvariantViolation(Invariant.I4Clocks, $"{log.Name} starts above clock {agent.Start} and holds {operation}");
-            var known = History.Add(operation);
-            if (ReferenceEquals(known, operation))
-            {
-                operation.Writer = WriterOf(operation, call.Steps);
-                operation.Writer?.Lines.Add(operation);
-            }
-
+            var known = History.Add(operation, log.Name, end);
+            if (ReferenceEquals(known, operation)) WriterOf(operation, call.Steps)?.Lines.Add(operation);
             _stored.Apply(operation);
             if (operation.Moved is { } moved) _archives.Require(operation, moved);
         }

@@ -8,8 +8,8 @@ namespace OpsLog.Simulation.Model;
 /// </summary>
 internal sealed class LogModel(string name, bool numbered)
 {
-    private readonly List<LoggedOperation> _batch = [];
-    private readonly SortedSet<long> _boundaries = [0];
+    private List<LoggedOperation> _batch = [];
+    private List<long> _boundaries = [0]; // in order
     private int _parsed;
 
     public string Name { get; } = name;
@@ -26,7 +26,7 @@ internal sealed class LogModel(string name, bool numbered)
     public bool IsReborn { get; set; }
 
     /// <summary>The operations whose lines count, in order, and where each unit ends.</summary>
-    public List<(LoggedOperation Operation, long End)> Operations { get; } = [];
+    public List<(LoggedOperation Operation, long End)> Operations { get; private set; } = [];
 
     /// <summary>How many of <see cref="Operations"/> the history has taken in.</summary>
     public int Counted { get; set; }
@@ -44,6 +44,13 @@ internal sealed class LogModel(string name, bool numbered)
     /// <summary>The largest clock of a line that stands in it: of an agent's log also of one that does not count, for its clock must not come again.</summary>
     public long LastClock { get; private set; }
 
+    public LogModel Copy()
+    {
+        var copy = (LogModel)MemberwiseClone();
+        (copy._batch, copy._boundaries, copy.Operations) = ([.. _batch], [.. _boundaries], [.. Operations]);
+        return copy;
+    }
+
     /// <summary>The clock of the last line that counts before a position.</summary>
     public long ClockAt(long position)
     {
@@ -54,7 +61,7 @@ internal sealed class LogModel(string name, bool numbered)
     }
 
     /// <summary>Whether a position is behind a whole line or batch.</summary>
-    public bool IsBoundary(long position) => _boundaries.Contains(position);
+    public bool IsBoundary(long position) => _boundaries.BinarySearch(position) >= 0;
 
     /// <summary>The log object has grown to these bytes.</summary>
     public void Grow(ReadOnlyMemory<byte> bytes)
@@ -84,11 +91,11 @@ internal sealed class LogModel(string name, bool numbered)
     {
         WasCut = true;
         Operations.RemoveAll(o => o.End > length);
-        _boundaries.RemoveWhere(b => b > length);
+        _boundaries.RemoveAll(b => b > length);
         if (SealedAt >= length) SealedAt = null;
         Counted = Math.Min(Counted, Operations.Count);
         _batch.Clear();
-        _parsed = (int)_boundaries.Max;
+        _parsed = (int)_boundaries[^1];
         Length = length;
         LastClock = Operations.Count > 0 ? Operations[^1].Operation.Stamp.Clock : 0;
     }
@@ -121,7 +128,6 @@ internal sealed class LogModel(string name, bool numbered)
         if (_batch.Count < operation.BatchSize) return;
         foreach (var complete in _batch)
         {
-            complete.Places.Add((this, end));
             Operations.Add((complete, end));
             LastClock = complete.Stamp.Clock;
         }

@@ -1,9 +1,8 @@
 using System.Text;
-using OpsLog.Simulation.Run;
 
 namespace OpsLog.Simulation.Model;
 
-/// <summary>An operation as a stored line says it.</summary>
+/// <summary>An operation as a stored line says it. Only a power loss changes it: copies of a simulator, of which none is copied behind one, share it.</summary>
 internal sealed class LoggedOperation
 {
     public required SimStamp Stamp { get; init; }
@@ -38,12 +37,6 @@ internal sealed class LoggedOperation
     public bool IsPlainSet => IsSet && Undoes is null && Redoes is null && Moved is null;
 
     public Rank Rank => Moved is { } moved ? new Rank(moved, 1) : new Rank(Stamp, 0);
-
-    /// <summary>The step of a program that wrote it; null: none of the running program.</summary>
-    public StepRun? Writer { get; set; }
-
-    /// <summary>Where its line ends, in each log that holds it: a copy of a single writer's line has the same stamp.</summary>
-    public List<(LogModel Log, long End)> Places { get; } = new(1);
 
     /// <summary>A power loss has taken its line, but a snapshot has it.</summary>
     public bool IsInSnapshotOnly { get; set; }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace OpsLog.Simulation.Model;
 
 /// <summary>
@@ -6,28 +8,44 @@ namespace OpsLog.Simulation.Model;
 /// </summary>
 internal sealed class OperationHistory
 {
-    private readonly Dictionary<SimStamp, LoggedOperation> _byStamp = [];
+    private Dictionary<SimStamp, LoggedOperation> _byStamp = [];
+    private Dictionary<SimStamp, ImmutableArray<(string Log, long End)>> _places = [];
 
-    public List<LoggedOperation> Operations { get; } = [];
+    public List<LoggedOperation> Operations { get; private set; } = [];
 
     /// <summary>The operation that decides, for each record that was ever written.</summary>
-    public Dictionary<string, LoggedOperation> Winners { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, LoggedOperation> Winners { get; private set; } = new(StringComparer.Ordinal);
+
+    public OperationHistory Copy() => new()
+    {
+        _byStamp = new(_byStamp),
+        _places = new(_places),
+        Operations = [.. Operations],
+        Winners = new(Winners, StringComparer.Ordinal),
+    };
 
     public LoggedOperation? Find(SimStamp stamp) => _byStamp.GetValueOrDefault(stamp);
 
+    /// <summary>Where its line ends, in each log that holds it: a copy of a single writer's line has the same stamp.</summary>
+    public ImmutableArray<(string Log, long End)> PlacesOf(LoggedOperation operation) => _places[operation.Stamp];
+
     /// <summary>Takes an operation in; returns the one that has been known by its stamp, if it is a copy.</summary>
-    public LoggedOperation Add(LoggedOperation operation)
+    /// <param name="operation">The operation.</param>
+    /// <param name="log">The log that holds its line.</param>
+    /// <param name="end">Where that ends.</param>
+    public LoggedOperation Add(LoggedOperation operation, string log, long end)
     {
         if (_byStamp.TryGetValue(operation.Stamp, out var known))
         {
             if ((operation.Stamp.Log.Length > 0 && !known.IsInSnapshotOnly) || !known.SaysTheSame(operation))
                 throw new InvariantViolation(Invariant.I4Clocks, $"two operations share a stamp: {known}, {operation}");
-            known.Places.AddRange(operation.Places);
+            _places[operation.Stamp] = _places[operation.Stamp].Add((log, end));
             known.IsInSnapshotOnly = false; // who sealed its log has put back the newline that it lacked
             return known;
         }
 
         _byStamp.Add(operation.Stamp, operation);
+        _places[operation.Stamp] = [(log, end)];
         Operations.Add(operation);
         Decide(operation);
         return operation;

@@ -6,7 +6,9 @@ namespace OpsLog.Simulation.Model;
 /// </summary>
 internal sealed class StoredState
 {
-    private readonly Dictionary<string, SnapshotEntryModel> _records = new(StringComparer.Ordinal);
+    private Dictionary<string, SnapshotEntryModel> _records = new(StringComparer.Ordinal);
+
+    public StoredState Copy() => new() { _records = new(_records, StringComparer.Ordinal) };
 
     public void Load(SnapshotModel snapshot)
     {

@@ -13,6 +13,8 @@ internal sealed class Checker(Simulator simulator)
     /// <summary>How often a step was refused because of others: a conflict, a lock, a fence.</summary>
     public int Refusals { get; private set; }
 
+    public Checker Copy(Simulator copied) => new(copied) { Refusals = Refusals };
+
     public void Begins(StepRun run)
     {
         (run.OperationsBefore, run.ChangesBefore, run.ClockBefore) = (History.Operations.Count, simulator.Auditor.Changes, run.Process.LastClock);

@@ -19,6 +19,9 @@ internal sealed class PlaceRandom(int process) : Random(0)
     /// <summary>The numbers begin anew: a step has begun, and what it draws does not depend on what was drawn before.</summary>
     public void Restart() => _draws = 0;
 
+    // What it inherits is never drawn from.
+    public PlaceRandom Copy() => (PlaceRandom)MemberwiseClone();
+
     public override void NextBytes(byte[] buffer)
     {
         var random = new SimRandom(Hashing.Add(Hashing.Add(_base, (ulong)process), _draws++));

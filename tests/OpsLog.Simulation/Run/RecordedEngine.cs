@@ -16,66 +16,86 @@ namespace OpsLog.Simulation.Run;
 /// </remarks>
 internal sealed class RecordedEngine(SimProcess process, EngineRecords records) : IEngine
 {
-    private readonly List<Event> _events = [];
+    private Event? _newest;
     private Shadow? _shadow;
+    private EngineMove? _move; // the last one of the step that runs
+    private RecordedCall[] _waiting = []; // its calls that were not answered yet, and those of the moves before; replaced, never changed
     private int _fired; // timers, since the last storage call
 
     public IOpenStore? Store { get; private set; }
 
-    public void Leave() => Store = null;
+    /// <summary>One at the same place, of a copy of the process: in the middle of a step <see cref="RunAsync"/> goes on from there.</summary>
+    public RecordedEngine Copy(SimProcess copied) => new(copied, records) { _newest = _newest, _move = _move, _waiting = _waiting, _fired = _fired, Store = Store };
+
+    public void Leave() => (Store, _move, _waiting) = (null, null, []);
 
     public async Task RunAsync(StepRun run)
     {
-        var storage = process.Storage;
-        var waiting = new Queue<Task<object?>>();
-        _fired = 0;
-        for (var move = Next(run, run); ;)
+        var answers = new Queue<Task<object?>>();
+        foreach (var call in _waiting) answers.Enqueue(call.MakeAsync(process.Storage!)); // of a copy: they wait once more
+        if (_move is null) await TellAsync(run, run.Step, answers).ConfigureAwait(false);
+        while (answers.Count > 0 || _move!.End is null)
         {
-            foreach (var key in move.Releases) await storage!.ReleaseAsync(key, default).ConfigureAwait(false);
-            foreach (var call in move.Calls) waiting.Enqueue(call.MakeAsync(storage!));
-            if (waiting.TryDequeue(out var first)) // the one that happens next
+            if (answers.TryDequeue(out var first)) // the one that happens next
             {
                 var answer = await first.ConfigureAwait(false);
-                _fired = 0;
-                move = Next(run, answer);
-            }
-            else if (move.End is { } end)
-            {
-                run.Result = end.Result;
-                if (end.Failure is not null) ExceptionDispatchInfo.Throw(end.Failure);
-                if (!run.Step.IsClosing) Store = end.Store;
-                return;
+                (_waiting, _fired) = (_waiting[1..], 0);
+                await TellAsync(run, answer, answers).ConfigureAwait(false);
             }
             else
             {
-                await Task.Delay(move.Due!.Value, process.Clock!).ConfigureAwait(false);
+                await Task.Delay(_move!.Due!.Value, process.Clock!).ConfigureAwait(false);
                 _fired++;
-                move = Next(run, Event.Fired);
+                await TellAsync(run, Event.Fired, answers).ConfigureAwait(false);
             }
         }
+
+        var end = _move!.End!;
+        (_move, _fired) = (null, 0);
+        run.Result = end.Result;
+        if (end.Failure is not null) ExceptionDispatchInfo.Throw(end.Failure);
+        if (!run.Step.IsClosing) Store = end.Store;
     }
 
-    // What the engine does when it is told that.
+    // Makes the move that the engine makes when it is told that.
+    private async Task TellAsync(StepRun run, object? told, Queue<Task<object?>> answers)
+    {
+        var storage = process.Storage;
+        _move = Next(run, told);
+        foreach (var key in _move.Releases) await storage!.ReleaseAsync(key, default).ConfigureAwait(false);
+        foreach (var call in _move.Calls) answers.Enqueue(call.MakeAsync(storage!));
+        if (_move.Calls.Count > 0) _waiting = [.. _waiting, .. _move.Calls];
+    }
+
     private EngineMove Next(StepRun run, object? told)
     {
-        _events.Add(new Event(told, process.Names));
+        _newest = new Event(_newest, told, process.Names);
         var standing = Hashing.Add(process.Standing(run), (ulong)_fired);
         if (_shadow is null && records.Find(standing) is { } known) return known;
         if (_shadow is null)
         {
             _shadow = new Shadow(process);
-            foreach (var earlier in _events.SkipLast(1)) _shadow.Tell(earlier);
+            foreach (var earlier in Event.UpTo(_newest.Before)) _shadow.Tell(earlier);
         }
 
-        return records.Add(standing, _shadow.Tell(_events[^1]));
+        return records.Add(standing, _shadow.Tell(_newest));
     }
 
     /// <summary>Something that a process was told, and what its random names follow from then.</summary>
+    /// <param name="Before">What it was told before.</param>
     /// <param name="Told">The step that it begins, the answer to a storage call, or that a timer fired.</param>
     /// <param name="Names">See <see cref="PlaceRandom.Base"/>.</param>
-    private readonly record struct Event(object? Told, ulong Names)
+    private sealed record Event(Event? Before, object? Told, ulong Names)
     {
         public static object Fired { get; } = new();
+
+        /// <summary>All of them, the oldest first.</summary>
+        public static Stack<Event> UpTo(Event? newest)
+        {
+            var all = new Stack<Event>();
+            for (; newest is not null; newest = newest.Before) all.Push(newest);
+            return all;
+        }
     }
 
     /// <summary>The engine, without the simulation around it.</summary>
@@ -100,21 +120,21 @@ internal sealed class RecordedEngine(SimProcess process, EngineRecords records) 
         public EngineMove Tell(Event next)
         {
             _names.Base = next.Names;
-            if (next.Told is StepRun run) Begin(run);
+            if (next.Told is Step step) Begin(step);
             else if (ReferenceEquals(next.Told, Event.Fired)) _clock!.Fire();
             else _storage!.Answer(next.Told);
             return Move();
         }
 
-        private void Begin(StepRun run)
+        private void Begin(Step step)
         {
-            if (run.Step.Kind == StepKind.Open)
+            if (step.Kind == StepKind.Open)
             {
                 _storage = new RecordingStorage(_process.Storage!.Capabilities);
                 _clock = new SimClock(_time, TimeSpan.FromSeconds(_process.Plan.SkewSeconds));
             }
 
-            _run = new StepRun(run.Step, _process, run.Opening);
+            _run = new StepRun(step, _process, -1);
             _task = _engine.RunAsync(_run);
         }
 

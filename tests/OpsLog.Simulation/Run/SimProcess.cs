@@ -10,13 +10,13 @@ internal sealed class SimProcess
     private const int MostBeside = 2;
     private static readonly Step s_close = new(StepKind.Close, -1, []);
     private readonly SimProgram _program;
-    private readonly SimTime _time;
-    private readonly IEngine _engine;
-    private readonly PlaceRandom _names;
+    private SimTime _time;
+    private IEngine _engine;
+    private PlaceRandom _names;
     private int _openings;
     private int _failedOpenings;
     private Role? _becomes; // once it is closed
-    private readonly Dictionary<string, ulong> _met = new(StringComparer.Ordinal); // how far it has read or written each object; and the sum of it
+    private Dictionary<string, ulong> _met = new(StringComparer.Ordinal); // how far it has read or written each object; and the sum of it
     private ulong _sumOfMet;
     private ulong _failures;
     private ulong _answers;
@@ -52,12 +52,12 @@ internal sealed class SimProcess
     public IReadOnlyList<StepRun> UnderWay { get; private set; } = [];
 
     /// <summary>The steps it has begun.</summary>
-    public List<StepRun> Runs { get; } = [];
+    public List<StepRun> Runs { get; private set; } = [];
 
     public int NextStep { get; private set; }
 
     /// <summary>What it has seen of each record, in this opening: it must never show less.</summary>
-    public Dictionary<string, LoggedOperation> Seen { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, LoggedOperation> Seen { get; private set; } = new(StringComparer.Ordinal);
 
     /// <summary>The largest clock that it has written.</summary>
     public long LastClock { get; set; }
@@ -90,6 +90,23 @@ internal sealed class SimProcess
 
     /// <summary>Goes on without waiting for a storage call or a timer.</summary>
     public bool CanBegin => Running is null && NextStep < Plan.Steps.Count && (UnderWay.Count == 0 || (Store is not null && UnderWay.Count <= MostBeside));
+
+    /// <summary>A copy that goes on as this one, in the middle of its step too.</summary>
+    /// <param name="disk">The copy of the disk.</param>
+    /// <param name="time">The copy of the time.</param>
+    public SimProcess Copy(SimDisk disk, SimTime time)
+    {
+        if (_engine is not RecordedEngine engine) throw new InvalidOperationException("What an engine is doing cannot be copied, only what is recorded of it.");
+        var copy = (SimProcess)MemberwiseClone();
+        (copy._time, copy._names, copy._met, copy._engine) = (time, _names.Copy(), new(_met, StringComparer.Ordinal), engine.Copy(copy));
+        (copy.Seen, copy.Feed, copy.Runs) = (new(Seen, StringComparer.Ordinal), Feed.Copy(), Runs.ConvertAll(run => run.Copy(copy)));
+        (copy.Storage, copy.Clock) = (Storage?.Copy(disk, copy), Clock is null ? null : copy.NewClock());
+        if (Running is null) return copy;
+        copy.Running = copy.Runs[^1];
+        copy.UnderWay = [copy.Running];
+        copy.Running.Task = copy._engine.RunAsync(copy.Running);
+        return copy;
+    }
 
     /// <summary>Begins the next thing it has to do: its step, or the opening or closing that the step needs.</summary>
     public StepRun Begin(Simulator simulator)
@@ -234,12 +251,14 @@ internal sealed class SimProcess
     private void NewOpening(Simulator simulator)
     {
         _openings++;
-        Clock = new SimClock(_time, TimeSpan.FromSeconds(Plan.SkewSeconds));
+        Clock = NewClock();
         Storage = new SimStorage(simulator.Disk, this, simulator.NextOpening());
         (WasHit, MayBeLate, MustReopen, _failures, _newest, _names.Base, _sumOfMet) = (false, false, false, 0, 0, 0, 0);
         _met.Clear();
         Seen.Clear();
     }
+
+    private SimClock NewClock() => new(_time, TimeSpan.FromSeconds(Plan.SkewSeconds));
 
     private Place NewPlace()
     {
@@ -291,10 +310,12 @@ internal sealed class FeedReading
 {
     public FeedPosition Position { get; set; }
 
-    public HashSet<SimStamp> Stamps { get; } = [];
+    public HashSet<SimStamp> Stamps { get; private init; } = [];
 
     /// <summary>The largest clock that came from each log.</summary>
-    public Dictionary<string, long> Clocks { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, long> Clocks { get; private init; } = new(StringComparer.Ordinal);
+
+    public FeedReading Copy() => new() { Position = Position, Stamps = [.. Stamps], Clocks = new(Clocks, StringComparer.Ordinal) };
 
     public void StartOver()
     {

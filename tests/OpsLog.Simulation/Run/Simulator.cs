@@ -43,6 +43,16 @@ internal sealed class Simulator
         for (var i = 0; i < program.Processes.Count; i++) Processes.Add(new SimProcess(i, program.Processes[i], program, _time, options.Records));
     }
 
+    private Simulator(Simulator original)
+    {
+        (Program, _options, _openings, _callsOfStep, Calls) = (original.Program, original._options, original._openings, original._callsOfStep, original.Calls);
+        _time = original._time.Copy();
+        Auditor = original.Auditor.Copy(() => Disk!);
+        Disk = original.Disk.Copy(Auditor);
+        Checker = original.Checker.Copy(this);
+        Processes = original.Processes.ConvertAll(process => process.Copy(Disk, _time));
+    }
+
     public SimProgram Program { get; }
 
     public SimDisk Disk { get; }
@@ -63,6 +73,12 @@ internal sealed class Simulator
     public bool IsTracing => _options.Trace is not null;
 
     public int NextOpening() => ++_openings;
+
+    /// <summary>
+    /// A copy that goes on as this one, and shares nothing with it that changes. Only where what engines do is recorded (<see cref="SimOptions.Records"/>), no call is delayed,
+    /// and the power was never lost.
+    /// </summary>
+    public Simulator Copy() => _delayed.Count == 0 && PowerLosses == 0 && _options.Mirror is null ? new Simulator(this) : throw new InvalidOperationException("This cannot be copied.");
 
     /// <summary>Lets a decision happen.</summary>
     /// <returns>False if it makes no sense here; nothing has happened then.</returns>

@@ -26,7 +26,7 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
 {
     public Step Step { get; } = step;
 
-    public SimProcess Process { get; } = process;
+    public SimProcess Process { get; private set; } = process;
 
     public int Opening { get; } = opening;
 
@@ -40,7 +40,7 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
     public object? Result { get; set; }
 
     /// <summary>The operations it has written that came to count, whoever counted them and when.</summary>
-    public List<LoggedOperation> Lines { get; } = [];
+    public List<LoggedOperation> Lines { get; private set; } = [];
 
     /// <summary>Another call of its process was under way at some time of its own.</summary>
     public bool IsOverlapped { get; set; }
@@ -53,7 +53,7 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
 
     public LoggedOperation? SeenBefore { get; set; }
 
-    /// <summary>The operations that decided when it began.</summary>
+    /// <summary>The operations that decided when it began. Never changed then.</summary>
     public Dictionary<string, LoggedOperation> Before { get; set; } = [];
 
     /// <summary>What other calls of its process had written when it began, without an answer yet: nothing has to show it.</summary>
@@ -75,6 +75,14 @@ internal sealed class StepRun(Step step, SimProcess process, int opening)
 
     /// <summary>A call of it was made to fail.</summary>
     public bool WasHit { get; set; }
+
+    /// <summary>A copy, of a copy of its process. Nothing carries it out yet.</summary>
+    public StepRun Copy(SimProcess process)
+    {
+        var copy = (StepRun)MemberwiseClone();
+        (copy.Process, copy.Lines, copy.Task) = (process, [.. Lines], Task.CompletedTask);
+        return copy;
+    }
 
     public override string ToString() => $"{Process.Name} {Step}";
 }

@@ -16,12 +16,13 @@ namespace OpsLog.Simulation.Search;
 internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValue, int LostAnswers = 0, int Races = int.MaxValue, int MostStates = 2_000_000, bool IsFull = false);
 
 /// <summary>
-/// Goes through all interleavings of a program at the granularity of storage calls. It keeps no states: each path is run again from the start, but a state that was
-/// reached before is not gone on from. States are equal if the disk is and each process stands where it did (<see cref="SimProcess.Fingerprint"/>). Of two processes, orders that
+/// Goes through all interleavings of a program at the granularity of storage calls. Where a path branches it keeps a copy of the simulator, from which the other
+/// ways go on; a state that was reached before is not gone on from. States are equal if the disk is and each process stands where it did (<see cref="SimProcess.Fingerprint"/>). Of two processes, orders that
 /// nobody can tell apart are gone through once (see <see cref="View"/>).
 /// </summary>
 internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 {
+    private const int MostOpenWithCopies = 500_000;
     private readonly Dictionary<ulong, Reached> _reached = [];
     private readonly HashSet<ulong> _ends = [];
     private readonly EngineRecords? _records = limits.IsFull ? null : new EngineRecords();
@@ -35,7 +36,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 
     public long States => _reached.Count;
 
-    /// <summary>Times a program was run from its start.</summary>
+    /// <summary>Ways that were gone: each to its end or to a state that was reached before.</summary>
     public long Runs { get; private set; }
 
     /// <summary>Places at which the engine itself was asked what it does; 0: it was asked at all.</summary>
@@ -58,7 +59,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     {
         var watch = Stopwatch.StartNew();
         _reduces = CanReduce();
-        Push(new Branch(null, new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1), View.Unknown, null));
+        Push(new Branch(null, null, new Budget(limits.Crashes, limits.Switches, limits.LostAnswers, -1), View.Unknown, null));
         while (_open.Count > 0 && Failure is null && _reached.Count < limits.MostStates)
         {
             var branch = _open.Dequeue();
@@ -78,11 +79,11 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     {
         Runs++;
         var (path, left, view) = (branch.Path, branch.Left, branch.View);
-        var simulator = new Simulator(program, new SimOptions { Defect = Defect, Records = _records });
+        var simulator = branch.From?.Copy() ?? new Simulator(program, new SimOptions { Defect = Defect, Records = _records });
         try
         {
-            Repeat(simulator, path?.Before);
-            if (path is not null) view = Apply(simulator, path, left, view);
+            if (branch.From is null) Repeat(simulator, path?.Before);
+            if (path is not null) view = Apply(simulator, branch.From, path, left, view);
             while (Reach(left.Mix(simulator.Fingerprint()), left, view.Asleep, out var only))
             {
                 if (simulator.Processes.Exists(p => p.Running?.LostRaces > limits.Races))
@@ -104,15 +105,16 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
                 var options = Options(simulator, left, only);
                 if (options.Count == 0) return; // only who is asleep has anything left to do
                 var first = options[0];
+                var from = options.Count > 1 ? Keep(simulator) : null;
                 for (var i = options.Count - 1; i > 0; i--)
                 {
                     var option = options[i];
                     var then = !IsLiving(option.Decision) ? View.Unknown : view[first.Decision.Process] is null ? view : view with { Asleep = first.Decision.Process };
-                    Push(new Branch(new Place(path, option.Decision), option.Left, then, option.State));
+                    Push(new Branch(from, new Place(path, option.Decision), option.Left, then, option.State));
                 }
 
                 (path, left) = (new Place(path, first.Decision), first.Left);
-                view = Apply(simulator, path, left, view);
+                view = Apply(simulator, from, path, left, view);
             }
         }
         catch (InvariantViolation violation)
@@ -130,24 +132,23 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
             if (view.IsEnough(index) is true) return (index, view);
         foreach (var index in candidates)
         {
-            if (view[index] is null) view = view.With(index, LookAhead(path, left, index));
-            if (view.IsEnough(index) is null) view = view.With(1 - index, LookAhead(path, left, 1 - index));
+            if (view[index] is null) view = view.With(index, LookAhead(simulator, path, left, index));
+            if (view.IsEnough(index) is null) view = view.With(1 - index, LookAhead(simulator, path, left, 1 - index));
             if (view.IsEnough(index) is true) return (index, view);
         }
 
         return (View.Nobody, view);
     }
 
-    // Lets a process go on alone, on a run of its own. Null: that violates something.
-    private Alone? LookAhead(Place? path, Budget left, int index)
+    // Lets a process go on alone, in a copy. Null: that violates something.
+    private Alone? LookAhead(Simulator from, Place? path, Budget left, int index)
     {
         Runs++;
-        var simulator = new Simulator(program, new SimOptions { Defect = Defect, Records = _records });
+        var simulator = from.Copy();
         var decisions = Decisions(path).ToList();
         var transitions = new List<Footprint>();
         try
         {
-            Repeat(simulator, path);
             var process = simulator.Processes[index];
             while (process.HasWork && !(process.Running?.LostRaces > limits.Races))
             {
@@ -191,18 +192,24 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
         if (!simulator.TryApply(decision)) throw new InvariantViolation(Invariant.L3Deterministic, $"{decision} cannot be repeated");
     }
 
-    // The last decision of a path. Behind a change its process may die: that is a path of its own, if it leads to a state that was not reached.
-    private View Apply(Simulator simulator, Place path, Budget left, View view)
+    // What other ways from here go on from. Null: they go from the start, for an engine that runs itself cannot be copied, and each copy takes some 6 KB.
+    private Simulator? Keep(Simulator simulator) => _records is null || _open.Count > MostOpenWithCopies ? null : simulator.Copy();
+
+    // The last decision of a path; from: what was kept of the place before it, if anything. Behind a change its process may die: that is a path of its own, if it leads to a
+    // state that was not reached.
+    private View Apply(Simulator simulator, Simulator? from, Place path, Budget left, View view)
     {
         var decision = path.Decision;
         var process = simulator.Processes[decision.Process];
-        var (changes, acknowledged) = (process.Storage is { Pending: [{ Changes: true }, ..] }, process.Acknowledged);
+        var mayDie = left.Crashes > 0 && decision.Kind == DecisionKind.Go && process.Storage is { Pending: [{ Changes: true }, ..] };
+        if (mayDie) from ??= Keep(simulator);
+        var acknowledged = process.Acknowledged;
         if (_reduces && IsLiving(decision)) view = view.After(decision.Process, Footprint.Of(simulator, process, left.Crashes > 0, () => Repeat(simulator, decision)));
         else Repeat(simulator, decision);
-        if (!changes || left.Crashes == 0 || decision.Kind != DecisionKind.Go) return view;
+        if (!mayDie) return view;
         var after = left with { Crashes = left.Crashes - 1 };
         if (StateIfDead(simulator, process, acknowledged, after) is { } state)
-            Push(new Branch(path with { Decision = decision with { Kind = DecisionKind.CrashAfter } }, after, View.Unknown, state));
+            Push(new Branch(from, path with { Decision = decision with { Kind = DecisionKind.CrashAfter } }, after, View.Unknown, state));
         return view;
     }
 
@@ -279,8 +286,11 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
     /// <summary>What may happen next, what may go wrong then, and the state it leads to, if that is known.</summary>
     private readonly record struct Option(Decision Decision, Budget Left, ulong? State);
 
-    /// <summary>A way that is still to be gone: where to, what may still go wrong there, what is known before its last step, and the state it leads to, if that is known.</summary>
-    private sealed record Branch(Place? Path, Budget Left, View View, ulong? State);
+    /// <summary>
+    /// A way that is still to be gone: a simulator that stands before its last step, if one is kept (others go on from it too: it is copied, and never goes on itself), where to,
+    /// what may still go wrong there, what is known before its last step, and the state it leads to, if that is known.
+    /// </summary>
+    private sealed record Branch(Simulator? From, Place? Path, Budget Left, View View, ulong? State);
 
     /// <summary>A state that was reached: the most switches that were left then, for with fewer there is nothing new behind it; and who was asleep.</summary>
     private readonly record struct Reached(int Switches, int Asleep);
