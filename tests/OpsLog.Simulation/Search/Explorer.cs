@@ -16,9 +16,9 @@ namespace OpsLog.Simulation.Search;
 internal sealed record ExploreLimits(int Crashes = 0, int Switches = int.MaxValue, int LostAnswers = 0, int Races = int.MaxValue, int MostStates = 2_000_000, bool IsFull = false);
 
 /// <summary>
-/// Goes through all interleavings of a program at the granularity of storage calls. Where a path branches it keeps a copy of the simulator, from which the other
-/// ways go on; a state that was reached before is not gone on from. States are equal if the disk is and each process stands where it did (<see cref="SimProcess.Fingerprint"/>). Of two processes, orders that
-/// nobody can tell apart are gone through once (see <see cref="View"/>).
+/// Goes through all interleavings of a program at the granularity of storage calls. Where ways part it keeps a copy of the simulator, from which the
+/// others go on; a state that was reached before is not gone on from. States are equal if the disk is and each process stands where it did (<see cref="SimProcess.Fingerprint"/>). Of
+/// two processes, orders that nobody can tell apart are gone through once (see <see cref="View"/>).
 /// </summary>
 internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 {
@@ -36,7 +36,7 @@ internal sealed class Explorer(SimProgram program, ExploreLimits limits)
 
     public long States => _reached.Count;
 
-    /// <summary>Ways that were gone: each to its end or to a state that was reached before.</summary>
+    /// <summary>Ways that were gone, each to its end or to a state that was reached before, and those that were looked along.</summary>
     public long Runs { get; private set; }
 
     /// <summary>Places at which the engine itself was asked what it does; 0: it was asked at all.</summary>
