@@ -185,6 +185,8 @@ internal sealed class SimProcess
         var found = failed || call.IsStaleLook ? ulong.MaxValue : call.Found();
         _answers = Hashing.Add(Hashing.Add(_answers, call.Intent()), found);
         if (failed) _failures = Hashing.Add(_failures, call.Intent());
+        else if (call is { Kind: not CallKind.List, IsConflict: true } && ObjectNames.KindOf(call.Key.Value) is ObjectKind.Log or ObjectKind.Piece)
+            Meet(call.Key.Value, Hashing.Add(found, call.Intent())); // what it could not write it remembers
         else if (call is { Kind: not CallKind.List, IsConflict: false, IsStaleLook: false }) Meet(call.Key.Value, found);
     }
 
