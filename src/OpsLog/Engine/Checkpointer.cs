@@ -22,6 +22,7 @@ internal sealed class Checkpointer
     private IReadOnlyList<HistoryLog> _readLogs;
     private List<string> _collected = [];
     private bool _logIsMissing;
+    private bool _hasSkipped;
     private readonly LogEnd _logEnd;
     private readonly bool _logMayBeSealed;
     private readonly long _logTaken;
@@ -40,7 +41,7 @@ internal sealed class Checkpointer
         _history = new HistoryKeeper(storage, settings);
         LogIsOurs = opened.LogIsOurs;
         History = opened.History;
-        _logIsMissing = opened.LogIsMissing;
+        (_logIsMissing, _hasSkipped) = (opened.LogIsMissing, opened.HasSkipped);
         (_logTaken, _logMayBeSealed) = (opened.LogTaken, opened.LogMayBeSealed);
         _finalLengths = opened.FinalLengths;
     }
@@ -209,7 +210,7 @@ internal sealed class Checkpointer
                 _nextLog = roll.Key.Value; // whoever swaps between this swap and the switch is still this writer
                 await SwapAsync(m => Next(m, before, snapshot, roll, view, retired, history), CancellationToken.None).ConfigureAwait(false);
                 History = retired.Kept;
-                (_readLogs, _logIsMissing, LogIsOurs) = ([], false, true);
+                (_readLogs, _logIsMissing, _hasSkipped, LogIsOurs) = ([], false, false, true);
                 roll.Switch(view);
             });
             using (await _writer.HoldFlushesAsync(ct).ConfigureAwait(false))
@@ -279,6 +280,7 @@ internal sealed class Checkpointer
     // What becomes of the logs the new snapshot covers: kept for history, or garbage.
     private (List<HistoryLog> Kept, List<HistoryLog> Dropped) Retire(Manifest before, StoreView view)
     {
+        if (_hasSkipped) return ([], []); // history begins behind the damage; the logs stay where they are, unlisted
         var logs = new List<HistoryLog>(History);
         if (_readLogs.Count > 0 && !(before.Logs is [var only] && _readLogs is [var read] && string.Equals(only.Name, read.Name, StringComparison.Ordinal))) logs.AddRange(_readLogs);
         else if (before.Logs is [var log]) logs.Add(new HistoryLog(log.Name, "", view.LogPosition, log.Schema, log.Start, view.Clock, view.LogOperations, "", IsoTime.ToText(_settings.Time.GetUtcNow()), _writer.Target.Pieces));
@@ -304,6 +306,7 @@ internal sealed class Checkpointer
             Logs = [new LogEntry(roll.Key.Value, "", view.Clock, _schemaVersion, 0, view.Clock, false)],
             Retired = [.. manifest.Retired.Concat(manifest.Logs.Select(l => new RetiredLog(l.Name, l.Agent, _finalLengths.GetValueOrDefault(l.Name, view.LogPosition), l.Schema, view.Clock))).TakeLast(Agents.Compactor.MostRetired)],
             History = history,
+            Adopted = manifest.Adopted || _hasSkipped,
             Exclusive = roll.Key.Value,
             Garbage = [.. manifest.Garbage, .. Superseded(manifest, retired.Dropped)],
         };

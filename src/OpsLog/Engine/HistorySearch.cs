@@ -23,6 +23,7 @@ internal sealed class HistorySearch(IOpsStorage storage)
         {
             var retired = manifest.Retired[i];
             var start = i > 0 ? manifest.Retired[i - 1].Clock : 0;
+            if (manifest.History is { } index && found.Sum(l => l.Length) >= index.Bytes) break; // these are all it listed: what is older was not kept
             if (HoldsNothing(manifest, i)) continue; // and was not kept
             if (garbage.Contains(retired.Name) || await ReadAsync(retired, start, ct).ConfigureAwait(false) is not { } log) break;
             if (log.Operations > 0) found.Insert(0, log);

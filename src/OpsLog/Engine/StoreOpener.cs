@@ -53,6 +53,9 @@ internal sealed record OpenedStore(ManifestRegister Register, StoreState State, 
     /// <summary>The log is not there; its damage was skipped.</summary>
     public bool LogIsMissing { get; init; }
 
+    /// <summary>Damage of the snapshot or of a log was skipped: what the logs say no longer leads to the state, and history begins behind them.</summary>
+    public bool HasSkipped { get; init; }
+
     /// <summary>The logs that were read, for history.</summary>
     public IReadOnlyList<HistoryLog> Read { get; init; } = [];
 }
@@ -159,6 +162,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
                 SnapshotBytes = load.SnapshotBytes,
                 Read = load.History,
                 History = history,
+                HasSkipped = load.Skipped.Count > 0,
                 IsOurs = true,
                 Peers = isShared ? load.Peers : null,
             };
@@ -235,6 +239,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             SnapshotBytes = load.SnapshotBytes,
             Read = load.History,
             History = history,
+            HasSkipped = load.Skipped.Count > 0,
             IsOurs = plan.IsOurs && log is not null,
             LogIsMissing = log is null,
             NeedsAdoption = !plan.IsOurs || plan.Merges || load.Skipped.Count > 0 || load.NeedsMigration || log is null,

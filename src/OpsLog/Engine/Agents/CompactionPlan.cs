@@ -13,7 +13,8 @@ namespace OpsLog.Engine.Agents;
 /// <param name="Operations">Operations read that no snapshot covered; 0 if it is lost, 1 at least if it was cut.</param>
 /// <param name="LastTime">The time of the last one.</param>
 /// <param name="IsPartlyRead">Of a numbered log the first objects were never read: <paramref name="Length"/> is not known.</param>
-internal sealed record CoveredLog(LogEntry Entry, long Position, long Clock, bool Retires, long Length, long Pieces, long Operations, string LastTime, bool IsPartlyRead);
+/// <param name="HasSkipped">Damage in it was skipped.</param>
+internal sealed record CoveredLog(LogEntry Entry, long Position, long Clock, bool Retires, long Length, long Pieces, long Operations, string LastTime, bool IsPartlyRead, bool HasSkipped);
 
 /// <summary>The names of the objects a checkpoint writes, reserved in the manifest so that no collector takes them for leftovers.</summary>
 internal sealed record ReservedNames(StorageKey Snapshot, StorageKey? History, StorageKey? IdleLog, string Time)
@@ -49,7 +50,7 @@ internal sealed record CompactionPlan(Manifest Base, StoreView View, IReadOnlyLi
         var length = log.IsLost || log.IsEmpty ? 0 : numbered ? log.Read.Length : log.Standing;
         var clock = Math.Max(log.Clock, log.Entry.Clock); // no clock of that is used again
         var operations = log.IsLost ? 0 : position > log.Position(numbered) ? Math.Max(1, log.Operations) : log.Operations; // what was cut had one at least: history has no hole there
-        return new CoveredLog(log.Entry, position, clock, log.HasEnded, length, log.Read.Pieces, operations, log.LastTime, log.IsPartlyRead && !log.IsLost);
+        return new CoveredLog(log.Entry, position, clock, log.HasEnded, length, log.Read.Pieces, operations, log.LastTime, log.IsPartlyRead && !log.IsLost, log.HasSkipped);
     }
 
     /// <summary>Nobody has made a snapshot since, no log has left, and no single writer has come.</summary>

@@ -283,6 +283,7 @@ internal sealed class Compactor(IOpsStorage storage, EngineSettings settings, Me
     private async ValueTask<(HistoryReference? Reference, List<HistoryLog> Dropped, bool IsLost)> WriteHistoryAsync(CompactionPlan plan, ReservedNames names, CancellationToken ct)
     {
         if (names.History is not { } key) return (plan.Base.History, [], false);
+        if (plan.Logs.Any(l => l.Retires && l.HasSkipped)) return (null, [], true); // history begins behind the damage; the logs stay where they are, unlisted
         var found = await _history.FindAsync(plan.Base, ct).ConfigureAwait(false);
         var logs = found.Logs.ToList();
         foreach (var log in plan.Logs.Where(l => l.Retires)) logs.Add(await HistoryOfAsync(log, ct).ConfigureAwait(false));
