@@ -11,8 +11,7 @@ public sealed partial class OpsStore<T>
     /// </summary>
     /// <returns>False if there is nothing to undo.</returns>
     /// <exception cref="OpsLogException">
-    /// As for <see cref="SetAsync"/>; a log that it has to read is damaged (<see cref="OpsLogError.Damaged"/>) or, of many writers, was not there any more
-    /// (<see cref="OpsLogError.PositionLost"/>); or the value to be restored cannot be migrated, or is of an older schema version and this program does not migrate it
+    /// As for <see cref="SetAsync"/>; a log that it has to read is damaged or not there any more (<see cref="OpsLogError.Damaged"/>); or the value to be restored cannot be migrated, or is of an older schema version and this program does not migrate it
     /// (<see cref="OpsLogError.MigrationFailed"/>).
     /// </exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>
@@ -22,8 +21,7 @@ public sealed partial class OpsStore<T>
     /// <summary>Takes back the newest undo, if nothing else was written since.</summary>
     /// <returns>False if there is nothing to redo.</returns>
     /// <exception cref="OpsLogException">
-    /// As for <see cref="SetAsync"/>; a log that it has to read is damaged (<see cref="OpsLogError.Damaged"/>) or, of many writers, was not there any more
-    /// (<see cref="OpsLogError.PositionLost"/>); or the value to be restored cannot be migrated, or is of an older schema version and this program does not migrate it
+    /// As for <see cref="SetAsync"/>; a log that it has to read is damaged or not there any more (<see cref="OpsLogError.Damaged"/>); or the value to be restored cannot be migrated, or is of an older schema version and this program does not migrate it
     /// (<see cref="OpsLogError.MigrationFailed"/>).
     /// </exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>

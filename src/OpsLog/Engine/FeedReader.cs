@@ -104,10 +104,10 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
         }
     }
 
-    /// <exception cref="OpsLogException">A log that ended there once is shorter now, or gone.</exception>
+    /// <exception cref="OpsLogException">A log that ended there once is shorter now, or gone. For a good reason, if the manifest is another by now.</exception>
     public static void CheckLength(FeedLog log, LogExtent? found)
     {
-        if (found is null) throw new OpsLogException(OpsLogError.PositionLost, $"The log '{log.Key}' is no longer retained. Read the state and start from there.");
+        if (found is null) throw LogScanner.Refused(new Damage(DamageKind.Missing, log.Key.Value, 0, 0, 0, $"the {(log.IsClosed ? "history index lists" : "manifest names")} this log, but it is not there"));
         if (found.Value.Length >= log.Length) return;
         throw LogScanner.Refused(new Damage(
             DamageKind.CorruptObject, log.Key.Value, 0, found.Value.Length, log.Length - found.Value.Length, $"the log has {found.Value.Length} bytes, {log.Length} were written"));

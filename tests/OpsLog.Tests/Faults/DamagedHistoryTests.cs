@@ -97,4 +97,38 @@ public sealed class DamagedHistoryTests
         Assert.Empty((await OpsStore.VerifyAsync(disk)).Damages);
         Assert.Contains(damaged.Value, await Lab.NamesAsync(disk));
     }
+
+    [Theory]
+    [InlineData(true, null)]
+    [InlineData(false, null)]
+    [InlineData(true, "one")]
+    public async Task F15_a_log_kept_for_history_that_is_gone_is_damage_and_no_lost_position(bool append, string? agent)
+    {
+        var disk = new MemoryStorage(append);
+        var options = Lab.Options(o => o.AgentId = agent);
+        await using var store = await Lab.OpenAsync(disk, options);
+        var log = new StorageKey(store.Statistics.Log);
+        var revision = await store.SetAsync("a", Lab.Doc(1));
+        if (agent is not null) log = new StorageKey(revision.Log);
+        await store.CompactAsync();
+        await store.SetAsync("b", Lab.Doc(2));
+        await disk.DeleteAsync(log, default);
+        if (!append) await disk.DeleteAsync(StoreKeys.Piece(log, 1), default);
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        foreach (var opened in (OpsStore<System.Text.Json.JsonElement>[])[store, reader])
+        {
+            var refusal = await Lab.RefusedAsync(OpsLogError.Damaged, async Task () => await Lab.OperationsAsync(opened));
+            Assert.Equal((DamageKind.Missing, log.Value), (refusal.Damage!.Kind, refusal.Damage.File));
+            await Lab.RefusedAsync(OpsLogError.Damaged, async Task () =>
+            {
+                await foreach (var _ in opened.HistoryAsync("a"))
+                {
+                }
+            });
+        }
+
+        if (agent is null) Assert.True(await store.UndoAsync());
+        var undo = await Lab.RefusedAsync(OpsLogError.Damaged, async Task () => await store.UndoAsync());
+        Assert.Equal((DamageKind.Missing, log.Value), (undo.Damage!.Kind, undo.Damage.File));
+    }
 }
