@@ -199,14 +199,18 @@ internal sealed class Checkpointer
         using var stream = new SnapshotStream(view, _schemaVersion, _settings.SnapshotFormat, IsoTime.ToText(_settings.Time.GetUtcNow())) { MostJson = _settings.Limits.Memory };
         var snapshot = await WriteSnapshotAsync(stream, view, before.Revision, ct).ConfigureAwait(false);
         var roll = new LogRoll(_storage, _settings, _state, _writer, view.LogPosition) { OldIsMissing = _logIsMissing, OldIsSynced = isFlushed };
+        var made = new List<StorageKey> { new(snapshot.Name) };
+        var mayBeNamed = false;
         try
         {
             await roll.PrepareAsync(before.Revision, ct).ConfigureAwait(false);
             var retired = Retire(before, view);
             var history = await _history.WriteAsync(retired.Kept, before.Revision, ct).ConfigureAwait(false);
+            if (history is not null) made.Add(new StorageKey(history.Name));
             var exclusive = new ExclusiveRequest(async () =>
             {
                 await roll.CatchUpAsync().ConfigureAwait(false);
+                mayBeNamed = true;
                 _nextLog = roll.Key.Value; // whoever swaps between this swap and the switch is still this writer
                 await SwapAsync(m => Next(m, before, snapshot, roll, view, retired, history), CancellationToken.None).ConfigureAwait(false);
                 History = retired.Kept;
@@ -221,7 +225,8 @@ internal sealed class Checkpointer
         }
         catch
         {
-            await roll.AbandonAsync().ConfigureAwait(false);
+            if (await roll.AbandonAsync().ConfigureAwait(false)) made.Add(roll.Key);
+            if (!mayBeNamed) await _garbage.DiscardAsync(made).ConfigureAwait(false); // no manifest names them, and none will
             throw;
         }
 

@@ -53,6 +53,12 @@ internal sealed class GarbageCollector(IOpsStorage storage, EngineSettings setti
         foreach (var orphan in orphans) await TryAsync(() => storage.DeleteAsync(orphan, ct)).ConfigureAwait(false);
     }
 
+    /// <summary>Deletes what was made for a manifest that was never tried to be written. What cannot be deleted is left to <see cref="CollectOrphansAsync"/>.</summary>
+    public async ValueTask DiscardAsync(IEnumerable<StorageKey> keys)
+    {
+        foreach (var key in keys) await TryDeleteAsync(key, CancellationToken.None).ConfigureAwait(false);
+    }
+
     private static HashSet<string> Named(Manifest manifest, IReadOnlyList<HistoryLog> history)
     {
         var named = new HashSet<string>(StringComparer.Ordinal) { manifest.Snapshot.Name, manifest.Package.CurrentSnapshot, manifest.Package.ActiveOps };

@@ -88,13 +88,15 @@ internal sealed class LogRoll(IOpsStorage storage, EngineSettings settings, Stor
         writer.SwitchTo(_new, _buffer, writer.LogOperations - view.LogOperations);
     }
 
-    /// <summary>Gives up a roll that did not get into the manifest. Its objects are left to the collector: a lost answer must not delete what is in use.</summary>
-    public async ValueTask AbandonAsync()
+    /// <summary>Gives up a roll that did not get into the manifest. Its objects are the caller's to delete, or to leave to the collector: a lost answer must not delete what is in use.</summary>
+    /// <returns>Whether it made a log.</returns>
+    public async ValueTask<bool> AbandonAsync()
     {
-        if (_switched || _new is null) return;
+        if (_switched || _new is null) return false;
         await _new.ReleaseAsync().ConfigureAwait(false);
-        if (_extent.Index == 0) return;
+        if (_extent.Index == 0) return true;
         lock (state.Gate) state.Extents.Remove(_extent);
+        return true;
     }
 
     public ValueTask ReleaseOldAsync() => _old.ReleaseAsync();

@@ -1,12 +1,13 @@
 using OpsLog.Storage;
+using OpsLog.Testing;
 using OpsLog.Tests.Faults;
 using Xunit;
 
 namespace OpsLog.Tests.Engine;
 
 /// <summary>
-/// Goal: what cannot be deleted (on Windows, a file that another process reads) keeps nothing else from being collected. Method: a storage that refuses to delete the
-/// first snapshot, under many checkpoints.
+/// Goal: what cannot be deleted (on Windows, a file that another process reads) keeps nothing else from being collected, and a checkpoint that came to nothing leaves nothing.
+/// Method: a storage that refuses to delete the first snapshot, under many checkpoints; checkpoints that fail, or are cancelled, at each of their calls.
 /// </summary>
 public sealed class CollectTests
 {
@@ -34,6 +35,66 @@ public sealed class CollectTests
         Assert.True(storage.Refused > 0);
         Assert.Contains(kept.Value, left);
         Assert.InRange(left.Count, 2, 3);
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    public async Task A_checkpoint_that_fails_or_is_cancelled_before_its_swap_leaves_nothing_behind(bool append, bool isCancelled)
+    {
+        for (var call = 1; ; call++)
+        {
+            var disk = new MemoryStorage(append);
+            var hooked = new HookedStorage(disk);
+            using var cancellation = new CancellationTokenSource();
+            await using var store = await CheckpointFaultTests.PreparedAsync(hooked);
+            var before = await Lab.NamesAsync(disk);
+            var (calls, swaps) = (0, false);
+            hooked.Before = (kind, key) =>
+            {
+                swaps |= kind == StorageCalls.Put && key == Lab.Manifest;
+                if (swaps || kind == StorageCalls.Delete || ++calls != call) return Task.CompletedTask;
+                return isCancelled ? cancellation.CancelAsync() : throw new StorageException(StorageFault.Full, "The disk is full.");
+            };
+            try
+            {
+                await store.CompactAsync(cancellation.Token);
+            }
+            catch (Exception e) when (e is OpsLogException or OperationCanceledException)
+            {
+                Assert.True(calls >= call);
+            }
+
+            hooked.Before = null;
+            if (calls < call)
+            {
+                Assert.True(call > 4, "hardly any call was made");
+                return;
+            }
+
+            if (!swaps) Assert.Equal(before, await Lab.NamesAsync(disk));
+        }
+    }
+
+    [Fact]
+    public async Task What_a_failed_checkpoint_cannot_delete_is_not_its_callers_failure()
+    {
+        var disk = new MemoryStorage();
+        var hooked = new HookedStorage(disk);
+        await using var store = await CheckpointFaultTests.PreparedAsync(hooked);
+        hooked.Before = (kind, key) => kind switch
+        {
+            StorageCalls.Delete => throw new StorageException(StorageFault.Denied, "No."),
+            StorageCalls.Put when key.Value.StartsWith("ops/history-", StringComparison.Ordinal) => throw new StorageException(StorageFault.Full, "The disk is full."),
+            _ => Task.CompletedTask,
+        };
+        var failure = await Lab.RefusedAsync(OpsLogError.StorageFailed, () => store.CompactAsync());
+        Assert.Contains("The disk is full.", failure.Message, StringComparison.Ordinal);
+        hooked.Before = null;
+        await store.CompactAsync();
+        Assert.Single(await Lab.NamesAsync(disk, "snapshots/"), name => name == store.Statistics.Snapshot);
     }
 
     private sealed class KeepingStorage(IOpsStorage inner, StorageKey kept) : IOpsStorage
