@@ -15,8 +15,9 @@ public sealed partial class OpsStore<T>
     /// <returns>How many operations were taken in.</returns>
     /// <exception cref="OpsLogException">
     /// The storage failed (<see cref="OpsLogError.StorageFailed"/>), stored bytes are damaged (<see cref="OpsLogError.Damaged"/>), the manifest kept changing
-    /// (<see cref="OpsLogError.Conflict"/>), was removed or replaced (<see cref="OpsLogError.Fenced"/>), or the store is now one that needs a newer program
-    /// (<see cref="OpsLogError.TooNew"/>); the state stays as it was.
+    /// (<see cref="OpsLogError.Conflict"/>), was removed or replaced (<see cref="OpsLogError.Fenced"/>), a document that others wrote cannot be migrated
+    /// (<see cref="OpsLogError.MigrationFailed"/>), or the store is now one that needs a newer program (<see cref="OpsLogError.TooNew"/>). The state is that before, or one
+    /// further on: what was taken in before the failure shows. The next refresh goes on behind it.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public async ValueTask<int> RefreshAsync(CancellationToken cancellationToken = default)

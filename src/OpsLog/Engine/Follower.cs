@@ -55,7 +55,7 @@ internal sealed class Follower
                 {
                     _isBehind = true;
                     var read = await _register.ReadAsync(ct).ConfigureAwait(false)
-                        ?? throw LogScanner.Refused(new Damage(DamageKind.Missing, StoreKeys.Manifest.Value, 0, 0, 0, "the manifest is gone"));
+                        ?? throw new OpsLogException(OpsLogError.Fenced, "The manifest was removed while the store was open. Reopen the store.");
                     if (read.Verdict != ManifestVerdict.Ours || _place is null || MustStartOver(_register.Current, read.Manifest!)) return await StartOverAsync(ct).ConfigureAwait(false);
                     _register.Adopt(read.Manifest!);
                     (_isBehind, isNewer) = (false, true);
@@ -161,12 +161,18 @@ internal sealed class Follower
             lock (_state.Gate)
             {
                 place.Extent.Add(part.Start, bytes, owner);
-                var taken = scanner.Scan(part with { Memory = bytes }, _builder);
-                place.Extent.Spill(part.Start + taken);
-                // What was taken in is never taken in again, should the next read fail. Empty and void lines behind it may be a seal, which no next log begins with.
-                _place = place with { Position = Math.Max(place.Position, scanner.Standing), Clock = scanner.Clock, Operations = place.Operations + scanner.Operations };
-                if (_followed.Manifest.Logs is [var current] && string.Equals(current.Name, place.Key.Value, StringComparison.Ordinal)) Publish(_followed.Manifest);
-                return taken;
+                try
+                {
+                    var taken = scanner.Scan(part with { Memory = bytes }, _builder);
+                    place.Extent.Spill(part.Start + taken);
+                    return taken;
+                }
+                finally
+                {
+                    // What was taken in shows, and is never taken in again, should this read fail or the next. Empty and void lines behind it may be a seal, which no next log begins with.
+                    _place = place with { Position = Math.Max(place.Position, scanner.Standing), Clock = scanner.Clock, Operations = place.Operations + scanner.Operations };
+                    if (_followed.Manifest.Logs is [var current] && string.Equals(current.Name, place.Key.Value, StringComparison.Ordinal)) Publish(_followed.Manifest);
+                }
             }
         }, ct).ConfigureAwait(false);
         if (found is null || found.Value.Length < place.Position) return -1;

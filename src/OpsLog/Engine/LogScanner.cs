@@ -241,6 +241,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
             Stand(operation, part.Start + start, part.Start + end + 1, line++, sink);
         }
 
+        Standing = part.Start + _batch[^1].End + 1;
         _batch.Clear();
     }
 
@@ -274,17 +275,17 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     private void Stand(in OperationLine operation, long offset, long next, long line, IOperationSink sink)
     {
         Line = line;
-        Standing = next;
         var clock = operation.HasChecksum ? operation.Clock : Derived(operation.Clock);
         if (EndsWithSeal && log.Agent.Length > 0 && clock - _clock > LogSource.LongestStep)
-        {
             Implausible(operation, offset, clock, line);
-            return;
+        else
+        {
+            sink.Operation(operation, offset, clock, next);
+            _clock = Math.Max(_clock, clock);
+            Operations++;
         }
 
-        _clock = Math.Max(_clock, clock);
-        Operations++;
-        sink.Operation(operation, offset, clock, next);
+        if (_batch.Count == 0) Standing = next; // a batch stands as a whole
     }
 
     // Of a line of the package. There is none above the largest: lines that come to it share it, in the order they stand in.

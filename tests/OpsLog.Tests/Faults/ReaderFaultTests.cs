@@ -168,6 +168,69 @@ public sealed class ReaderFaultTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task F6_F7_what_a_reader_took_in_before_it_met_the_damage_shows_and_is_in_its_feed(bool append)
+    {
+        var disk = new MemoryStorage(append);
+        await using var writer = await Lab.OpenAsync(disk);
+        await writer.SetAsync("a", Lab.Doc(1));
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly());
+        await writer.SetAsync("b", Lab.Doc(2));
+        await writer.BatchAsync(b =>
+        {
+            b.Set("c", Lab.Doc(3));
+            b.Set("d", Lab.Doc(4));
+        });
+        var log = await Lab.LogAsync(disk);
+        var damaged = append ? log : OpsLog.Format.StoreKeys.Piece(log, 3);
+        var sound = await Lab.ReadAsync(disk, damaged);
+        await Lab.WriteAsync(disk, damaged, Lab.FlipInLine((byte[])sound.Clone(), append ? 3 : 1));
+        foreach (var _ in new int[2])
+        {
+            await Lab.RefusedAsync(OpsLogError.Damaged, async Task () => await reader.RefreshAsync());
+            Assert.Equal("a = {\"n\":1}\nb = {\"n\":2}", Runs.Text(reader));
+            Assert.Equal(2, reader.Statistics.OperationsSinceCheckpoint);
+            Assert.Equal(["a", "b"], (await Lab.OperationsAsync(reader)).Select(o => o.Id));
+        }
+
+        await Lab.WriteAsync(disk, damaged, sound);
+        Assert.Equal(2, await reader.RefreshAsync());
+        Assert.Equal(Runs.Text(writer), Runs.Text(reader));
+        Assert.Equal(["a", "b", "c", "d"], (await Lab.OperationsAsync(reader)).Select(o => o.Id));
+    }
+
+    [Fact]
+    public async Task F32_what_a_reader_took_in_before_a_document_that_cannot_be_migrated_is_in_its_feed_and_no_half_batch()
+    {
+        var disk = new MemoryStorage();
+        await using var writer = await Lab.OpenAsync(disk);
+        var fails = true;
+        await using var reader = await Lab.OpenAsync(disk, Lab.ReadOnly(o =>
+        {
+            o.SchemaVersion = 2;
+            o.Migrate = (node, _) => fails && (int)node!["n"]! == 3 ? throw new InvalidTimeZoneException("no") : node;
+        }));
+        await writer.SetAsync("a", Lab.Doc(1));
+        await writer.BatchAsync(b =>
+        {
+            b.Set("b", Lab.Doc(2));
+            b.Set("c", Lab.Doc(3));
+        });
+        foreach (var _ in new int[2])
+        {
+            await Lab.RefusedAsync(OpsLogError.MigrationFailed, async Task () => await reader.RefreshAsync());
+            Assert.True(reader.ContainsKey("a"));
+            Assert.Equal(["a"], (await Lab.OperationsAsync(reader)).Select(o => o.Id));
+        }
+
+        fails = false;
+        await reader.RefreshAsync();
+        Assert.Equal(Runs.Text(writer), Runs.Text(reader));
+        Assert.Equal(["a", "b", "c"], (await Lab.OperationsAsync(reader)).Select(o => o.Id));
+    }
+
+    [Theory]
     [InlineData("manifest.json")]
     [InlineData("snapshots/")]
     public async Task F8_F15_F17_a_reader_that_needs_a_damaged_or_missing_object_keeps_its_view(string which)
@@ -184,8 +247,9 @@ public sealed class ReaderFaultTests
             var sound = await Lab.ReadAsync(disk, key);
             if (damage((byte[])sound.Clone()) is { } damaged) await Lab.WriteAsync(disk, key, damaged);
             else await disk.DeleteAsync(key, default);
-            var refusal = await Lab.RefusedAsync(OpsLogError.Damaged, async Task () => await reader.RefreshAsync());
-            Assert.Equal(key.Value, refusal.Damage!.File);
+            var isRemoved = key == Lab.Manifest && !(await Lab.NamesAsync(disk)).Contains(key.Value);
+            var refusal = await Lab.RefusedAsync(isRemoved ? OpsLogError.Fenced : OpsLogError.Damaged, async Task () => await reader.RefreshAsync());
+            if (!isRemoved) Assert.Equal(key.Value, refusal.Damage!.File);
             Assert.Equal(view, Runs.Text(reader));
             await Lab.WriteAsync(disk, key, sound);
             await reader.RefreshAsync();
