@@ -17,6 +17,6 @@ internal static partial class HostLog
     [LoggerMessage(EventId = 103, Level = LogLevel.Error, Message = "The store '{Store}' could not be closed; buffered writes may be lost")]
     public static partial void CloseFailed(ILogger logger, string store, Exception exception);
 
-    [LoggerMessage(EventId = 104, Level = LogLevel.Warning, Message = "The store '{Store}' is still closing although the time for stopping is over; everything acknowledged is kept")]
+    [LoggerMessage(EventId = 104, Level = LogLevel.Warning, Message = "The store '{Store}' is still closing although the time for stopping is over; a process that ends now keeps everything acknowledged, at level Buffered up to the last flush")]
     public static partial void ClosingTakesLong(ILogger logger, string store);
 }

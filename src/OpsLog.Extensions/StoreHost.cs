@@ -16,6 +16,7 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
     private readonly ILogger _logger = (services.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance).CreateLogger("OpsLog.Hosting");
     private IOpsStorage? _storage;
     private OpsStore<T>? _store;
+    private TaskCompletionSource? _closed;
 
     /// <summary>What the store is called in messages.</summary>
     public string Name => displayName;
@@ -42,7 +43,9 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
         if (ReferenceEquals(store.TimeProvider, TimeProvider.System)) store.TimeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System;
         try
         {
-            Volatile.Write(ref _store, await OpenAsync(options, cancellationToken).ConfigureAwait(false));
+            var opened = await OpenAsync(options, cancellationToken).ConfigureAwait(false);
+            _closed = new TaskCompletionSource();
+            Volatile.Write(ref _store, opened);
             Failure = null;
             HostLog.Opened(_logger, displayName);
         }
@@ -63,7 +66,7 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            HostLog.ClosingTakesLong(_logger, displayName); // what was acknowledged is kept, whenever the process ends
+            HostLog.ClosingTakesLong(_logger, displayName); // it goes on; who disposes the host waits for it
         }
     }
 
@@ -75,10 +78,28 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Closes the store, if it is open: with a checkpoint if one is due.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Closes the store, if it is open: with a checkpoint if one is due. Once: everybody who asks for it waits for the end, and is told of it.</summary>
+    public ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _store, null) is not { } store) return;
+        if (Interlocked.Exchange(ref _store, null) is { } store) _ = CloseAsync(store, _closed!);
+        return _closed is { } closed ? new ValueTask(closed.Task) : default;
+    }
+
+    private async Task CloseAsync(OpsStore<T> store, TaskCompletionSource closed)
+    {
+        try
+        {
+            await EndAsync(store).ConfigureAwait(false);
+            closed.SetResult();
+        }
+        catch (Exception e)
+        {
+            closed.SetException(e);
+        }
+    }
+
+    private async ValueTask EndAsync(OpsStore<T> store)
+    {
         try
         {
             await store.DisposeAsync().ConfigureAwait(false);

@@ -233,7 +233,9 @@ public sealed partial class OpsStore<T> : IReadOnlyDictionary<string, T>, IAsync
     public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _engine.Telemetry.MeasureAsync(StoreCall.Flush, () => _engine.FlushAsync(cancellationToken));
 
     /// <summary>
-    /// Ends all background work, makes a checkpoint if one is due, and gives the store free. Everything acknowledged is kept, also when this fails.
+    /// Flushes what is buffered, ends all background work, makes a checkpoint if one is due, and gives the store free. Everything acknowledged is kept, also when this fails; at
+    /// <see cref="Durability.Buffered"/> then up to the last flush. A store is closed once: who asks for it again waits for the same end and is told the same, but a storage or a logger
+    /// that the closing calls does not wait.
     /// </summary>
     /// <exception cref="OpsLogException">Buffered writes could not be flushed.</exception>
     public ValueTask DisposeAsync() => _engine.DisposeAsync();

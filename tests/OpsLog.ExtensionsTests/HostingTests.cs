@@ -153,6 +153,26 @@ public sealed class HostingTests
         Assert.Single(again);
     }
 
+    [Fact]
+    public async Task Disposing_the_host_waits_for_a_store_whose_closing_the_time_for_stopping_did_not_suffice_for()
+    {
+        var (disk, time, log) = (new MemoryStorage(), new FakeTimeProvider(), new Messages());
+        var storage = new FaultyStorage(disk, timeProvider: time);
+        var host = Build(services => services.AddOpsLog<Note>(o => (o.Storage, o.Store.Durability, o.Store.FlushInterval) = (_ => storage, Durability.Buffered, TimeSpan.FromHours(1))), log);
+        await host.StartAsync();
+        await host.Services.GetRequiredService<OpsStore<Note>>().SetAsync("a", new Note("kept"));
+        storage.Inject(new InjectedFault { Calls = StorageCalls.Append, Delay = TimeSpan.FromHours(1), OnlyDelay = true });
+        foreach (var service in host.Services.GetServices<IHostedService>().OfType<IHostedLifecycleService>()) await service.StoppedAsync(new CancellationToken(canceled: true));
+        Assert.Contains(("OpsLog.Hosting", 104, LogLevel.Warning), log.Seen);
+
+        var disposing = ((IAsyncDisposable)host).DisposeAsync().AsTask();
+        Assert.False(disposing.IsCompleted);
+        time.Advance(TimeSpan.FromHours(1));
+        await disposing.WaitAsync(TimeSpan.FromSeconds(20));
+        await using var again = await OpsStore<Note>.OpenAsync(disk);
+        Assert.Equal(new Note("kept"), again["a"]);
+    }
+
     private static IHost Build(Action<IServiceCollection> configure, ILoggerProvider? log = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());

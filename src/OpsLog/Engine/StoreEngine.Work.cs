@@ -203,9 +203,30 @@ internal sealed partial class StoreEngine
             : reader.ReadAsync(logs, manifest, since.FeedCursor, id, ct);
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Closes the store, once: everybody who asks for it waits for the end, and is told of it.</summary>
+    public ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        if (Interlocked.Exchange(ref _disposed, 1) == 0) _ = CloseAsync();
+        else if (_isClosing.Value) return default; // a storage or a logger that the closing calls: it would wait for itself
+        return new ValueTask(_closed.Task);
+    }
+
+    private async Task CloseAsync()
+    {
+        _isClosing.Value = true;
+        try
+        {
+            await EndAsync().ConfigureAwait(false);
+            _closed.SetResult();
+        }
+        catch (Exception e)
+        {
+            _closed.SetException(e);
+        }
+    }
+
+    private async ValueTask EndAsync()
+    {
         try
         {
             if (_agents is not null) await _agents.CloseAsync().ConfigureAwait(false);
@@ -318,13 +339,19 @@ internal sealed partial class StoreEngine
         // What was begun before closing is committed first; what comes later is refused.
         await _writer!.Queue.SubmitAsync(new ExclusiveRequest(_writer.Close), CancellationToken.None).ConfigureAwait(false);
 
-        await _checkpointer!.Background.ConfigureAwait(false);
-
-        // Waits for a flush that is under way, and throws if acknowledged writes were lost.
-        if (_settings.Durability == Durability.Buffered) await _writer.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
         try
         {
-            await _checkpointer.CloseAsync().ConfigureAwait(false);
+            // Before a checkpoint, which may take long: whoever closes may not have the time. Waits for a flush that is under way, and throws if acknowledged writes were lost.
+            if (_settings.Durability == Durability.Buffered) await _writer.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            await _checkpointer!.Background.ConfigureAwait(false);
+        }
+
+        try
+        {
+            await _checkpointer!.CloseAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is StorageException or OpsLogException)
         {

@@ -24,6 +24,8 @@ internal sealed partial class StoreEngine : IAsyncDisposable
     private readonly SpareRequests _spare = new();
     private readonly BackgroundFlush? _flush;
     private readonly RecoveryReport _report;
+    private readonly TaskCompletionSource _closed = new();
+    private readonly AsyncLocal<bool> _isClosing = new(); // seen by whatever the closing calls
     private StoreState _state;
     private int _disposed;
 

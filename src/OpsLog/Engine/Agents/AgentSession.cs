@@ -81,11 +81,18 @@ internal sealed class AgentSession
     {
         if (Writer is null) return;
         await Writer.Queue.SubmitAsync(new ExclusiveRequest(Writer.Close), CancellationToken.None).ConfigureAwait(false);
-        await Compactor!.Background.ConfigureAwait(false);
-        if (_settings.Durability == Durability.Buffered) await Writer.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false);
         try
         {
-            await Compactor.CloseAsync().ConfigureAwait(false);
+            if (_settings.Durability == Durability.Buffered) await Writer.FlushAsync(Flush.Written, CancellationToken.None).ConfigureAwait(false); // before a checkpoint, which may take long
+        }
+        finally
+        {
+            await Compactor!.Background.ConfigureAwait(false);
+        }
+
+        try
+        {
+            await Compactor!.CloseAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is StorageException or OpsLogException)
         {
