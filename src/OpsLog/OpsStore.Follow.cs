@@ -36,15 +36,20 @@ public sealed partial class OpsStore<T>
         }
     }
 
-    /// <summary>The changes from now on, in order, each once; waits for more until it is cancelled. Refreshes the store as it goes.</summary>
+    /// <summary>
+    /// The changes from now on, in order, each once; waits for more until it is cancelled. Refreshes the store as it goes. What this store has acknowledged before is none of them, flushed or not.
+    /// </summary>
     /// <param name="cancellationToken">Ends the watch: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="OpsLogException">
     /// A checkpoint superseded operations that were still to come, and <see cref="OpsStoreOptions.HistoryRetention"/> did not keep them (<see cref="OpsLogError.PositionLost"/>):
     /// read the state and watch on. Or as for <see cref="RefreshAsync"/> and <see cref="OperationsAsync"/>.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>
-    public IAsyncEnumerable<Change<T>> WatchAsync(CancellationToken cancellationToken = default) =>
-        WatchAsync(_engine.FeedEnd, cancellationToken);
+    public IAsyncEnumerable<Change<T>> WatchAsync(CancellationToken cancellationToken = default)
+    {
+        var (stored, newest) = _engine.FeedEnd;
+        return WatchAsync(stored, newest, cancellationToken);
+    }
 
     /// <summary>The changes behind a position, then those to come: a consumer that keeps <see cref="Change{T}.Position"/> misses none.</summary>
     /// <param name="since">Where to begin.</param>
@@ -54,7 +59,10 @@ public sealed partial class OpsStore<T>
     /// or as for <see cref="RefreshAsync"/> and <see cref="OperationsAsync"/>.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>
-    public async IAsyncEnumerable<Change<T>> WatchAsync(FeedPosition since, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<Change<T>> WatchAsync(FeedPosition since, CancellationToken cancellationToken = default) => WatchAsync(since, known: default, cancellationToken);
+
+    // Without what the writer of a known revision had acknowledged by then.
+    private async IAsyncEnumerable<Change<T>> WatchAsync(FeedPosition since, Revision known, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var position = since;
         while (true)
@@ -64,6 +72,7 @@ public sealed partial class OpsStore<T>
             await foreach (var operation in OperationsAsync(position, cancellationToken).ConfigureAwait(false))
             {
                 position = operation.Position;
+                if (operation.Revision.Clock <= known.Clock && operation.Revision with { Clock = known.Clock } == known) continue;
                 var (overwrittenBy, overwrote) = _engine.ConflictsOf(operation.Revision);
                 yield return new Change<T>(operation) { OverwrittenBy = overwrittenBy, Overwrote = overwrote };
             }

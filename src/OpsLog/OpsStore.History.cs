@@ -30,7 +30,7 @@ public sealed partial class OpsStore<T>
 
     /// <summary>A record's operations, oldest first, as far as history is retained; also of a record that is deleted or archived now.</summary>
     /// <param name="id">The id.</param>
-    /// <param name="cancellationToken">Stops reading.</param>
+    /// <param name="cancellationToken">Stops reading: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="OpsLogException">
     /// Stored bytes are damaged (<see cref="OpsLogError.Damaged"/>), no <typeparamref name="T"/> (<see cref="OpsLogError.InvalidDocument"/>) or cannot be migrated
     /// (<see cref="OpsLogError.MigrationFailed"/>), or the storage failed (<see cref="OpsLogError.StorageFailed"/>).
@@ -44,7 +44,7 @@ public sealed partial class OpsStore<T>
 
     /// <summary>All operations behind a position, oldest first, each acknowledged one once; ends at the newest there is.</summary>
     /// <param name="since">Where to begin: the <see cref="Operation{T}.Position"/> of the last one seen; the default: the oldest retained.</param>
-    /// <param name="cancellationToken">Stops reading.</param>
+    /// <param name="cancellationToken">Stops reading: the enumeration then throws <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="OpsLogException">What lies behind the position is no longer there (<see cref="OpsLogError.PositionLost"/>), or as for <see cref="HistoryAsync"/>.</exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public IAsyncEnumerable<Operation<T>> OperationsAsync(FeedPosition since = default, CancellationToken cancellationToken = default) =>

@@ -92,7 +92,12 @@ internal sealed class FeedReader(IOpsStorage storage, Recovery recovery)
                     throw new OpsLogException(OpsLogError.StorageFailed, $"The log '{log.Key}' cannot be read: {e.Message}", e);
                 }
 
-                foreach (var operation in found.Operations) yield return operation;
+                foreach (var operation in found.Operations)
+                {
+                    ct.ThrowIfCancellationRequested();
+                    yield return operation;
+                }
+
                 if (next <= position || extent is null)
                 {
                     CheckLength(log, extent);

@@ -104,15 +104,19 @@ internal sealed partial class StoreEngine
         }
     }
 
-    /// <summary>The place behind everything there is now.</summary>
-    public FeedPosition FeedEnd
+    /// <summary>The place behind everything that is stored now, and this writer's newest operation: what it has acknowledged up to there and not stored yet lies behind that place.</summary>
+    public (FeedPosition Stored, Revision Newest) FeedEnd
     {
         get
         {
             var followed = _follower?.Followed; // before it is known that agents have not come
-            if (_agents is not null) return new FeedPosition(_agents.Feed.End);
-            if (followed is not null) return new FeedCursor(followed.Manifest.Incarnation, followed.LogName, followed.Position).ToPosition();
-            lock (State.Gate) return new FeedCursor(CurrentManifest.Incarnation, _writer!.Target.Key.Value, _writer.Stored).ToPosition();
+            if (_writer is null && _agents is not null) return (new FeedPosition(_agents.Feed.End), default);
+            if (_writer is null) return (new FeedCursor(followed!.Manifest.Incarnation, followed.LogName, followed.Position).ToPosition(), default);
+            lock (State.Gate)
+            {
+                var stored = _agents is not null ? new FeedPosition(_agents.Feed.End) : new FeedCursor(CurrentManifest.Incarnation, _writer.Target.Key.Value, _writer.Stored).ToPosition();
+                return (stored, _writer.Newest);
+            }
         }
     }
 
@@ -157,7 +161,7 @@ internal sealed partial class StoreEngine
     {
         ThrowIfDisposed();
         if (since != FeedPosition.Start && since.FeedCursor is null && since.AgentCursor is null) throw new ArgumentException("That is no feed position.", nameof(since));
-        if (_writer is { HasUnflushed: true }) await _writer.FlushAsync(Flush.Written, ct).ConfigureAwait(false);
+        if (_writer is { HasUnflushed: true }) await _writer.FlushToReadAsync(ct).ConfigureAwait(false);
         while (true)
         {
             if (_agents is not null)

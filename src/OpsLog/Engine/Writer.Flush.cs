@@ -16,11 +16,16 @@ internal sealed partial class Writer
     public ValueTask FlushAsync(Flush flush, CancellationToken ct) => FlushAsync(flush, isNeeded: null, ct);
 
     /// <summary>Waits until the writer is no longer full. A flush that fails is told to the write that comes behind it.</summary>
-    public async ValueTask AwaitRoomAsync(CancellationToken ct)
+    public ValueTask AwaitRoomAsync(CancellationToken ct) => TryFlushAsync(() => IsFull, ct);
+
+    /// <summary>Brings what is buffered into the log, for who reads that. Where it fails, what the log holds is read all the same.</summary>
+    public ValueTask FlushToReadAsync(CancellationToken ct) => TryFlushAsync(isNeeded: null, ct);
+
+    private async ValueTask TryFlushAsync(Func<bool>? isNeeded, CancellationToken ct)
     {
         try
         {
-            await FlushAsync(Flush.Written, () => IsFull, ct).ConfigureAwait(false);
+            await FlushAsync(Flush.Written, isNeeded, ct).ConfigureAwait(false);
         }
         catch (OpsLogException) when (_failure is not null)
         {

@@ -65,6 +65,9 @@ internal sealed partial class Writer : IGroupCommitter
 
     public OpsLogException? Failure => _failure;
 
+    /// <summary>The newest operation that is acknowledged: of an agent in the log it has, none without one. With the state's gate held.</summary>
+    public Revision Newest => _ownLogs is null ? new(_state.Clock, "", "") : _log is { } log ? new(log.Clock, log.Source.Agent, log.Source.Log) : default;
+
     /// <summary>Told when it goes on in another log: nobody should hold on to the one before.</summary>
     public Action? Switched { get; set; }
 
