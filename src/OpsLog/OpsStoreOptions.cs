@@ -110,7 +110,8 @@ public enum DocumentPlacement
 
     /// <summary>
     /// Where they are stored: memory holds the ids and where each document lies, a read fetches the line. For stores larger than memory, in a folder;
-    /// where the storage hands out neither files nor memory, documents are held in memory all the same. A <see cref="Storage.FileStorage"/> of one's own maps snapshots, which is as good to the system's memory but shows
+    /// where the storage hands out neither files nor memory, documents are held in memory all the same; so are those of a snapshot that is one JSON object
+    /// (<see cref="SnapshotFormat.Json"/>), which has no lines. A <see cref="Storage.FileStorage"/> of one's own maps snapshots, which is as good to the system's memory but shows
     /// in the process's, unless its <see cref="Storage.FileStorageOptions.MapReads"/> is off. Each read checks the line's checksum: a document that cannot be
     /// read, or was damaged since, is an <see cref="OpsLogException"/> (<see cref="OpsLogError.StorageFailed"/>, <see cref="OpsLogError.Damaged"/>) of the read, and
     /// of the write that would replace it.
