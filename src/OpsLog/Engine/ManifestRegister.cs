@@ -10,6 +10,10 @@ namespace OpsLog.Engine;
 /// <param name="settings">For swaps; null: it is only read.</param>
 internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? settings = null)
 {
+    /// <summary>What is said of a store whose logs have the other form: nothing of it is damaged, and nothing is to be salvaged from it here.</summary>
+    public const string OtherForm =
+        "its logs are numbered objects, as storages write them that do not append, but this one appends: copy the store from where it was written, with 'opslog copy', not object by object";
+
     private const int MostTries = 100;
     private const int AtOnce = 4;
     private const int LongestPause = 128;
@@ -23,7 +27,7 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
     public Manifest Current { get; private set; } = null!;
 
     /// <summary>Reads what is there; null if there is no manifest. Whether the package wrote since is told by its log, too.</summary>
-    /// <exception cref="OpsLogException">It is damaged or too new.</exception>
+    /// <exception cref="OpsLogException">It is damaged or too new, or of a store whose logs this storage cannot hold.</exception>
     public async ValueTask<ManifestReadResult?> ReadAsync(CancellationToken ct)
     {
         var read = await ReadManifestAsync(ct).ConfigureAwait(false);
@@ -39,6 +43,12 @@ internal sealed class ManifestRegister(IOpsStorage storage, EngineSettings? sett
             throw LogScanner.Refused(new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, result.FaultLine, result.FaultOffset, manifest.Bytes.Length, result.Fault));
         if (result.Verdict == ManifestVerdict.TooNew)
             throw new OpsLogException(OpsLogError.TooNew, $"The store was written by a newer version of OpsLog: {result.Fault}. Update the program.");
+        if (result.Manifest is { Numbered: true } && (storage.Capabilities & StorageCapabilities.Append) != 0) // its pieces would be passed over
+        {
+            var damage = new Damage(DamageKind.CorruptObject, StoreKeys.Manifest.Value, 0, 0, manifest.Bytes.Length, OtherForm);
+            throw new OpsLogException(OpsLogError.Damaged, $"The store cannot be read here: {damage}.") { Damage = damage };
+        }
+
         _seen = manifest.Version;
         return result with { Bytes = manifest.Bytes };
     }

@@ -81,7 +81,7 @@ internal sealed class Repairer
 
             await StoreListing.RefuseLeftoversAsync(_source, ct).ConfigureAwait(false);
         }
-        catch (OpsLogException e) when (e.Damage is { } damage)
+        catch (OpsLogException e) when (e.Damage is { Detail: not ManifestRegister.OtherForm } damage) // without the manifest the pieces would be passed over
         {
             _losses.Add(damage);
             return null;

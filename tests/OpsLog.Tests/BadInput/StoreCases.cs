@@ -65,6 +65,7 @@ internal static class StoreCases
                 File.WriteAllText(file, text);
             }
         })),
+        ("a store of a storage that does not append, copied object by object", Reading(NumberedAsync)),
         ("a snapshot that is gone", Broken(store => File.Delete(Snapshot(store)))),
         ("a snapshot that was cut", Broken(store => Rewrite(Snapshot(store), bytes => bytes[..^40]))),
         ("a snapshot with a changed byte", Broken(store => Rewrite(Snapshot(store), Changed("in the snapshot")))),
@@ -149,6 +150,17 @@ internal static class StoreCases
         await MakeStoreAsync(folder);
         breakIt(folder);
     };
+
+    private static async Task NumberedAsync(string folder)
+    {
+        var (from, to) = (new MemoryStorage(append: false), new FileStorage(folder));
+        await using (var store = await OpsStore<JsonElement>.OpenAsync(from)) await store.SetAsync("a", Json("{}"));
+        await foreach (var entry in from.ListAsync(StorageKey.Root, null, default))
+        {
+            var found = await from.ReadAsync(entry.Key, ByteRange.All, default);
+            await to.PutAsync(entry.Key, found!.Content, PutCondition.IfAbsent, default);
+        }
+    }
 
     private static async Task SecondWriterAsync(string folder)
     {
