@@ -33,8 +33,7 @@ internal sealed class Migration(int target, Func<JsonNode?, int, JsonNode?>? mig
         if (!Applies(schema)) return document;
         try
         {
-            var node = JsonNode.Parse(document, documentOptions: new JsonDocumentOptions { MaxDepth = DocumentLimits.ReadDepth });
-            var result = migrate!(node, schema);
+            var result = migrate!(Parse(document), schema);
             if (result is not JsonObject) throw new InvalidDataException($"Migrate returned {result?.GetValueKind().ToString() ?? "null"}, not a JSON object.");
             return Encoding.UTF8.GetBytes(result.ToJsonString(s_json)); // what JSON cannot hold fails here
         }
@@ -54,6 +53,38 @@ internal sealed class Migration(int target, Func<JsonNode?, int, JsonNode?>? mig
         throw new OpsLogException(
             OpsLogError.MigrationFailed,
             $"{what} needs documents of schema version {schema}, the store is of {target}, and this program does not migrate them. Nothing was changed; do it with the program that has the migration.");
+    }
+
+    private static JsonNode? Parse(ReadOnlySpan<byte> document)
+    {
+        var reader = new Utf8JsonReader(document, new JsonReaderOptions { MaxDepth = DocumentLimits.ReadDepth });
+        try
+        {
+            return Node(JsonElement.ParseValue(ref reader));
+        }
+        catch (InvalidOperationException)
+        {
+            // A member's name is half of a surrogate pair, which harms only if the function keeps it.
+            return JsonNode.Parse(document, documentOptions: new JsonDocumentOptions { MaxDepth = DocumentLimits.ReadDepth });
+        }
+    }
+
+    // JsonNode.Parse takes a member that is there twice, and fails when the function looks at it.
+    private static JsonNode? Node(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Object:
+                var members = new JsonObject();
+                foreach (var member in element.EnumerateObject()) members[member.Name] = Node(member.Value);
+                return members;
+            case JsonValueKind.Array:
+                var items = new JsonArray();
+                foreach (var item in element.EnumerateArray()) items.Add(Node(item));
+                return items;
+            default:
+                return JsonValue.Create(element);
+        }
     }
 
     private static string Which(ReadOnlySpan<byte> id) => id.IsEmpty ? "a document (let Migrate log what it is given, to find it)" : $"the document '{JsonText.ToString(id)}'";

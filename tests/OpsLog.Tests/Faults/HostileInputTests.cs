@@ -163,6 +163,27 @@ public sealed class HostileInputTests
     }
 
     [Theory]
+    [InlineData("""{"n":1,"x":{"m":1,"m":[{"o":1,"o":2}]},"y":1.50,"z":[null,true,"\u00e9"],"n":2}""", """{"n":2,"x":{"m":[{"o":2}]},"y":1.50,"z":[null,true,"é"],"v":2}""")]
+    [InlineData("""{"n":2,"gone":{"\ud800":1}}""", """{"n":2,"v":2}""")]
+    public async Task F36_of_duplicate_members_a_migration_gets_the_last(string old, string migrated)
+    {
+        var disk = new MemoryStorage();
+        await using (var store = await Lab.OpenAsync(disk)) await store.SetAsync("a", StoreReading.Element(old));
+
+        await using var next = await Lab.OpenAsync(disk, Lab.Options(o =>
+        {
+            o.SchemaVersion = 2;
+            o.Migrate = (node, _) =>
+            {
+                node!.AsObject().Remove("gone");
+                node["v"] = 2;
+                return node;
+            };
+        }));
+        Assert.Equal(migrated, next["a"].GetRawText());
+    }
+
+    [Theory]
     [InlineData(512, true)]
     [InlineData(513, false)]
     [InlineData(10_000, false)]
