@@ -20,6 +20,8 @@ internal sealed class DocumentCodec<T>
 
     public DocumentCodec(OpsStoreOptions options)
     {
+        if (options.JsonTypeInfo is { } info && info is not JsonTypeInfo<T>)
+            throw new ArgumentException($"{nameof(OpsStoreOptions.JsonTypeInfo)} is for {info.Type}, the store for {typeof(T)}.", nameof(options));
         _typeInfo = IsJsonElement ? null : TypeInfo(options);
         // As deep as the type can be read. The serializer looks after its own objects, but not after a JsonElement or JsonNode in one of them; the writer counts along for nothing.
         _maxDepth = Math.Min(DocumentLimits.MaxDepth, _typeInfo?.Options.MaxDepth is > 0 and var depth ? depth : SerializersDepth);
@@ -151,12 +153,7 @@ internal sealed class DocumentCodec<T>
 
     private static JsonTypeInfo<T> TypeInfo(OpsStoreOptions options)
     {
-        if (options.JsonTypeInfo is { } info)
-        {
-            return info as JsonTypeInfo<T>
-                ?? throw new ArgumentException($"{nameof(OpsStoreOptions.JsonTypeInfo)} is for {info.Type}, the store for {typeof(T)}.", nameof(options));
-        }
-
+        if (options.JsonTypeInfo is JsonTypeInfo<T> info) return info;
         var json = options.JsonSerializerOptions ?? DefaultOptions();
         if (!json.IsReadOnly) Freeze(json);
         return (JsonTypeInfo<T>)json.GetTypeInfo(typeof(T));

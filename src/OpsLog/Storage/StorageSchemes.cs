@@ -52,8 +52,8 @@ public static class StorageSchemes
         if (SchemeOf(location) is not { } scheme) return Folder(location, timeProvider, random, mapReads);
         if (scheme.Equals("file", StringComparison.OrdinalIgnoreCase))
         {
-            if (Uri.TryCreate(location, UriKind.Absolute, out var uri)) return Folder(uri.LocalPath, timeProvider, random, mapReads);
-            throw new ArgumentException("The file URI is malformed: write file:///path/to/folder.", nameof(location));
+            if (FileUriPath(location) is { } path) return Folder(path, timeProvider, random, mapReads);
+            throw new ArgumentException("The file URI is malformed: write file:///path/to/folder, with # as %23 and ? as %3F.", nameof(location));
         }
 
         if (s_factories.TryGetValue(scheme, out var factory)) return factory(location, timeProvider, random);
@@ -80,6 +80,14 @@ public static class StorageSchemes
     {
         var end = location.IndexOf(Separator, StringComparison.Ordinal);
         return end > 0 && Uri.CheckSchemeName(location[..end]) ? location[..end] : null;
+    }
+
+    // A path with a host is a share: only Windows has those, elsewhere it would be a name in the current folder.
+    private static string? FileUriPath(string location)
+    {
+        if (!Uri.TryCreate(location, UriKind.Absolute, out var uri) || !uri.IsFile || uri.Fragment.Length + uri.Query.Length > 0) return null;
+        if (uri.Host == "localhost") uri = new UriBuilder(uri) { Host = "" }.Uri;
+        return uri.Host.Length == 0 || OperatingSystem.IsWindows() ? uri.LocalPath : null;
     }
 
     private static FileStorage Folder(string path, TimeProvider timeProvider, Random? random, bool mapReads) =>

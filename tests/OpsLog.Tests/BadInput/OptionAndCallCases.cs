@@ -47,6 +47,11 @@ internal static class OptionAndCallCases
             var info = JsonSerializerOptions.Web.GetTypeInfo(typeof(int));
             await OpsStore<Version>.OpenAsync(folder, new OpsStoreOptions { JsonTypeInfo = info });
         })),
+        ("JsonTypeInfo: of another type, for a store of JsonElement", new BadInputCase(async folder =>
+        {
+            var info = JsonSerializerOptions.Web.GetTypeInfo(typeof(int));
+            await (await OpsStore<JsonElement>.OpenAsync(folder, new OpsStoreOptions { JsonTypeInfo = info })).DisposeAsync();
+        })),
     ];
 
     private static BadInputCase Agent(string agent) => OnOpening(o => o.AgentId = agent) with { Arguments = s => ["set", s, "a", "{}", "--agent", agent] };
@@ -58,6 +63,10 @@ internal static class OptionAndCallCases
         ("a location of a kind that is not known", new BadInputCase(_ => OpsStore<JsonElement>.OpenAsync("ftp://host/store").AsTask())
         {
             Arguments = _ => ["export", "ftp://host/store"],
+        }),
+        ("a file URI with a fragment or a query", new BadInputCase(folder => OpsStore<JsonElement>.OpenAsync($"file://{folder}#x").AsTask())
+        {
+            Arguments = s => ["export", $"file://{s}?x"],
         }),
         ("a storage that is null", new BadInputCase(_ => OpsStore<JsonElement>.OpenAsync((IOpsStorage)null!).AsTask())),
         ("a storage key that leads out of the store", new BadInputCase(_ => Task.FromResult(new StorageKey("ops/../../outside")))),

@@ -40,6 +40,11 @@ public sealed class StorageSchemesTests
     {
         Assert.Equal(Path.GetFullPath("x/y"), Assert.IsType<FileStorage>(StorageSchemes.Open("x/y")).RootPath);
         Assert.Equal("/x/y z", Assert.IsType<FileStorage>(StorageSchemes.Open("file:///x/y%20z")).RootPath);
+        Assert.Equal("/x/y z", Assert.IsType<FileStorage>(StorageSchemes.Open("file://localhost/x/y%20z")).RootPath);
+        Assert.Equal("/x#y", Assert.IsType<FileStorage>(StorageSchemes.Open("file:///x%23y")).RootPath);
+        Assert.Throws<ArgumentException>(() => StorageSchemes.Open("file:///x#y"));
+        Assert.Throws<ArgumentException>(() => StorageSchemes.Open("file:///x?y"));
+        if (!OperatingSystem.IsWindows()) Assert.Throws<ArgumentException>(() => StorageSchemes.Open("file://data/store"));
         Assert.Throws<ArgumentException>(() => StorageSchemes.Register("file", (_, _, _) => new MemoryStorage()));
         Assert.Throws<ArgumentException>(() => StorageSchemes.Register("a b", (_, _, _) => new MemoryStorage()));
     }
