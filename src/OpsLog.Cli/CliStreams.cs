@@ -21,25 +21,18 @@ internal sealed class CliStreams(Stream input, Stream output, TextWriter error)
     public TextWriter? ErrorTerminal { get; init; }
 
     /// <summary>Whether standard output is known to have no reader any more. Who waits for long without printing asks.</summary>
-    public bool IsReaderGone => Output is UnixOutput { IsReaderGone: true };
+    public bool IsReaderGone => Output is UnixOutput && UnixOutput.IsReaderGone;
 
     /// <summary>The streams of this process.</summary>
     public static CliStreams OfProcess()
     {
         // Console.Error would encode by the terminal's settings; ids and paths are UTF-8 everywhere in OpsLog.
-        var error = TextWriter.Synchronized(new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 1024) { AutoFlush = true });
+        var error = TextWriter.Synchronized(new StreamWriter(StandardFiles.Error(), new UTF8Encoding(false), 1024) { AutoFlush = true });
         if (!Console.IsOutputRedirected || !Console.IsErrorRedirected) Console.OutputEncoding = new UTF8Encoding(false);
-        return new CliStreams(Console.OpenStandardInput(), OutputOfProcess(), error)
+        return new CliStreams(StandardFiles.Input(), StandardFiles.Output(), error)
         {
             OutputTerminal = Console.IsOutputRedirected ? null : Console.Out,
             ErrorTerminal = Console.IsErrorRedirected ? null : Console.Error,
         };
-    }
-
-    /// <summary>Where the runtime's own stream would drop what nobody reads any more, one that says so.</summary>
-    private static Stream OutputOfProcess()
-    {
-        var output = Console.OpenStandardOutput();
-        return Console.IsOutputRedirected && !OperatingSystem.IsWindows() ? UnixOutput.Open(output) : output;
     }
 }

@@ -10,8 +10,11 @@ internal sealed class ReaderGoneException() : IOException("nobody reads standard
 /// reader: a follower would go on for ever. A <see cref="FileStream"/> would tell, but keeps an offset of its own, and what else writes to the same
 /// file (<c>2&gt;&amp;1</c>, a group of commands) would be written over.
 /// </summary>
-internal sealed partial class UnixOutput : Stream
+/// <param name="ofRuntime">The runtime's stream for it.</param>
+internal sealed partial class UnixOutput(Stream ofRuntime) : StandardStream
 {
+    private const int Number = 1;
+
     // The numbers of Linux, macOS and the BSDs; "try again" has two.
     private const int Interrupted = 4;
     private const int BrokenPipe = 32;
@@ -19,41 +22,14 @@ internal sealed partial class UnixOutput : Stream
     private const short PollHangUp = 16;
     private static readonly int s_tryAgain = OperatingSystem.IsLinux() ? 11 : 35;
 
-    private readonly int _file;
-    private readonly Stream _ofRuntime;
-
-    private UnixOutput(int file, Stream ofRuntime) => (_file, _ofRuntime) = (file, ofRuntime);
-
-    /// <summary>Standard output, in place of the runtime's stream for it; that one again if there is none.</summary>
-    public static Stream Open(Stream ofRuntime)
-    {
-        // Duplicated at the start: a program that is begun with standard output closed may get its number for a file of the store.
-        var file = Duplicate(1);
-        return file < 0 ? ofRuntime : new UnixOutput(file, ofRuntime);
-    }
-
     /// <summary>Whether nobody reads it any more, as far as the system tells before something is written: it does of pipes and sockets.</summary>
-    public bool IsReaderGone
+    public static bool IsReaderGone
     {
         get
         {
-            var state = new PollState { File = _file };
+            var state = new PollState { File = Number };
             return Poll(ref state, 1, 0) > 0 && (state.Found & (PollError | PollHangUp)) != 0;
         }
-    }
-
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
     }
 
     /// <exception cref="ReaderGoneException">Nobody reads it any more.</exception>
@@ -62,7 +38,7 @@ internal sealed partial class UnixOutput : Stream
     {
         while (!buffer.IsEmpty)
         {
-            var written = Write(_file, buffer, buffer.Length);
+            var written = Write(Number, buffer, buffer.Length);
             if (written >= 0)
             {
                 buffer = buffer[(int)written..];
@@ -73,25 +49,10 @@ internal sealed partial class UnixOutput : Stream
             if (error == Interrupted) continue;
             if (error == BrokenPipe) throw new ReaderGoneException();
             if (error != s_tryAgain) throw new IOException($"standard output cannot be written: {Marshal.GetPInvokeErrorMessage(error)}.");
-            _ofRuntime.Write(buffer); // it knows how to wait for a pipe that its other holder has made non-blocking
+            ofRuntime.Write(buffer); // it knows how to wait for a pipe that its other holder has made non-blocking
             return;
         }
     }
-
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
-    private static partial int Duplicate(int file);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(int file, ReadOnlySpan<byte> buffer, nint count);

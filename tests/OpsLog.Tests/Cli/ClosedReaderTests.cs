@@ -1,16 +1,12 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using Xunit;
+using static OpsLog.Tests.Cli.ToolProcess;
 
 namespace OpsLog.Tests.Cli;
 
 /// <summary>A reader of standard output that goes away, as <c>head</c> does, ends the run quietly. Runs are real processes: only their pipes can break.</summary>
 public class ClosedReaderTests
 {
-    private static readonly string s_tool = Path.Combine(AppContext.BaseDirectory, "OpsLog.Cli.dll");
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
-
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -67,35 +63,4 @@ public class ClosedReaderTests
         Assert.Equal(["before", "a", "a", "behind", "a"], lines.Where(l => !l.StartsWith("opslog: ", StringComparison.Ordinal)));
         Assert.StartsWith("opslog: there is no record", lines[2], StringComparison.Ordinal);
     }
-
-    private static async Task<int> EndAsync(Process process)
-    {
-        try
-        {
-            await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(s_patience);
-        }
-        catch (TimeoutException)
-        {
-            process.Kill(entireProcessTree: true);
-            throw;
-        }
-
-        return process.ExitCode;
-    }
-
-    private static Process Start(params string[] arguments) => StartProgram("dotnet", [s_tool, .. arguments]);
-
-    /// <summary>Runs a script in which <c>opslog</c> is the tool.</summary>
-    private static Process StartShell(string script, params string[] arguments) =>
-        StartProgram("bash", ["-c", "tool=$1; shift; opslog() { dotnet \"$tool\" \"$@\"; }; " + script, "bash", s_tool, .. arguments]);
-
-    private static Process StartProgram(string program, string[] arguments) => Process.Start(new ProcessStartInfo(program, arguments)
-    {
-        RedirectStandardInput = true,
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-        StandardInputEncoding = new UTF8Encoding(false),
-        StandardOutputEncoding = Encoding.UTF8,
-        StandardErrorEncoding = Encoding.UTF8,
-    })!;
 }
