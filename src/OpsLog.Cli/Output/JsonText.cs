@@ -11,24 +11,16 @@ internal static class JsonText
     /// <summary>Characters that need an escape, or may (a surrogate does only when it is alone).</summary>
     private static readonly SearchValues<char> Special = SearchValues.Create(SpecialCharacters());
 
+    /// <summary>What a terminal may take for a command, or a reader of lines for a line's end.</summary>
+    private static readonly SearchValues<char> Unprintable = SearchValues.Create(UnprintableCharacters());
+
+    private static readonly SearchValues<char> SpecialOrUnprintable = SearchValues.Create(SpecialCharacters() + UnprintableCharacters());
+
     /// <summary>How small reports are written: text that people read stays text.</summary>
     public static JsonWriterOptions WriterOptions { get; } = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes a string with its quotes. A lone surrogate becomes a <c>\u</c> escape, so nothing is lost.</summary>
-    public static void WriteString(IBufferWriter<byte> writer, ReadOnlySpan<char> text)
-    {
-        writer.Write("\""u8);
-        while (!text.IsEmpty)
-        {
-            var plain = text.IndexOfAny(Special);
-            if (plain < 0) plain = text.Length;
-            if (plain > 0) Encoding.UTF8.GetBytes(text[..plain], writer);
-            text = text[plain..];
-            if (!text.IsEmpty) text = text[WriteSpecial(writer, text)..];
-        }
-
-        writer.Write("\""u8);
-    }
+    public static void WriteString(IBufferWriter<byte> writer, ReadOnlySpan<char> text) => WriteString(writer, text, Special);
 
     /// <summary>Writes a member whose value may be any text, half of a surrogate pair included.</summary>
     public static void WriteMember(Utf8JsonWriter writer, string name, string text)
@@ -46,13 +38,13 @@ internal static class JsonText
         else WriteMinified(writer, json);
     }
 
-    /// <summary>A text for people: as it is, or as a JSON string where it would break the line it stands in.</summary>
+    /// <summary>A text for people: as it is, or as a JSON string, its control characters as escapes, where it would break the line it stands in.</summary>
     public static string Printable(string text)
     {
-        var plain = text.Length > 0 && !text.AsSpan().ContainsAnyInRange('\0', '\u001f') && !HasLoneSurrogate(text);
+        var plain = text.Length > 0 && !text.AsSpan().ContainsAny(Unprintable) && !HasLoneSurrogate(text);
         if (plain) return text;
         var buffer = new ArrayBufferWriter<byte>();
-        WriteString(buffer, text);
+        WriteString(buffer, text, SpecialOrUnprintable);
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
@@ -74,6 +66,21 @@ internal static class JsonText
     {
         var end = exception.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
         return $"{(end < 0 ? exception.Message : exception.Message[..end])} (byte {exception.BytePositionInLine ?? 0})";
+    }
+
+    private static void WriteString(IBufferWriter<byte> writer, ReadOnlySpan<char> text, SearchValues<char> special)
+    {
+        writer.Write("\""u8);
+        while (!text.IsEmpty)
+        {
+            var plain = text.IndexOfAny(special);
+            if (plain < 0) plain = text.Length;
+            if (plain > 0) Encoding.UTF8.GetBytes(text[..plain], writer);
+            text = text[plain..];
+            if (!text.IsEmpty) text = text[WriteSpecial(writer, text)..];
+        }
+
+        writer.Write("\""u8);
     }
 
     private static int WriteSpecial(IBufferWriter<byte> writer, ReadOnlySpan<char> text)
@@ -123,4 +130,6 @@ internal static class JsonText
         for (var c = 0xd800; c <= 0xdfff; c++) special.Append((char)c);
         return special.ToString();
     }
+
+    private static string UnprintableCharacters() => string.Concat(Enumerable.Range(0, 0xa0).Select(c => (char)c).Where(char.IsControl)) + "\u2028\u2029";
 }

@@ -44,6 +44,8 @@ public class JsonTextTests
     [InlineData("task-1", "task-1")]
     [InlineData("", "\"\"")]
     [InlineData("a\nb", "\"a\\nb\"")]
+    [InlineData("csi\u009b31mx", "\"csi\\u009b31mx\"")]
+    [InlineData("\u007f\u0080\u0085\u2028\u2029é\u00a0", "\"\\u007f\\u0080\\u0085\\u2028\\u2029é\u00a0\"")]
     public void What_would_break_a_line_is_shown_as_a_JSON_string(string text, string shown) => Assert.Equal(shown, JsonText.Printable(text));
 
     private static string Write(string text)
