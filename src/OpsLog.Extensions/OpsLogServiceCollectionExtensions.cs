@@ -18,7 +18,7 @@ public static class OpsLogServiceCollectionExtensions
     /// <summary>Registers a store under a name: ask for a keyed <see cref="OpsStore{T}"/>, <c>[FromKeyedServices(name)]</c>.</summary>
     /// <typeparam name="T">The document type.</typeparam>
     /// <param name="services">The services.</param>
-    /// <param name="name">The key, and what the store is called in logs, traces and metrics; <see langword="null"/>: no key, and the document type's name there.</param>
+    /// <param name="name">The key, and what the store is called in logs, traces and metrics unless <see cref="OpsStoreOptions.Name"/> is set; <see langword="null"/>: no key, and the document type's name there.</param>
     /// <param name="configure">Says where it is, and how it is opened; <see cref="OpsLogOptions.Bind"/> takes it from configuration. Called and checked when the host starts.</param>
     /// <exception cref="InvalidOperationException">There is a registration of this type and name already.</exception>
     public static IServiceCollection AddOpsLog<T>(this IServiceCollection services, string? name, Action<OpsLogOptions> configure)

@@ -18,7 +18,7 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
     private OpsStore<T>? _store;
     private TaskCompletionSource? _closed;
 
-    /// <summary>What the store is called in messages.</summary>
+    /// <summary>What the store is called in messages: the registration's name, until the options are read and say otherwise.</summary>
     public string Name => displayName;
 
     /// <summary>Why the store could not be opened or closed; null: it could, or was not tried.</summary>
@@ -37,7 +37,7 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
         if (Opened is not null) return;
         var options = services.GetRequiredService<IOptionsMonitor<OpsLogOptions>>().Get(optionsName);
         var store = options.Store;
-        store.Name ??= displayName;
+        displayName = store.Name ??= displayName;
         if (store.CacheFolder is { } cache) store.CacheFolder = Rooted(cache);
         store.LoggerFactory ??= services.GetService<ILoggerFactory>();
         if (ReferenceEquals(store.TimeProvider, TimeProvider.System)) store.TimeProvider = services.GetService<TimeProvider>() ?? TimeProvider.System;

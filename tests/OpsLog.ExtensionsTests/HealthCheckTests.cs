@@ -43,6 +43,15 @@ public sealed class HealthCheckTests
     }
 
     [Fact]
+    public async Task It_tells_the_name_that_the_options_give_the_store()
+    {
+        using var host = await StartAsync(o => o.Name = "orders");
+        Assert.Equal("The store 'orders' is open.", (await CheckAsync(host)).Description);
+        await host.StopAsync();
+        Assert.StartsWith("The store 'orders' is not open", (await CheckAsync(host)).Description, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_store_that_a_failure_made_read_only_is_unhealthy()
     {
         using var host = await StartAsync();

@@ -126,6 +126,20 @@ public sealed class HostingTests
         Assert.Equal([("OpsLog", 1), ("OpsLog.Hosting", 100), ("OpsLog", 2), ("OpsLog.Hosting", 102)], log.Seen.Select(m => (m.Category, m.Event)));
     }
 
+    [Theory]
+    [InlineData(null, "notes")]
+    [InlineData("orders", "orders")]
+    public async Task Messages_of_the_host_call_the_store_as_its_own_messages_do(string? name, string shown)
+    {
+        var log = new Messages();
+        using var host = Build(services => services.AddOpsLog<Note>("notes", o => (o.Storage, o.Store.Name) = (_ => new MemoryStorage(), name)), log);
+        await host.StartAsync();
+        await host.StopAsync();
+        Assert.All(log.Texts, text => Assert.Contains(shown, text, StringComparison.Ordinal));
+        var early = Assert.Throws<InvalidOperationException>(() => host.Services.GetRequiredKeyedService<OpsStore<Note>>("notes"));
+        Assert.StartsWith($"The store '{shown}' is not open", early.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_relative_folder_counts_from_the_content_root()
     {
@@ -201,13 +215,15 @@ public sealed class HostingTests
     {
         public List<(string Category, int Event, LogLevel Level)> Seen { get; } = [];
 
-        public ILogger CreateLogger(string categoryName) => new Logger(categoryName, Seen);
+        public List<string> Texts { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => new Logger(categoryName, this);
 
         public void Dispose()
         {
         }
 
-        private sealed class Logger(string category, List<(string Category, int Event, LogLevel Level)> seen) : ILogger
+        private sealed class Logger(string category, Messages messages) : ILogger
         {
             public IDisposable? BeginScope<TState>(TState state)
                 where TState : notnull => null;
@@ -216,7 +232,12 @@ public sealed class HostingTests
 
             public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
             {
-                lock (seen) if (category.StartsWith("OpsLog", StringComparison.Ordinal)) seen.Add((category, eventId.Id, logLevel));
+                if (!category.StartsWith("OpsLog", StringComparison.Ordinal)) return;
+                lock (messages)
+                {
+                    messages.Seen.Add((category, eventId.Id, logLevel));
+                    messages.Texts.Add(formatter(state, exception));
+                }
             }
         }
     }
