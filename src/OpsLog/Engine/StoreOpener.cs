@@ -209,7 +209,7 @@ internal sealed class StoreOpener(IOpsStorage storage, EngineSettings settings)
             var result = await target.ClaimAsync(ct).ConfigureAwait(false);
             if (result.IsStored) return target;
             if (result.Outcome == PutOutcome.Held)
-                throw new OpsLogException(OpsLogError.Locked, $"The store is open for writing elsewhere{(result.Detail is { } who ? $": {who}" : "")}. Close it there, or open it read-only.");
+                throw new OpsLogException(OpsLogError.Locked, $"The store is open for writing elsewhere{(result.Detail is { } who ? $": {who.TrimEnd('.')}" : "")}. Close it there, or open it read-only.");
         }
 
         throw new OpsLogException(OpsLogError.Locked, $"Another writer is writing to '{key}'. Close it there, or open the store read-only.");

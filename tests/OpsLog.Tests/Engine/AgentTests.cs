@@ -142,7 +142,8 @@ public sealed class AgentTests
         await using (var a = await OpsStore<JsonElement>.OpenAsync(folder.Path, Options("a")))
         {
             await a.SetAsync("x", Lab.Doc(1));
-            await Lab.RefusedAsync(OpsLogError.Locked, async Task () => await OpsStore<JsonElement>.OpenAsync(folder.Path, Options(null)));
+            var refusal = await Lab.RefusedAsync(OpsLogError.Locked, async Task () => await OpsStore<JsonElement>.OpenAsync(folder.Path, Options(null)));
+            Assert.DoesNotContain("..", refusal.Message, StringComparison.Ordinal);
             await using var b = await OpsStore<JsonElement>.OpenAsync(folder.Path, Options("b"));
             await b.SetAsync("y", Lab.Doc(2));
             await b.CompactAsync();

@@ -20,6 +20,7 @@ public sealed class SecondWriterTests
         var before = Files(folder);
         var refusal = await Lab.RefusedAsync(OpsLogError.Locked, async Task () => await OpsStore<int[]>.OpenAsync(folder.Path, Lab.Options()));
         Assert.Contains("read-only", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("'). Close it there", refusal.Message, StringComparison.Ordinal);
         Assert.Equal(before, Files(folder));
         await using var reader = await OpsStore<int[]>.OpenAsync(folder.Path, Lab.ReadOnly());
         Assert.Empty(reader);

@@ -175,6 +175,6 @@ internal sealed class StoreConverter(IOpsStorage storage, EngineSettings setting
     private static OpsLogException Locked(LogEntry log, string? holder) => new(
         OpsLogError.Locked,
         log.Agent.Length == 0
-            ? $"The store is open for writing elsewhere, by a single writer{(holder is null ? "" : $": {holder}")}. Close it there, or open it read-only."
-            : $"Agent '{log.Agent}' has the store open{(holder is null ? "" : $": {holder}")}. Close it there, open the store with an agent id, or open it read-only.");
+            ? $"The store is open for writing elsewhere, by a single writer{(holder is null ? "" : $": {holder.TrimEnd('.')}")}. Close it there, or open it read-only."
+            : $"Agent '{log.Agent}' has the store open{(holder is null ? "" : $": {holder.TrimEnd('.')}")}. Close it there, open the store with an agent id, or open it read-only.");
 }
