@@ -65,7 +65,8 @@ internal static class S3Faults
             return new CallFailure(StorageFault.Throttled, $"{answer}: too many requests.");
         if (status == 409) return new CallFailure(StorageFault.Unavailable, $"{answer}: another request was at the same object."); // nothing was done
         if (Is(e, "RequestTimeout") || Is(e, "IncompleteBody")) return new CallFailure(StorageFault.Unavailable, $"{answer}: the request arrived incompletely.");
-        if (IsUploadGone(e)) return new CallFailure(StorageFault.Denied, $"{answer}. Something else ended the upload: a lifecycle rule?");
+        // Perhaps an earlier sending of the same request, by what carries requests, has ended it.
+        if (IsUploadGone(e)) return new CallFailure(StorageFault.Denied, $"{answer}. Something else ended the upload: a lifecycle rule?") { IsOutcomeUnknown = true };
         if (status == 503) return new CallFailure(StorageFault.Throttled, $"{answer}.") { IsOutcomeUnknown = true }; // perhaps a proxy's
         if (status >= 500) return new CallFailure(StorageFault.Unavailable, $"{answer}.") { IsOutcomeUnknown = true };
         if (Is(e, "KeyTooLongError") || Is(e, "InvalidURI")) return new CallFailure(StorageFault.BadName, $"{answer}: the name cannot be used.");

@@ -52,12 +52,13 @@ internal sealed class S3Probe(S3Requests requests, RetrySettings settings, strin
     {
         var (name, mark) = (prefix + KeyMap.Own + settings.NextNonce(), settings.NextNonce());
         var marks = default(PutMarks).Add(mark);
-        var tag = await requests.PutAsync(name, Content(1), marks, null, ifAbsent: true, ct).ConfigureAwait(false);
+        await IsStoredAsync(() => requests.PutAsync(name, Content(1), marks, null, ifAbsent: true, ct)).ConfigureAwait(false); // refused if what carries requests has sent it twice
         try
         {
             var found = await requests.HeadAsync(name, ct).ConfigureAwait(false);
             if (found is null || PutMarks.Of(found.Value.Version) is not { } version || !version.Marks.EndsWith(mark))
                 throw Refuse("does not keep the metadata of objects");
+            var tag = version.EntityTag;
             if (await IsStoredAsync(() => requests.PutAsync(name, Content(2), marks, null, ifAbsent: true, ct)).ConfigureAwait(false)) throw Refuse("ignores If-None-Match on writes");
             var wrong = new string('0', tag.Length);
             if (await IsStoredAsync(() => requests.PutAsync(name, Content(3), marks, Quoted(wrong), false, ct)).ConfigureAwait(false)) throw Refuse("ignores If-Match on writes");
@@ -74,7 +75,7 @@ internal sealed class S3Probe(S3Requests requests, RetrySettings settings, strin
     private async Task<bool> ProbeUploadsAsync(CancellationToken ct)
     {
         var name = prefix + KeyMap.Own + settings.NextNonce();
-        await requests.PutAsync(name, Content(1), default, null, ifAbsent: true, ct).ConfigureAwait(false);
+        await IsStoredAsync(() => requests.PutAsync(name, Content(1), default, null, ifAbsent: true, ct)).ConfigureAwait(false);
         try
         {
             var upload = await requests.BeginUploadAsync(name, default, ct).ConfigureAwait(false);

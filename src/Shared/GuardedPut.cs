@@ -8,8 +8,8 @@ internal sealed record PutCalls(
     Func<Exception, CallFailure?> FailureOf, Func<Exception, PutConditionKind, bool> IsRefused, Func<string, CancellationToken, Task<ObjectBytes?>> Look);
 
 /// <summary>
-/// One put from its first attempt to its end. After an attempt without a clear answer the object is read back: its marks tell whether this put made it,
-/// before it is sent again or given up. A put without a condition is simply sent again.
+/// One put from its first attempt to its end. After an attempt without a clear answer, or one that was refused, the object is looked at: its marks tell whether
+/// this put made it, before it is sent again or given up. A put without a condition is simply sent again.
 /// </summary>
 internal sealed class GuardedPut
 {
@@ -68,7 +68,7 @@ internal sealed class GuardedPut
             }
             catch (Exception e) when (_calls.IsRefused(e, _condition.Kind))
             {
-                if (!isUnknown) return new PutResult(PutOutcome.Conflict, Detail: IfAbsent ? "The object exists." : "The object has another version, or is gone.");
+                if (!isUnknown) return await RefusedAsync(ct).ConfigureAwait(false);
                 failure = new CallFailure(StorageFault.Unavailable, "it is not known which of several attempts was carried out.");
             }
             catch (Exception e) when (_calls.FailureOf(e) is { } known)
@@ -82,30 +82,43 @@ internal sealed class GuardedPut
         }
     }
 
+    // HTTP handlers and proxies send a request again, unseen, when a connection ends without an answer: the second is then refused because the first was carried out.
+    private async ValueTask<PutResult> RefusedAsync(CancellationToken ct)
+    {
+        var there = await LookAsync(ct).ConfigureAwait(false);
+        if (there is { } version && PutMarks.Of(version) is { } now && now.Marks.Tell(_mark, _replaced?.Marks) == true) return Stored(version, now.Marks);
+        return new PutResult(PutOutcome.Conflict, Detail: IfAbsent ? "The object exists." : "The object has another version, or is gone.");
+    }
+
     // Null: it has not happened (yet).
     private async ValueTask<PutResult?> ReadBackAsync(CancellationToken ct)
     {
-        ObjectBytes? found;
-        try
-        {
-            found = await _settings.RunAsync(What, token => _calls.Look(Name, token), _calls.FailureOf, ct).ConfigureAwait(false);
-        }
-        catch (StorageException e)
-        {
-            throw new StorageException(e.Fault, e.Message, e) { OutcomeUnknown = true };
-        }
-
-        if (found is not { } there || PutMarks.Of(there.Version) is not { } now) return IfAbsent || _condition.Kind == PutConditionKind.Always ? null : throw Unknown("it is gone");
+        if (await LookAsync(ct).ConfigureAwait(false) is not { } version || PutMarks.Of(version) is not { } now) return IfAbsent || _condition.Kind == PutConditionKind.Always ? null : throw Unknown("it is gone");
         if (_replaced is { } old && string.Equals(old.EntityTag, now.EntityTag, StringComparison.Ordinal) && !now.Marks.EndsWith(_mark)) return null; // as it was
         return now.Marks.Tell(_mark, _replaced?.Marks) switch
         {
-            true => new PutResult(PutOutcome.Stored, now.Marks.EndsWith(_mark) ? there.Version : default),
+            true => Stored(version, now.Marks),
             false when _condition.Kind == PutConditionKind.Always => null,
             false => new PutResult(PutOutcome.Conflict, Detail: "Another writer was first."),
             null when _condition.Kind == PutConditionKind.Always => null,
             null => throw Unknown("others have replaced it many times since"),
         };
     }
+
+    // The version of the object as it is; null: it is absent. If it cannot be looked at, the put's outcome stays unknown.
+    private async ValueTask<StorageVersion?> LookAsync(CancellationToken ct)
+    {
+        try
+        {
+            return (await _settings.RunAsync(What, token => _calls.Look(Name, token), _calls.FailureOf, ct).ConfigureAwait(false))?.Version;
+        }
+        catch (StorageException e)
+        {
+            throw new StorageException(e.Fault, e.Message, e) { OutcomeUnknown = true };
+        }
+    }
+
+    private PutResult Stored(StorageVersion version, PutMarks marks) => new(PutOutcome.Stored, marks.EndsWith(_mark) ? version : default);
 
     private StorageException Unknown(string why) =>
         new(StorageFault.Unavailable, $"'{_key}' was written to, but the answer was lost, and {why}. Read it before you go on.") { OutcomeUnknown = true };
