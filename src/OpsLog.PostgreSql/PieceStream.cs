@@ -61,8 +61,15 @@ internal sealed class PieceStream(StorageKey name, IAsyncDisposable[] opened, Np
         if (!_isDisposed)
         {
             _isDisposed = true;
-            if (_piece is not null) await _piece.DisposeAsync().ConfigureAwait(false);
-            foreach (var one in opened) await one.DisposeAsync().ConfigureAwait(false);
+            try
+            {
+                if (_piece is not null) await _piece.DisposeAsync().ConfigureAwait(false);
+                foreach (var one in opened.SkipLast(1)) await one.DisposeAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                if (opened is [.., var connection]) await connection.DisposeAsync().ConfigureAwait(false); // whatever fails before
+            }
         }
 
         await base.DisposeAsync().ConfigureAwait(false);

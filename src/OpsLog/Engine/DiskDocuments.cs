@@ -223,7 +223,12 @@ internal sealed class DiskObject(DiskDocuments documents, IOpsStorage storage, S
         }
 
         if (open is null) return HeldInMemory("it is not there");
-        if (open.Length < below) return HeldInMemory($"it has {open.Length} bytes, not the {below} that were stored");
+        if (open.Length < below)
+        {
+            _ = open.DisposeAsync().AsTask();
+            return HeldInMemory($"it has {open.Length} bytes, not the {below} that were stored");
+        }
+
         if (open.Memory is null && open.Content is not FileRangeStream)
         {
             documents.IsFar = true;

@@ -86,7 +86,6 @@ internal static class ObjectReader
             var isReused = reusesMemory && found.Memory is null && found.Content.CanSeek;
             if (isReused && (buffer is null || buffer.Length < found.Content.Length)) buffer = HugePages.Bytes(checked((int)found.Content.Length));
             var bytes = await BytesAsync(found, isReused ? buffer : null, ct).ConfigureAwait(false);
-            if (found.Memory is null) await found.DisposeAsync().ConfigureAwait(false); // a stream was copied; memory lives as long as its owner
             var end = limit is { } cut ? Math.Min(cut, found.Length) : found.Length;
             var isLast = position - checksumBase + bytes.Length >= end;
             var part = new ObjectPart(position, checksumBase, bytes, isLast, found.Memory is null ? null : found, key) { IsReused = isReused };
@@ -115,7 +114,6 @@ internal static class ObjectReader
         }
 
         var bytes = await BytesAsync(first, null, ct).ConfigureAwait(false);
-        if (first.Memory is null) await first.DisposeAsync().ConfigureAwait(false);
         var (start, end) = ((int)(from - checksumBase), (int)Math.Min(limit ?? long.MaxValue, first.Length));
         take(new ObjectPart(from, checksumBase, bytes[start..Math.Max(start, end)], IsLast: true, first.Memory is null ? null : first, key));
     }
@@ -146,13 +144,18 @@ internal static class ObjectReader
         }
     }
 
-    // Into an array of the right size at once: growing one would copy a large log several times over.
+    // Memory lives as long as its owner. A stream is copied and closed, also if it breaks off: it may hold a connection. Into an array of the right size at once: growing one would
+    // copy a large log several times over.
     private static async ValueTask<ReadOnlyMemory<byte>> BytesAsync(StoredObject found, byte[]? buffer, CancellationToken ct)
     {
-        if (found.Memory is not null || !found.Content.CanSeek) return await found.ReadToEndAsync(ct).ConfigureAwait(false);
-        var length = checked((int)found.Content.Length);
-        var bytes = buffer ?? HugePages.Bytes(length);
-        var read = await found.Content.ReadAtLeastAsync(bytes.AsMemory(0, length), length, throwOnEndOfStream: false, ct).ConfigureAwait(false);
-        return bytes.AsMemory(0, read);
+        if (found.Memory is { } memory) return memory;
+        await using (found.ConfigureAwait(false))
+        {
+            if (!found.Content.CanSeek) return await found.ReadToEndAsync(ct).ConfigureAwait(false);
+            var length = checked((int)found.Content.Length);
+            var bytes = buffer ?? HugePages.Bytes(length);
+            var read = await found.Content.ReadAtLeastAsync(bytes.AsMemory(0, length), length, throwOnEndOfStream: false, ct).ConfigureAwait(false);
+            return bytes.AsMemory(0, read);
+        }
     }
 }
