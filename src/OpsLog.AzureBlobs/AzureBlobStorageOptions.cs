@@ -30,7 +30,10 @@ public sealed class AzureBlobStorageOptions
     /// </summary>
     public TokenCredential? Credential { get; set; }
 
-    /// <summary>How long one call may take with all its attempts before it fails. Default: 30 s; zero: one attempt only.</summary>
+    /// <summary>
+    /// For how long a request that failed in passing is sent again; the first time in any case. One under way is waited for, up to <see cref="RequestTimeout"/>. Default: 30 s;
+    /// zero: one attempt only.
+    /// </summary>
     public TimeSpan RetryBudget { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long one request may take before it counts as unanswered; one that sends content has a second more for each MiB. Default: 60 s.</summary>

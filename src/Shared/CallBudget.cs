@@ -2,7 +2,10 @@ using System.Security.Cryptography;
 
 namespace OpsLog.Storage;
 
-/// <summary>The pauses between the attempts of one call: random, up to 50 ms first and twice as long each time, 5 s at most, until the budget is used up.</summary>
+/// <summary>
+/// The pauses between the attempts of one call: random, up to 50 ms first and twice as long each time, 5 s at most, until the budget is used up. One attempt that
+/// has used it up alone, for it was not answered, is followed by another.
+/// </summary>
 internal sealed class CallBudget(RetrySettings settings)
 {
     private const int FirstPause = 50;
@@ -16,7 +19,8 @@ internal sealed class CallBudget(RetrySettings settings)
     {
         var longest = Math.Min(FirstPause << Math.Min(_attempts++, MostDoublings), 5000);
         var pause = TimeSpan.FromMilliseconds((longest / 2) + settings.Next(longest / 2));
-        if (settings.Time.GetElapsedTime(_started) + pause > settings.Budget) return false;
+        var mayExceed = _attempts == 1 && settings.Budget > TimeSpan.Zero;
+        if (!mayExceed && settings.Time.GetElapsedTime(_started) + pause > settings.Budget) return false;
         await Task.Delay(pause, settings.Time, ct).ConfigureAwait(false);
         return true;
     }
@@ -24,7 +28,7 @@ internal sealed class CallBudget(RetrySettings settings)
 
 /// <summary>How requests are repeated.</summary>
 /// <param name="Time">The clock.</param>
-/// <param name="Budget">How long one call may take with all its attempts, in the end.</param>
+/// <param name="Budget">For how long attempts are begun; the second in any case. Zero: one attempt only.</param>
 /// <param name="AttemptTimeout">How long one attempt may take; one that sends content has a second more for each MiB.</param>
 /// <param name="Random">Where chance comes from; null: the system.</param>
 internal sealed record RetrySettings(TimeProvider Time, TimeSpan Budget, TimeSpan AttemptTimeout, Random? Random)

@@ -26,6 +26,7 @@ public sealed class S3TimeTests
             Endpoint = "http://localhost",
             Credentials = new BasicAWSCredentials("a", "b"),
             TimeProvider = time,
+            RetryBudget = TimeSpan.Zero,
         }.Through(server);
         TimeSpan? ofClient = null;
         options.ConfigureClient += config => ofClient = config.Timeout;
@@ -41,8 +42,39 @@ public sealed class S3TimeTests
         await Assert.ThrowsAsync<StorageException>(() => PutAsync(storage, "snapshots/larger", Large));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_request_without_an_answer_is_sent_again_though_its_time_is_longer_than_the_budget(bool isLost)
+    {
+        var time = new FakeTimeProvider();
+        using var server = new SlowServer(time);
+        var options = new S3StorageOptions { Endpoint = "http://localhost", Credentials = new BasicAWSCredentials("a", "b"), TimeProvider = new WithoutPauses(time) }.Through(server);
+        Assert.True(options.RequestTimeout > options.RetryBudget);
+        await using var storage = new S3Storage("bucket", options);
+        Assert.True((await PutAsync(storage, "small", 1)).IsStored);
+        server.Delay = options.RequestTimeout + TimeSpan.FromSeconds(1);
+        server.Slow = isLost ? int.MaxValue : 1;
+        if (isLost) Assert.True((await Assert.ThrowsAsync<StorageException>(() => PutAsync(storage, "small2", 2))).OutcomeUnknown);
+        else Assert.True((await PutAsync(storage, "small2", 2)).IsStored);
+        Assert.Equal(2, server.Puts);
+    }
+
     private static Task<PutResult> PutAsync(S3Storage storage, string key, int length) =>
         storage.PutAsync(new StorageKey(key), new MemoryStream(new byte[length]), PutCondition.IfAbsent, Token).AsTask();
+
+    /// <summary>A clock by which pauses between attempts are over at once.</summary>
+    private sealed class WithoutPauses(FakeTimeProvider time) : TimeProvider
+    {
+        private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(5);
+
+        public override long GetTimestamp() => time.GetTimestamp();
+
+        public override long TimestampFrequency => time.TimestampFrequency;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            dueTime <= s_longestPause ? System.CreateTimer(callback, state, TimeSpan.Zero, period) : time.CreateTimer(callback, state, dueTime, period);
+    }
 
     private sealed class SlowServer(FakeTimeProvider time) : HttpMessageHandler
     {
@@ -51,6 +83,12 @@ public sealed class S3TimeTests
 
         /// <summary>How long a put of more than a byte takes.</summary>
         public TimeSpan Delay { get; set; }
+
+        /// <summary>How many puts take that long.</summary>
+        public int Slow { get; set; } = int.MaxValue;
+
+        /// <summary>How many puts of more than a byte there were.</summary>
+        public int Puts { get; private set; }
 
         public int Longest { get; private set; }
 
@@ -70,7 +108,7 @@ public sealed class S3TimeTests
 
         private HttpResponseMessage Put(HttpRequestMessage request, string name, byte[] bytes, CancellationToken ct)
         {
-            if (bytes.Length > 1) time.Advance(Delay);
+            if (bytes.Length > 1 && ++Puts <= Slow) time.Advance(Delay);
             ct.ThrowIfCancellationRequested();
             var isThere = _objects.TryGetValue(name, out var now);
             if (isThere && request.Headers.Contains("If-None-Match")) return Answer(HttpStatusCode.PreconditionFailed);
