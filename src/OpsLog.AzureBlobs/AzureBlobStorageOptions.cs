@@ -20,7 +20,7 @@ public sealed class AzureBlobStorageOptions
 
     /// <summary>
     /// Everything needed to reach the account, in the client library's own form; used if neither account nor endpoint is given. Default:
-    /// <see langword="null"/>, that of <c>AZURE_STORAGE_CONNECTION_STRING</c>.
+    /// <see langword="null"/>, that of <c>AZURE_STORAGE_CONNECTION_STRING</c>, unless <see cref="Credential"/> is given.
     /// </summary>
     public string? ConnectionString { get; set; }
 

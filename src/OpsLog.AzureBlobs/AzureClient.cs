@@ -32,12 +32,15 @@ internal static class AzureClient
     private static BlobServiceClient ServiceOf(AzureBlobStorageOptions options, BlobClientOptions client)
     {
         var isNamed = options.Account is not null || options.Endpoint is not null;
-        if (!isNamed && (options.ConnectionString ?? Variable(ConnectionStringVariable)) is { } connection) return new BlobServiceClient(connection, client);
+        // A connection string says who asks: that of the environment gives way to a credential of the program.
+        if (!isNamed && (options.ConnectionString ?? (options.Credential is null ? Variable(ConnectionStringVariable) : null)) is { } connection) return new BlobServiceClient(connection, client);
         var account = options.Account ?? Variable(AccountVariable);
         var address = options.Endpoint ?? (account is null ? null : $"https://{account}.blob.core.windows.net");
         if (address is null)
-            throw new ArgumentException($"No storage account is known. Give it ('account=…' in a URI), or set {ConnectionStringVariable} or {AccountVariable}.", nameof(options));
-        var endpoint = new Uri(address);
+            throw new ArgumentException($"No storage account is known. Give it ('account=…' in a URI), or set {AccountVariable}, or {ConnectionStringVariable} without a credential in the options.", nameof(options));
+        // A name that is none may also lead to another host.
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var endpoint) || (options.Endpoint is null && !string.Equals(endpoint.IdnHost, $"{account}.blob.core.windows.net", StringComparison.OrdinalIgnoreCase)))
+            throw new ArgumentException("The storage account's name is malformed: it is made of lower-case letters and digits.", nameof(options));
         if (options.Credential is { } credential) return new BlobServiceClient(endpoint, credential, client);
         if (Variable(KeyVariable) is { } key)
         {

@@ -69,6 +69,8 @@ internal static class AzureFaults
             return new CallFailure(StorageFault.Denied, $"{answer}: a policy or a legal hold keeps the blob as it is. Lift it, or use a container without one.");
         if (e.Status == 409) return new CallFailure(StorageFault.Unavailable, $"{answer}: another request was at the same blob."); // nothing was done
         if (Is(e, BlobErrorCode.InvalidResourceName) || Is(e, BlobErrorCode.InvalidUri)) return new CallFailure(StorageFault.BadName, $"{answer}: the name cannot be used.");
+        if (e.Status == 403 && Is(e, BlobErrorCode.AuthenticationFailed))
+            return new CallFailure(StorageFault.Denied, $"{answer}. The key, signature or token must be the account's and not have expired, and this machine's clock must be right.");
         return new CallFailure(StorageFault.Denied, e.Status is 401 or 403
             ? $"{answer}. The credential must be valid and allow reading, writing, deleting and listing blobs (role 'Storage Blob Data Contributor')."
             : $"{answer}.");

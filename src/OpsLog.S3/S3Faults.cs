@@ -72,7 +72,8 @@ internal static class S3Faults
         if (Is(e, "KeyTooLongError") || Is(e, "InvalidURI")) return new CallFailure(StorageFault.BadName, $"{answer}: the name cannot be used.");
         if (status is 301 or 307 || Is(e, "AuthorizationHeaderMalformed")) return new CallFailure(StorageFault.Denied, $"{answer}. The bucket is in another region: give it as 'region'.");
         if (Is(e, "RequestTimeTooSkewed")) return new CallFailure(StorageFault.Denied, $"{answer}. Set this machine's clock.");
-        return new CallFailure(StorageFault.Denied, status is 401 or 403
+        if (Is(e, "ExpiredToken") || Is(e, "TokenRefreshRequired")) return new CallFailure(StorageFault.Denied, $"{answer}. The credentials have expired: get new ones.");
+        return new CallFailure(StorageFault.Denied, status is 401 or 403 || Is(e, "InvalidToken")
             ? $"{answer}. The credentials must be valid and allow s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload on the objects and s3:ListBucket on the bucket."
             : $"{answer}.");
     }

@@ -1,4 +1,5 @@
 // Goal: what a container, prefix or key is called leads nowhere else, and no secret leaves the client. Method: hostile names and URIs; everything that fails is searched.
+using Azure.Core;
 using OpsLog.AzureBlobs;
 using OpsLog.RemoteTests.Servers;
 using OpsLog.RemoteTests.Stores;
@@ -29,6 +30,25 @@ public sealed class AzureNameTests
     [Fact]
     public void A_connection_string_that_is_wrong_is_refused_and_not_repeated() => s_secrets.AreNotIn(Assert.ThrowsAny<ArgumentException>(() =>
         new AzureBlobStorage("container", new AzureBlobStorageOptions { ConnectionString = "AccountName=x;thisIsTheSecretWhichNobodyMayRead" })));
+
+    [Theory]
+    [InlineData("a b")]
+    [InlineData("")]
+    [InlineData("host/x")] // the credential would go there
+    [InlineData("user@host")]
+    [InlineData("host#")]
+    public void An_account_whose_name_is_malformed_is_told_as_that(string account)
+    {
+        var refused = Assert.Throws<ArgumentException>(() => new AzureBlobStorage("container", new AzureBlobStorageOptions { Account = account, Credential = new NoToken() }));
+        Assert.Contains("account's name is malformed", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_account_whose_name_is_well_formed_is_taken()
+    {
+        foreach (var account in (string[])["account1", "account1-secondary"])
+            Assert.NotNull(new AzureBlobStorage("container", new AzureBlobStorageOptions { Account = account, Credential = new NoToken() }));
+    }
 
     [Fact]
     public async Task A_uri_names_container_prefix_and_endpoint()
@@ -111,5 +131,12 @@ public sealed class AzureNameTests
         }
 
         s_secrets.AreNotIn(log.Text);
+    }
+
+    private sealed class NoToken : TokenCredential
+    {
+        public override AccessToken GetToken(TokenRequestContext requestContext, CancellationToken cancellationToken) => throw new InvalidOperationException("Nobody asks.");
+
+        public override ValueTask<AccessToken> GetTokenAsync(TokenRequestContext requestContext, CancellationToken cancellationToken) => throw new InvalidOperationException("Nobody asks.");
     }
 }

@@ -49,6 +49,40 @@ public sealed class AzureTokenTests
     }
 
     [Fact]
+    public async Task A_key_or_token_that_the_server_does_not_take_is_told_with_the_clock()
+    {
+        var told = await Assert.ThrowsAsync<StorageException>(async () => await Open(new Failing(s_lasting[0], 0), refused: "AuthenticationFailed").ReadAsync(new StorageKey("x"), new ByteRange(0, 0), Token));
+        Assert.Equal(StorageFault.Denied, told.Fault);
+        Assert.Contains("clock", told.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_credential_that_the_program_gives_goes_before_a_connection_string_of_the_environment()
+    {
+        var credential = new Failing(s_lasting[0], 0);
+        var server = new Empty();
+        Environment.SetEnvironmentVariable("AZURE_STORAGE_CONNECTION_STRING", $"AccountName=other;AccountKey={AzureRig.PublishedKey}");
+        Environment.SetEnvironmentVariable("AZURE_STORAGE_ACCOUNT", "account");
+        try
+        {
+            await using var storage = new AzureBlobStorage("container", new AzureBlobStorageOptions
+            {
+                Credential = credential,
+                ConfigureClient = client => client.Transport = new HttpClientTransport(new HttpClient(server)),
+            });
+            Assert.Null(await storage.ReadAsync(new StorageKey("x"), new ByteRange(0, 0), Token));
+            Assert.Equal(("account.blob.core.windows.net", true), (server.Host, credential.Asked > 0));
+            Environment.SetEnvironmentVariable("AZURE_STORAGE_ACCOUNT", null);
+            Assert.Throws<ArgumentException>(() => new AzureBlobStorage("container", new AzureBlobStorageOptions { Credential = credential }));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("AZURE_STORAGE_CONNECTION_STRING", null);
+            Environment.SetEnvironmentVariable("AZURE_STORAGE_ACCOUNT", null);
+        }
+    }
+
+    [Fact]
     public async Task An_error_that_cannot_be_read_is_no_answer()
     {
         Assert.Null(await Open(new Failing(s_lasting[0], 0), unreadable: 2).ReadAsync(new StorageKey("x"), new ByteRange(0, 0), Token));
@@ -57,11 +91,11 @@ public sealed class AzureTokenTests
         Assert.Equal((StorageFault.Unavailable, true), (told.Fault, told.OutcomeUnknown));
     }
 
-    private static AzureBlobStorage Open(TokenCredential credential, int unreadable = 0, TimeSpan? budget = null) => new("container", new AzureBlobStorageOptions
+    private static AzureBlobStorage Open(TokenCredential credential, int unreadable = 0, TimeSpan? budget = null, string? refused = null) => new("container", new AzureBlobStorageOptions
     {
         Endpoint = "https://account.example",
         Credential = credential,
-        ConfigureClient = client => client.Transport = new HttpClientTransport(new HttpClient(new Empty { Unreadable = unreadable })),
+        ConfigureClient = client => client.Transport = new HttpClientTransport(new HttpClient(new Empty { Unreadable = unreadable, Refused = refused })),
         RetryBudget = budget ?? TimeSpan.FromSeconds(30),
     });
 
@@ -80,9 +114,17 @@ public sealed class AzureTokenTests
         /// <summary>How many requests a gateway answers that has nothing to say.</summary>
         public int Unreadable { get; set; }
 
+        /// <summary>The code with which everything is forbidden; null: nothing is.</summary>
+        public string? Refused { get; init; }
+
+        /// <summary>Who was asked last.</summary>
+        public string? Host { get; private set; }
+
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            Host = request.RequestUri!.Host;
             if (Unreadable-- > 0) return Task.FromResult(new HttpResponseMessage(HttpStatusCode.BadGateway) { RequestMessage = request, Content = new StringContent("", System.Text.Encoding.UTF8, "application/xml") });
+            if (Refused is { } code) return Task.FromResult(new HttpResponseMessage(HttpStatusCode.Forbidden) { RequestMessage = request, Content = new ByteArrayContent([]), Headers = { { "x-ms-error-code", code } } });
             // A look finds nothing; a listing is empty.
             var answer = request.Method == HttpMethod.Head ? new HttpResponseMessage(HttpStatusCode.NotFound) : new HttpResponseMessage(HttpStatusCode.OK)
             {

@@ -119,6 +119,19 @@ public sealed class S3AnswerTests
         Assert.Equal((StorageFault.Denied, false, 1), (told.Fault, told.OutcomeUnknown, credentials.Asked));
     }
 
+    [Theory]
+    [InlineData("ExpiredToken", "The credentials have expired")]
+    [InlineData("TokenRefreshRequired", "The credentials have expired")]
+    [InlineData("InvalidToken", "The credentials must be valid")]
+    public async Task Credentials_that_the_server_no_longer_takes_are_told_as_that(string code, string advice)
+    {
+        using var server = new Server { Refusal = code };
+        await using var storage = Open(server);
+        var told = await Assert.ThrowsAsync<StorageException>(async () => await storage.ReadAsync(s_key, Storage.ByteRange.All, Token));
+        Assert.Equal(StorageFault.Denied, told.Fault);
+        Assert.Contains(advice, told.Message, StringComparison.Ordinal);
+    }
+
     private static S3Storage Open(Server server, AWSCredentials? credentials = null) => new("bucket", new S3StorageOptions
     {
         Endpoint = "http://localhost",
@@ -158,6 +171,9 @@ public sealed class S3AnswerTests
         /// <summary>How long an object of made-up bytes is, in place of all others.</summary>
         public long Generated { get; init; }
 
+        /// <summary>The code with which everything is refused as a bad request; null: nothing is.</summary>
+        public string? Refusal { get; init; }
+
         /// <summary>What reads wait for.</summary>
         public TaskCompletionSource? Hold { get; set; }
 
@@ -170,6 +186,7 @@ public sealed class S3AnswerTests
             if (Hold is { } hold && request.Method == HttpMethod.Get) await hold.Task;
             var answer = (request.Method.Method, request.RequestUri.Query.Length > 0) switch
             {
+                _ when Refusal is { } code => Xml($"<Error><Code>{code}</Code><Message>As the test wants.</Message></Error>", HttpStatusCode.BadRequest),
                 ("POST", _) => Post(request, name),
                 ("DELETE", true) => Abort(),
                 ("PUT", true) => Answer("\"part\""),
@@ -222,7 +239,7 @@ public sealed class S3AnswerTests
 
         private static string? Marks(HttpRequestMessage request) => request.Headers.TryGetValues("x-amz-meta-opslogputs", out var marks) ? marks.Single() : null;
 
-        private static HttpResponseMessage Xml(string text) => new(HttpStatusCode.OK) { Content = new StringContent(text, Encoding.UTF8, "application/xml") };
+        private static HttpResponseMessage Xml(string text, HttpStatusCode status = HttpStatusCode.OK) => new(status) { Content = new StringContent(text, Encoding.UTF8, "application/xml") };
 
         private static HttpResponseMessage Answer(string tag, string? marks = null)
         {
