@@ -109,7 +109,7 @@ public sealed class PostgreSqlStandbyTests(PostgreSqlStandbyTests.OwnServer serv
     [InlineData("delete")]
     public async Task A_write_that_is_found_where_its_session_was_ended_is_confirmed_first(string write)
     {
-        await using var storage = Open(";Command Timeout=60", retryFor: 3);
+        await using var storage = Open(";Command Timeout=20", retryFor: 3);
         var (change, done) = await PreparedAsync(storage, write);
         await StandbysAsync("nobody");
         var changing = change();
