@@ -40,13 +40,10 @@ internal static class StoreLocation
     /// <summary>Whether it is no path.</summary>
     public static bool IsUri(string location) => location.IndexOf(Separator, StringComparison.Ordinal) is > 0 and var end && SchemeStart(location, end) == 0;
 
-    /// <summary>The folder that a path or a <c>file://</c> URI names, as the storage reads it; <see langword="null"/> for any other location.</summary>
-    public static string? Folder(string location)
-    {
-        if (!IsUri(location)) return location;
-        if (!Uri.TryCreate(location, UriKind.Absolute, out var uri) || !uri.IsFile) return null;
-        return uri.Host == "localhost" ? new UriBuilder(uri) { Host = "" }.Uri.LocalPath : uri.LocalPath;
-    }
+    /// <summary>The folder that a path or a <c>file://</c> URI names, as a full path; <see langword="null"/> for any other location.</summary>
+    /// <exception cref="UsageException">It is malformed.</exception>
+    public static string? Folder(string location) =>
+        !IsUri(location) || location.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? (Open(location) as FileStorage)?.RootPath : null; // which touches nothing
 
     /// <summary>A message as it may be printed: without what is secret in the command line's URIs, wherever in an argument one begins.</summary>
     public static string Redact(string message, IReadOnlyList<string> arguments)

@@ -16,7 +16,7 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
     private readonly ILogger _logger = (services.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance).CreateLogger("OpsLog.Hosting");
     private IOpsStorage? _storage;
     private OpsStore<T>? _store;
-    private TaskCompletionSource? _closed;
+    private Lazy<Task>? _closing;
 
     /// <summary>What the store is called in messages: the registration's name, until the options are read and say otherwise.</summary>
     public string Name => displayName;
@@ -44,7 +44,7 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
         try
         {
             var opened = await OpenAsync(options, cancellationToken).ConfigureAwait(false);
-            _closed = new TaskCompletionSource();
+            _closing = new Lazy<Task>(() => Task.Run(() => CloseAsync(opened))); // elsewhere: who asks too must not wait in a lock for what it does at once
             Volatile.Write(ref _store, opened);
             Failure = null;
             HostLog.Opened(_logger, displayName);
@@ -81,24 +81,11 @@ internal sealed class StoreHost<T>(IServiceProvider services, string optionsName
     /// <summary>Closes the store, if it is open: with a checkpoint if one is due. Once: everybody who asks for it waits for the end, and is told of it.</summary>
     public ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _store, null) is { } store) _ = CloseAsync(store, _closed!);
-        return _closed is { } closed ? new ValueTask(closed.Task) : default;
+        Volatile.Write(ref _store, null);
+        return _closing is { } closing ? new ValueTask(closing.Value) : default;
     }
 
-    private async Task CloseAsync(OpsStore<T> store, TaskCompletionSource closed)
-    {
-        try
-        {
-            await EndAsync(store).ConfigureAwait(false);
-            closed.SetResult();
-        }
-        catch (Exception e)
-        {
-            closed.SetException(e);
-        }
-    }
-
-    private async ValueTask EndAsync(OpsStore<T> store)
+    private async Task CloseAsync(OpsStore<T> store)
     {
         try
         {

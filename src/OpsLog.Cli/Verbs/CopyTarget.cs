@@ -12,14 +12,12 @@ internal static class CopyTarget
     public static string Check(string source, string target, string name = "--to")
     {
         if (source.Length == 0 || target.Length == 0) throw new UsageException($"STORE and {name} must not be empty.");
-        if (StoreLocation.Folder(source) is not { } sourceFolder || StoreLocation.Folder(target) is not { } targetFolder)
+        if (StoreLocation.Folder(source) is not { } from || StoreLocation.Folder(target) is not { } to)
         {
             // Two texts may still be one place: that the target must be empty says so then.
             return source.Equals(target, StringComparison.Ordinal) ? throw new UsageException($"{name} is the store itself: name another place.") : target;
         }
 
-        var from = Path.TrimEndingDirectorySeparator(Path.GetFullPath(sourceFolder));
-        var to = Path.TrimEndingDirectorySeparator(Path.GetFullPath(targetFolder));
         if (to.Equals(from, StringComparison.Ordinal) || to.StartsWith(from + Path.DirectorySeparatorChar, StringComparison.Ordinal))
             throw new UsageException($"{name} '{target}' lies in the store itself: name another folder.");
         return target;

@@ -1,8 +1,6 @@
 // Goal: what a server answers beside the usual is taken for what it is: an error behind a 200, a call given up as it fails, credentials that cannot be had just now. Method: a
 // server in memory that answers as the test wants.
-using System.Collections.Concurrent;
 using System.Net;
-using System.Text;
 using Amazon.Runtime;
 using OpsLog.S3;
 using OpsLog.Storage;
@@ -156,17 +154,12 @@ public sealed class S3AnswerTests
         public override Task<ImmutableCredentials> GetCredentialsAsync() => Task.FromResult(GetCredentials());
     }
 
-    private sealed class Server : HttpMessageHandler
+    private sealed class Server : MemoryS3
     {
-        private readonly ConcurrentDictionary<string, string?> _objects = new(StringComparer.Ordinal);
-        private string? _marks;
-
         /// <summary>Given what ends the upload: the code of the error to answer with.</summary>
         public Func<Action, string>? Ending { get; set; }
 
         public int Endings { get; private set; }
-
-        public int Aborts { get; private set; }
 
         /// <summary>How long an object of made-up bytes is, in place of all others.</summary>
         public long Generated { get; init; }
@@ -179,49 +172,17 @@ public sealed class S3AnswerTests
 
         public static byte ByteAt(long offset) => (byte)(offset / PartSize * 7);
 
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        protected override async Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, int length)
         {
-            if (request.Content is not null) await request.Content.ReadAsByteArrayAsync(cancellationToken);
-            var name = request.RequestUri!.AbsolutePath;
             if (Hold is { } hold && request.Method == HttpMethod.Get) await hold.Task;
-            var answer = (request.Method.Method, request.RequestUri.Query.Length > 0) switch
-            {
-                _ when Refusal is { } code => Xml($"<Error><Code>{code}</Code><Message>As the test wants.</Message></Error>", HttpStatusCode.BadRequest),
-                ("POST", _) => Post(request, name),
-                ("DELETE", true) => Abort(),
-                ("PUT", true) => Answer("\"part\""),
-                ("PUT", false) => Put(request, name),
-                ("GET", false) when Generated > 0 => Part(request),
-                _ => _objects.TryGetValue(name, out var marks) ? Answer("\"tag\"", marks) : new HttpResponseMessage(HttpStatusCode.NotFound) { Content = new ByteArrayContent([]) },
-            };
-            answer.RequestMessage = request;
-            return answer;
+            if (Refusal is { } code) return Error(HttpStatusCode.BadRequest, code);
+            return Generated > 0 && request.Method == HttpMethod.Get ? Part(request) : await base.AnswerAsync(request, length);
         }
 
-        private HttpResponseMessage Put(HttpRequestMessage request, string name)
+        protected override HttpResponseMessage Complete(HttpRequestMessage request, string name, string upload)
         {
-            _objects[name] = Marks(request);
-            return Answer("\"tag\"");
-        }
-
-        private HttpResponseMessage Post(HttpRequestMessage request, string name)
-        {
-            if (request.RequestUri!.Query.StartsWith("?uploads", StringComparison.Ordinal))
-            {
-                _marks = Marks(request);
-                return Xml("<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>");
-            }
-
             Endings++;
-            if (Ending?.Invoke(() => _objects[name] = _marks) is { } code) return Xml($"<Error><Code>{code}</Code><Message>As the test wants.</Message></Error>");
-            _objects[name] = _marks;
-            return Xml("<CompleteMultipartUploadResult><ETag>\"tag\"</ETag></CompleteMultipartUploadResult>");
-        }
-
-        private HttpResponseMessage Abort()
-        {
-            Aborts++;
-            return new HttpResponseMessage(HttpStatusCode.NoContent);
+            return Ending?.Invoke(() => base.Complete(request, name, upload).Dispose()) is { } code ? Error(HttpStatusCode.OK, code) : base.Complete(request, name, upload);
         }
 
         private HttpResponseMessage Part(HttpRequestMessage request)
@@ -230,22 +191,9 @@ public sealed class S3AnswerTests
             var (from, to) = (range.From!.Value, Math.Min(range.To!.Value, Generated - 1));
             var bytes = new byte[to - from + 1];
             Array.Fill(bytes, ByteAt(from));
-            var answer = Answer("\"tag\"", "+1");
-            answer.StatusCode = HttpStatusCode.PartialContent;
+            var answer = Answer(HttpStatusCode.PartialContent, "\"tag\"", "+1");
             answer.Content = new ByteArrayContent(bytes);
             answer.Content.Headers.ContentRange = new(from, to, Generated);
-            return answer;
-        }
-
-        private static string? Marks(HttpRequestMessage request) => request.Headers.TryGetValues("x-amz-meta-opslogputs", out var marks) ? marks.Single() : null;
-
-        private static HttpResponseMessage Xml(string text, HttpStatusCode status = HttpStatusCode.OK) => new(status) { Content = new StringContent(text, Encoding.UTF8, "application/xml") };
-
-        private static HttpResponseMessage Answer(string tag, string? marks = null)
-        {
-            var answer = new HttpResponseMessage(HttpStatusCode.OK) { Content = new ByteArrayContent([]) };
-            answer.Headers.TryAddWithoutValidation("ETag", tag);
-            if (marks is not null) answer.Headers.TryAddWithoutValidation("x-amz-meta-opslogputs", marks);
             return answer;
         }
     }

@@ -1,8 +1,5 @@
 // Goal: a put that HTTP handlers or proxies have sent again, unseen, ends as what it was. Method: a server in memory that honours conditions, carries out chosen requests twice and
 // gives the second answer.
-using System.Collections.Concurrent;
-using System.Net;
-using System.Text;
 using Amazon.Runtime;
 using OpsLog.S3;
 using OpsLog.Storage;
@@ -111,12 +108,9 @@ public sealed class S3RepeatTests
         return new S3Storage("bucket", options.Through(server));
     }
 
-    private sealed class Server : HttpMessageHandler
+    /// <summary>Carries out chosen requests twice, and gives the second answer.</summary>
+    private sealed class Server : MemoryS3
     {
-        private readonly ConcurrentDictionary<string, (string Tag, string? Marks)> _objects = new(StringComparer.Ordinal);
-        private readonly ConcurrentDictionary<string, string?> _uploads = new(StringComparer.Ordinal);
-        private int _tags;
-
         /// <summary>Which requests are carried out twice.</summary>
         public Func<HttpRequestMessage, bool>? Repeats { get; set; }
 
@@ -126,84 +120,18 @@ public sealed class S3RepeatTests
         /// <summary>Called once, before the next look at an object.</summary>
         public Func<Task>? BeforeLook { get; set; }
 
-        /// <summary>Whether an upload that is gone and does not meet its condition is told the condition.</summary>
-        public bool LooksAtConditionsFirst { get; init; }
-
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        protected override async Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, int length)
         {
-            var length = request.Content is null ? 0 : (await request.Content.ReadAsByteArrayAsync(cancellationToken)).Length;
             if (request.Method == HttpMethod.Head && BeforeLook is { } before)
             {
                 BeforeLook = null;
                 await before();
             }
 
-            var repeats = Repeats?.Invoke(request) == true;
-            var answer = CarryOut(request, length);
-            if (repeats)
-            {
-                Repeated++;
-                answer.Dispose();
-                answer = CarryOut(request, length);
-            }
-
-            answer.RequestMessage = request;
-            return answer;
-        }
-
-        private HttpResponseMessage CarryOut(HttpRequestMessage request, int length)
-        {
-            var (name, query) = (request.RequestUri!.AbsolutePath, request.RequestUri.Query);
-            switch (request.Method.Method)
-            {
-                case "PUT" when query.Length > 0: return Answer(HttpStatusCode.OK, "\"part\"");
-                case "PUT": return IsRefused(request, name) ? Answer(HttpStatusCode.PreconditionFailed) : Answer(HttpStatusCode.OK, Store(name, Marks(request), length));
-                case "POST" when query.StartsWith("?uploads", StringComparison.Ordinal):
-                    var upload = $"u{Interlocked.Increment(ref _tags)}";
-                    _uploads[upload] = Marks(request);
-                    return Xml(HttpStatusCode.OK, $"<InitiateMultipartUploadResult><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>");
-                case "POST": return Complete(request, name, query["?uploadId=".Length..]);
-                case "DELETE":
-                    if (query.Length == 0) _objects.TryRemove(name, out _);
-                    return Answer(HttpStatusCode.NoContent);
-                default:
-                    return _objects.TryGetValue(name, out var found) ? Answer(HttpStatusCode.OK, found.Tag, found.Marks) : Answer(HttpStatusCode.NotFound);
-            }
-        }
-
-        private HttpResponseMessage Complete(HttpRequestMessage request, string name, string upload)
-        {
-            if (LooksAtConditionsFirst && IsRefused(request, name)) return Answer(HttpStatusCode.PreconditionFailed);
-            if (!_uploads.ContainsKey(upload)) return Xml(HttpStatusCode.NotFound, "<Error><Code>NoSuchUpload</Code><Message>As the test wants.</Message></Error>");
-            if (IsRefused(request, name)) return Answer(HttpStatusCode.PreconditionFailed);
-            _uploads.TryRemove(upload, out var marks);
-            return Xml(HttpStatusCode.OK, $"<CompleteMultipartUploadResult><ETag>{Store(name, marks, 0)}</ETag></CompleteMultipartUploadResult>");
-        }
-
-        private bool IsRefused(HttpRequestMessage request, string name)
-        {
-            var isThere = _objects.TryGetValue(name, out var now);
-            return (isThere && request.Headers.Contains("If-None-Match")) || (request.Headers.TryGetValues("If-Match", out var match) && match.Single() != now.Tag);
-        }
-
-        // The probe's objects have tags of their contents; all others have another each time.
-        private string Store(string name, string? marks, int length)
-        {
-            var tag = name.Contains("probe", StringComparison.Ordinal) ? $"\"{length:x32}\"" : $"\"{Interlocked.Increment(ref _tags):x32}\"";
-            _objects[name] = (tag, marks);
-            return tag;
-        }
-
-        private static string? Marks(HttpRequestMessage request) => request.Headers.TryGetValues("x-amz-meta-opslogputs", out var marks) ? marks.Single() : null;
-
-        private static HttpResponseMessage Xml(HttpStatusCode status, string text) => new(status) { Content = new StringContent(text, Encoding.UTF8, "application/xml") };
-
-        private static HttpResponseMessage Answer(HttpStatusCode status, string? tag = null, string? marks = null)
-        {
-            var answer = new HttpResponseMessage(status) { Content = new ByteArrayContent([]) };
-            if (tag is not null) answer.Headers.TryAddWithoutValidation("ETag", tag);
-            if (marks is not null) answer.Headers.TryAddWithoutValidation("x-amz-meta-opslogputs", marks);
-            return answer;
+            if (Repeats?.Invoke(request) != true) return await base.AnswerAsync(request, length);
+            Repeated++;
+            (await base.AnswerAsync(request, length)).Dispose();
+            return await base.AnswerAsync(request, length);
         }
     }
 }

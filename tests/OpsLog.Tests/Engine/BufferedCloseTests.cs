@@ -94,7 +94,7 @@ public sealed class BufferedCloseTests
 
     private static ValueTask<OpsStore<JsonElement>> OpenAsync(IOpsStorage storage, string? agent, Action<OpsStoreOptions>? change = null) => Lab.OpenAsync(storage, Lab.Options(o =>
     {
-        (o.AgentId, o.Durability, o.FlushInterval) = (agent, Durability.Buffered, TimeSpan.FromHours(1));
+        (o.AgentId, o.Durability) = (agent, Durability.Buffered);
         change?.Invoke(o);
     }));
 }

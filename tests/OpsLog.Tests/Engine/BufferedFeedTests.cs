@@ -129,5 +129,5 @@ public sealed class BufferedFeedTests
     private static bool IsOfLog(StorageCalls call, StorageKey key) => call is StorageCalls.Append or StorageCalls.Put && key.Value.StartsWith("ops/", StringComparison.Ordinal);
 
     private static ValueTask<OpsStore<JsonElement>> OpenAsync(IOpsStorage storage, string? agent) =>
-        Lab.OpenAsync(storage, Lab.Options(o => (o.AgentId, o.Durability, o.FlushInterval) = (agent, Durability.Buffered, TimeSpan.FromHours(1))));
+        Lab.OpenAsync(storage, Lab.Options(o => (o.AgentId, o.Durability) = (agent, Durability.Buffered)));
 }
