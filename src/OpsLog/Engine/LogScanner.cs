@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using OpsLog.Format;
 
 namespace OpsLog.Engine;
@@ -44,7 +45,7 @@ internal sealed record LogSource(string Name, long StartClock, string Agent, boo
 /// </summary>
 internal sealed class LogScanner(LogSource log, Recovery recovery)
 {
-    private readonly List<(int Start, int End)> _batch = [];
+    private readonly List<(int Start, int End, OperationShape Shape)> _batch = [];
     private long _line;
     private bool _began;
     private long _clock = log.StartClock;
@@ -227,7 +228,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
         }
 
         if (_batch.Count == 0) (_batchSize, _batchLine) = (operation.BatchSize, _line);
-        _batch.Add((start, end));
+        _batch.Add((start, end, operation.Shape));
         if (_batch.Count == _batchSize) StandBatch(part, bytes, sink);
     }
 
@@ -235,11 +236,8 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
     private void StandBatch(in ObjectPart part, ReadOnlySpan<byte> bytes, IOperationSink sink)
     {
         var line = _batchLine;
-        foreach (var (start, end) in _batch)
-        {
-            OperationCodec.TryRead(bytes[start..end], UndoLog.NoOffset, false, out var operation, out _); // its checksum was verified when it was held back
-            Stand(operation, part.Start + start, part.Start + end + 1, line++, sink);
-        }
+        foreach (ref readonly var held in CollectionsMarshal.AsSpan(_batch))
+            Stand(OperationCodec.Again(bytes[held.Start..held.End], held.Shape), part.Start + held.Start, part.Start + held.End + 1, line++, sink);
 
         Standing = part.Start + _batch[^1].End + 1;
         _batch.Clear();
@@ -255,8 +253,7 @@ internal sealed class LogScanner(LogSource log, Recovery recovery)
             return;
         }
 
-        var (start, _) = _batch[0];
-        var (_, end) = _batch[^1];
+        var (start, end) = (_batch[0].Start, _batch[^1].End);
         _line -= _batch.Count;
         var count = _batch.Count;
         _batch.Clear();

@@ -19,6 +19,9 @@ internal static class OperationCodec
 
     private static ReadOnlySpan<byte> DeleteHead => "\",\"op\":\"delete\",\"id\":\""u8;
 
+    /// <summary>How much stands between the contents of the id and <c>prev</c>.</summary>
+    public static int PrevMemberLength => PrevMember.Length;
+
     private static ReadOnlySpan<byte> PrevMember => "\",\"prev\":"u8;
 
     private static ReadOnlySpan<byte> DataMember => ",\"data\":"u8;
@@ -41,6 +44,37 @@ internal static class OperationCodec
         }
 
         return ReadOther(line, offset, atObjectStart, out operation, out fault);
+    }
+
+    /// <summary>A line of ours that was read before.</summary>
+    /// <param name="line">The same bytes.</param>
+    /// <param name="shape">What was found in them.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static OperationLine Again(ReadOnlySpan<byte> line, scoped in OperationShape shape)
+    {
+        var isSet = shape.Kind == OperationKind.Set;
+        var idStart = KindStart + (isSet ? SetHead.Length : DeleteHead.Length);
+        return new OperationLine
+        {
+            Line = line,
+            HasChecksum = true,
+            Kind = shape.Kind,
+            Timestamp = line.Slice(TimestampStart, TimestampLength),
+            RawId = line[idStart..shape.IdEnd],
+            IdIsEscaped = shape.IdIsEscaped,
+            DataStart = isSet ? shape.PrevEnd + DataMember.Length : 0,
+            DataEnd = isSet ? shape.Tail.Start : 0,
+            PrevStart = shape.IdEnd + PrevMember.Length,
+            PrevEnd = shape.PrevEnd,
+            PrevIsDelta = shape.Tail.IsDelta,
+            Clock = shape.Tail.Clock,
+            RawAgent = line[shape.Tail.Agent],
+            BatchIndex = shape.Tail.BatchIndex,
+            BatchSize = shape.Tail.BatchSize,
+            Mark = shape.Tail.Mark,
+            Noop = shape.Tail.Noop,
+            Tail = shape.Tail,
+        };
     }
 
     /// <summary>An upper bound of what <see cref="Write"/> needs for a draft.</summary>
@@ -146,27 +180,7 @@ internal static class OperationCodec
 
         // The document (or a delete's prev) is what lies between; it cannot be empty.
         if ((isSet ? dataStart : prevStart) >= tail.Start) return false;
-        operation = new OperationLine
-        {
-            Line = line,
-            HasChecksum = true,
-            Kind = isSet ? OperationKind.Set : OperationKind.Delete,
-            Timestamp = line.Slice(TimestampStart, TimestampLength),
-            RawId = line[idStart..idEnd],
-            IdIsEscaped = escaped,
-            DataStart = dataStart,
-            DataEnd = isSet ? tail.Start : 0,
-            PrevStart = prevStart,
-            PrevEnd = prevEnd,
-            PrevIsDelta = tail.IsDelta,
-            Clock = tail.Clock,
-            RawAgent = line[tail.Agent],
-            BatchIndex = tail.BatchIndex,
-            BatchSize = tail.BatchSize,
-            Mark = tail.Mark,
-            Noop = tail.Noop,
-            Tail = tail,
-        };
+        operation = Again(line, new OperationShape(isSet ? OperationKind.Set : OperationKind.Delete, idEnd, escaped, prevEnd, tail));
         return true;
     }
 

@@ -27,6 +27,14 @@ internal enum UndoMark : byte
     Redo,
 }
 
+/// <summary>Where the members of a line of ours stand: all that has to be kept to have its <see cref="OperationLine"/> again (<see cref="OperationCodec.Again"/>).</summary>
+/// <param name="Kind">What the operation does.</param>
+/// <param name="IdEnd">Where the contents of the id's string end.</param>
+/// <param name="IdIsEscaped">Whether they have escapes.</param>
+/// <param name="PrevEnd">Where <c>prev</c> ends.</param>
+/// <param name="Tail">The members behind the document.</param>
+internal readonly record struct OperationShape(OperationKind Kind, int IdEnd, bool IdIsEscaped, int PrevEnd, LineTail Tail);
+
 /// <summary>One operation as offsets into its line. Everything that needs memory is a method.</summary>
 internal readonly ref struct OperationLine
 {
@@ -77,6 +85,9 @@ internal readonly ref struct OperationLine
 
     /// <summary>The members behind the document, in a line of ours.</summary>
     internal LineTail Tail { get; init; }
+
+    /// <summary>What to keep of a line of ours that is needed again.</summary>
+    internal OperationShape Shape => new(Kind, PrevStart - OperationCodec.PrevMemberLength, IdIsEscaped, PrevEnd, Tail);
 
     /// <summary>The document; empty for a delete.</summary>
     public ReadOnlySpan<byte> Data => Line[DataStart..DataEnd];
